@@ -1,0 +1,95 @@
+"""`olsrepro data`: which data sets there are, fetching and checking them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from olsrepro.cli import exit_codes
+
+SUMMARY = "list, fetch and verify data sets"
+DESCRIPTION = """\
+Data sets lie in OLSREPRO_DATA (default ./data), in torchvision's layout, so that files you have already can be used.
+
+  list           what there is, its size, whether it is here
+  fetch NAME     download it (resumed where it was interrupted), check its sum, unpack it
+  verify NAME    check the sum of every file"""
+EPILOG = """\
+examples:
+  olsrepro data list
+  OLSREPRO_DATA=~/datasets olsrepro data fetch cifar100
+  olsrepro data fetch cifar10 --url https://mirror.example/cifar-10-python.tar.gz"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
+    listing = actions.add_parser("list", help="all data sets and whether they are here")
+    fetching = actions.add_parser("fetch", help="download, check and unpack a data set")
+    verifying = actions.add_parser("verify", help="check the sum of every file of a data set")
+    for action in (fetching, verifying):
+        action.add_argument("name", metavar="NAME")
+    fetching.add_argument(
+        "--url", action="append", metavar="URL", help="a mirror of the archive (repeatable); its sum must be the same"
+    )
+    for action in (listing, fetching, verifying):
+        action.add_argument("--data-dir", type=Path, metavar="D", help="instead of OLSREPRO_DATA")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do one action; the exit code."""
+    from olsrepro.data.manifest import default_root
+
+    root = (arguments.data_dir or default_root()).expanduser().absolute()
+    if arguments.action == "list":
+        return _list(root)
+    if arguments.action == "fetch":
+        return _fetch(arguments.name, root, arguments.url)
+    return _verify(arguments.name, root)
+
+
+def _list(root: Path) -> int:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from olsrepro.data.fetch import status
+
+    table = Table("data set", "classes", "train", "test", "pixels", "state", "place", box=box.SIMPLE)
+    for item in status(root):
+        sizes = (item.num_classes, item.train_size, item.test_size, item.image_size)
+        table.add_row(item.name, *(f"{size:,}" for size in sizes), item.state, item.place)
+    Console().print(table)
+    return exit_codes.DONE
+
+
+def _fetch(name: str, root: Path, urls: list[str] | None) -> int:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    from olsrepro.data.fetch import fetch
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, transient=True, disable=not sys.stdout.isatty()) as bar:
+        task = bar.add_task(name, total=None)
+        fetch(
+            name,
+            root,
+            urls=urls,
+            say=lambda line: bar.console.print(line, markup=False, highlight=False, soft_wrap=True),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    return exit_codes.DONE
+
+
+def _verify(name: str, root: Path) -> int:
+    from olsrepro.data.fetch import OK, verify
+
+    states = verify(name, root)
+    for file, state in states:
+        print(f"{state:8} {root / file}")
+    if all(state == OK for _, state in states):
+        print(f"{name}: " + ("every file is as published" if states else "comes with scikit-learn; nothing to verify"))
+        return exit_codes.DONE
+    print(f"olsrepro: {name} is not whole; olsrepro data fetch {name} gets it", file=sys.stderr)
+    return exit_codes.USER_MISTAKE

@@ -1,0 +1,17 @@
+"""Exit codes of the command line, a promise to scripts and schedulers."""
+
+from __future__ import annotations
+
+DONE = 0
+RUN_FAILED = 1
+USER_MISTAKE = 2
+HELD = 5
+INTERRUPTED = 75  # EX_TEMPFAIL: a scheduler may requeue
+
+MEANINGS = """\
+exit codes:
+  0   done
+  1   a run failed; its record says why
+  2   a mistake in the command: one line says which and what to do
+  5   another process is writing this run
+  75  interrupted by a signal, checkpoint written; the same command goes on"""

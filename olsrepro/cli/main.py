@@ -1,0 +1,76 @@
+"""The command `olsrepro`: sub-commands over Hydra's override grammar. torch is imported only by what trains."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import olsrepro
+from olsrepro.cli import exit_codes
+from olsrepro.settings import UserError
+
+DESCRIPTION = """\
+Regenerates the numbers of the paper "Delving Deep into Label Smoothing" (Online Label Smoothing, OLS).
+
+A run is data set x noise x backbone x label method x recipe x preset x seed. The same run is never trained twice,
+and an interrupted one goes on bitwise where it stopped."""
+
+EPILOG = f"""\
+examples:
+  olsrepro train                                        digits, resnet8, ols, preset smoke: seconds
+  olsrepro train dataset=cifar100 backbone=resnet56 method=ols preset=paper
+  olsrepro data fetch cifar100
+
+where things lie:
+  OLSREPRO_DATA   data sets (default ./data)
+  OLSREPRO_RUNS   runs: records, checkpoints, curves (default ./runs)
+
+{exit_codes.MEANINGS}"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for a mistake, with the command that explains more."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    style = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(prog="olsrepro", description=DESCRIPTION, epilog=EPILOG, formatter_class=style)
+    parser.add_argument("--version", action="version", version=f"olsrepro {olsrepro.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    for name in ("train", "data"):
+        module = import_module(f"olsrepro.cli.{name}")
+        sub = commands.add_parser(
+            name, help=module.SUMMARY, description=module.DESCRIPTION, epilog=module.EPILOG, formatter_class=style
+        )
+        module.add_arguments(sub)
+        sub.set_defaults(run=module.run)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code."""
+    try:
+        parsed = build_parser().parse_args(arguments)
+        code: int = parsed.run(parsed)
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        print(f"olsrepro: {error}", file=sys.stderr)
+        return exit_codes.USER_MISTAKE
+    except KeyboardInterrupt:
+        print("olsrepro: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: `olsrepro data list | head`
+        return exit_codes.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

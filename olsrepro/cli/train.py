@@ -1,0 +1,89 @@
+"""`olsrepro train`: one run, from composing to its record."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from olsrepro.cli import exit_codes
+
+if TYPE_CHECKING:
+    from olsrepro.config.run_config import RunConfig
+
+SUMMARY = "train one run, or go on with it, and leave its record"
+DESCRIPTION = """\
+Trains one run. Groups are chosen by name (method=ols), values are set by key (method.alpha=0.3); with nothing said
+it is digits, resnet8, ols, preset smoke, seed 0. Interrupted or killed, the same command goes on from the last
+checkpoint, bitwise as if it had not stopped; finished, it trains nothing. The last line is `record: PATH`."""
+
+EPILOG = f"""\
+groups (`olsrepro train GROUP=?` lists the choices):
+  dataset     what is learnt
+  backbone    the network
+  method      how labels supervise it
+  noise       wrong training labels: none, or symmetric with noise.rate
+  recipe      optimiser, schedule, augmentation; each data set has its own
+  preset      how much of the recipe: paper (all), short (30 epochs), smoke (4 epochs, small width)
+  runtime     device, threads, checkpoints, folders; never changes what is trained
+and seed=N.
+
+examples:
+  olsrepro train dataset=digits backbone=resnet8 method=ols preset=smoke recipe.epochs=8 seed=3
+  olsrepro train dataset=cifar100 backbone=resnet20 method=ls method.eps=0.2 preset=short
+  olsrepro train dataset=cifar100 backbone=resnet56 noise=symmetric noise.rate=0.4 preset=paper --dry-run
+
+{exit_codes.MEANINGS}"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="group choices and values, in Hydra's grammar")
+    parser.add_argument("--fresh", action="store_true", help="move an earlier folder of this run aside and start anew")
+    parser.add_argument("--dry-run", action="store_true", help="print config, run id and estimated cost; train nothing")
+    parser.add_argument("--config-dir", type=Path, metavar="D", help="a folder of config groups of your own")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compose, then print or train; the exit code."""
+    from olsrepro.config.compose import compose_run
+
+    config = compose_run(arguments.overrides, arguments.config_dir)
+    if arguments.dry_run:
+        return _dry_run(config)
+    return _train(config, fresh=arguments.fresh)
+
+
+def _dry_run(config: RunConfig) -> int:
+    from olsrepro.config.to_yaml import to_yaml
+    from olsrepro.store.cost import estimate
+    from olsrepro.store.identity import run_id
+
+    print(to_yaml(config))
+    print(f"run id: {run_id(config)}")
+    for line in estimate(config).lines():
+        print(line)
+    return exit_codes.DONE
+
+
+def _train(config: RunConfig, *, fresh: bool) -> int:
+    from olsrepro.files.lease import Held
+    from olsrepro.launch.run import Interrupted, RunFailed
+    from olsrepro.launch.run import run as train_run
+
+    try:
+        record = train_run(config, fresh=fresh)
+    except Held as error:
+        return _stop(error, exit_codes.HELD)
+    except Interrupted as error:
+        return _stop(error, exit_codes.INTERRUPTED)
+    except RunFailed as error:
+        return _stop(error, exit_codes.RUN_FAILED)
+    print(f"record: {record}")
+    return exit_codes.DONE
+
+
+def _stop(error: Exception, code: int) -> int:
+    print(f"olsrepro: {error}", file=sys.stderr)
+    return code

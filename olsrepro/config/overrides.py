@@ -1,0 +1,76 @@
+"""Overrides typed by a user: read with Hydra's grammar, checked before anything is composed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType, ValueType
+from hydra.errors import HydraException
+
+from olsrepro.settings import UserError, did_you_mean
+
+GROUPS = ("dataset", "backbone", "method", "noise", "recipe", "preset", "runtime")
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """Group choices (``method=ols``) and values (``method.alpha=0.3``) apart, with the lines as typed."""
+
+    choices: dict[str, str]
+    values: dict[str, str]
+    lines: tuple[str, ...]
+
+    def only_choices(self, *groups: str) -> list[str]:
+        """The lines that choose from these groups."""
+        return [f"{group}={self.choices[group]}" for group in groups if group in self.choices]
+
+
+def group_choices(group: str, folders: Iterable[Path]) -> list[str]:
+    """Names to choose from in a group, over all config folders."""
+    return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
+
+
+def parse_overrides(lines: Sequence[str], folders: Sequence[Path]) -> Overrides:
+    """Read override lines; keys of values are checked later, when it is known which components they belong to.
+
+    Raises:
+        UserError: a line is not ``key=value``, a group or a choice is not known, or a key is given twice.
+    """
+    choices: dict[str, str] = {}
+    values: dict[str, str] = {}
+    for line in lines:
+        override = _parse(line)
+        key = override.key_or_group
+        target = choices if key in GROUPS else values
+        if key in choices or key in values:
+            raise UserError(f"{key} is given twice; keep one of them")
+        target[key] = override.get_value_element_as_str()
+        if key in GROUPS:
+            _check_choice(key, target[key], folders)
+        elif "." not in key and key != "seed":
+            raise UserError(f"{line}: {key} is no group or key; {did_you_mean(key, [*GROUPS, 'seed'])}")
+    return Overrides(choices, values, tuple(lines))
+
+
+def _parse(line: str) -> Override:
+    if line.startswith("-") or "=" not in line:
+        raise UserError(f"{line} is not understood; an override is written key=value, as in recipe.epochs=8")
+    try:
+        override: Override = OverridesParser.create().parse_override(line)
+    except HydraException as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{line} can't be read ({reason}); quote special characters: 'key=\"value\"'") from None
+    if override.type != OverrideType.CHANGE or override.package is not None:
+        raise UserError(f"{line}: keys can't be added, removed or moved; write key=value")
+    if override.value_type != ValueType.ELEMENT:
+        raise UserError(f"{line} names several values; one run takes one")
+    return override
+
+
+def _check_choice(group: str, choice: str, folders: Sequence[Path]) -> None:
+    known = group_choices(group, folders)
+    if choice not in known:
+        raise UserError(f"{group}={choice} is not known; {did_you_mean(choice, known)}")

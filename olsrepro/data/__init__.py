@@ -1,0 +1,1 @@
+"""Data sets, batches on the device, label noise, fetching."""

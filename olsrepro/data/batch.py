@@ -1,0 +1,24 @@
+"""What a training step gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Augmented, normalised training images with their targets, all on one device.
+
+    Attributes:
+        images: float32 (B, 3, H, W).
+        targets: int64 (B,), the given labels (noisy ones, where there is label noise).
+        indices: int64 (B,), places of the samples in the training set.
+        epoch: 0-based.
+    """
+
+    images: Tensor
+    targets: Tensor
+    indices: Tensor
+    epoch: int

@@ -1,0 +1,144 @@
+"""Batches from a data set that lives on the device as uint8: no worker, no copy from the host, no wait in an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from olsrepro.data.augment import Normaliser, augmented, cut_out_, zero_padded
+from olsrepro.data.batch import Batch
+from olsrepro.data.settings import AugmentSettings
+from olsrepro.randomness import address, integers, permutation
+
+# Images augmented at once: on a CPU as many as its cache holds, on a GPU enough to make the launches cheap.
+_CPU_CHUNK = 512
+_GPU_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class EpochDraws:
+    """The random numbers of one epoch; all but the order by sample index, None where nothing is drawn.
+
+    ``order`` is int64 (N,): the sample indices in the order in which they come.
+    """
+
+    order: Tensor
+    crop_y: Tensor | None
+    crop_x: Tensor | None
+    flip: Tensor | None
+    cutout_y: Tensor | None
+    cutout_x: Tensor | None
+
+
+def draw_epoch(
+    count: int, size: tuple[int, int], augment: AugmentSettings, seed: int, epoch: int, device: torch.device | str
+) -> EpochDraws:
+    """Draw for ``count`` images of (H, W) = ``size``; each number depends on (seed, purpose, epoch, index)."""
+    samples = torch.arange(count, device=device)
+
+    def draw(purpose: str, choices: int, wanted: bool) -> Tensor | None:
+        return integers(address(seed, purpose, epoch), samples, 0, choices) if wanted else None
+
+    offsets, flip = 2 * augment.padding + 1, draw("flip", 2, augment.flip)
+    return EpochDraws(
+        order=permutation(address(seed, "order", epoch), count, device),
+        crop_y=draw("crop_y", offsets, augment.padding > 0),
+        crop_x=draw("crop_x", offsets, augment.padding > 0),
+        flip=None if flip is None else flip.bool(),
+        cutout_y=draw("cutout_y", size[0], augment.cutout > 0),
+        cutout_x=draw("cutout_x", size[1], augment.cutout > 0),
+    )
+
+
+def _batches_per_chunk(batch_size: int, device: torch.device) -> int:
+    return max(1, (_CPU_CHUNK if device.type == "cpu" else _GPU_CHUNK) // batch_size)
+
+
+class DeviceLoader:
+    """Training batches: zero-pad and crop, flip, normalise, then CutOut; a new order each epoch, the short batch kept.
+
+    An image depends on (seed, epoch, sample index) alone, not on the batch that it comes in. Batches that follow one
+    another may share memory; each is its own to change.
+
+    Args:
+        images: uint8 (N, 3, H, W).
+        targets: int64 (N,).
+        mean, std: float32 (3,), of pixels in [0, 1].
+        augment: which augmentation.
+        batch_size: images in each batch but the last.
+        seed: of the run.
+        device: where the set is kept and the batches are made.
+        channels_last: memory format of a batch's images.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        targets: Tensor,
+        mean: Tensor,
+        std: Tensor,
+        *,
+        augment: AugmentSettings,
+        batch_size: int,
+        seed: int,
+        device: torch.device | str,
+        channels_last: bool = False,
+    ) -> None:
+        self.device = torch.device(device)
+        self.batch_size = batch_size
+        self.count = images.shape[0]
+        self._size = (images.shape[2], images.shape[3])
+        self._padded = zero_padded(images.to(self.device), augment.padding).contiguous()
+        self._targets = targets.to(self.device)
+        self._normalise = Normaliser(mean, std, self.device, channels_last=channels_last)
+        self._augment = augment
+        self._seed = seed
+
+    def __len__(self) -> int:
+        """Steps in an epoch."""
+        return -(-self.count // self.batch_size)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of a 0-based epoch, from step ``start`` on."""
+        draws = draw_epoch(self.count, self._size, self._augment, self._seed, epoch, self.device)
+        chunk = _batches_per_chunk(self.batch_size, self.device) * self.batch_size
+        for first in range(start * self.batch_size, self.count, chunk):
+            indices = draws.order[first : first + chunk]
+            images, targets = self._images(indices, draws), self._targets[indices]
+            for at in range(0, len(indices), self.batch_size):
+                batch = slice(at, at + self.batch_size)
+                yield Batch(images[batch], targets[batch], indices[batch], epoch)
+
+    def _images(self, indices: Tensor, draws: EpochDraws) -> Tensor:
+        def of_samples(drawn: Tensor | None) -> Tensor:
+            return torch.zeros_like(indices) if drawn is None else drawn[indices]
+
+        flips = None if draws.flip is None else draws.flip[indices]
+        crops = augmented(self._padded, self._size, indices, of_samples(draws.crop_y), of_samples(draws.crop_x), flips)
+        images = self._normalise(crops)
+        if draws.cutout_y is not None:
+            cut_out_(images, of_samples(draws.cutout_y), of_samples(draws.cutout_x), self._augment.cutout)
+        return images
+
+
+def evaluation_batches(
+    images: Tensor,
+    targets: Tensor,
+    mean: Tensor,
+    std: Tensor,
+    batch_size: int,
+    device: torch.device | str,
+    channels_last: bool = False,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Images normalised and nothing else, in order, the last short batch kept: (float32 (B, 3, H, W), int64 (B,)).
+
+    Args are those of :class:`DeviceLoader`. A set that is on the device already isn't copied.
+    """
+    normalise = Normaliser(mean, std, device, channels_last=channels_last)
+    images, targets = images.to(device), targets.to(device)
+    for at in range(0, images.shape[0], batch_size):
+        batch = slice(at, at + batch_size)
+        yield normalise(images[batch]), targets[batch]

@@ -1,0 +1,119 @@
+"""Get data sets from where they are published, and look whether they are whole. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from olsrepro.data.manifest import SOURCES, Source, source_of
+from olsrepro.files.archive import extract_tar
+from olsrepro.files.checksum import md5
+from olsrepro.files.download import Progress, download
+from olsrepro.settings import UserError
+
+OK, MISSING, WRONG = "ok", "missing", "wrong"
+
+
+@dataclass(frozen=True)
+class DatasetStatus:
+    """One line of ``olsrepro data list``.
+
+    ``state`` is ``built in``, ``missing``, ``incomplete``, ``present`` (all files are there, sums not looked at),
+    ``verified`` or ``wrong`` (a sum differs).
+    """
+
+    name: str
+    num_classes: int
+    train_size: int
+    test_size: int
+    image_size: int
+    place: str
+    state: str
+
+
+def fetch(
+    name: str,
+    root: Path,
+    urls: Sequence[str] | None = None,
+    say: Callable[[str], None] = print,
+    progress: Progress | None = None,
+) -> None:
+    """Download, check and unpack a data set under ``root``; nothing is done where it is whole already.
+
+    The archive stays beside the data set. A second process that fetches the same set waits for the first.
+
+    Args:
+        name: of the data set.
+        root: folder of all data sets.
+        urls: of the archive, in place of the published ones (a mirror, ``file:///...``); the sum must be the same.
+        say: told what happens, a line at a time.
+        progress: see :func:`olsrepro.files.download.download`.
+
+    Raises:
+        UserError: unknown name; no URL gave the archive; the archive or a file in it is not the published one.
+    """
+    source = source_of(name)
+    if not source.urls:
+        say(f"{name} needs no fetching ({source.licence})")
+        return
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / f".{name}.lock"):
+        if _is_whole(name, root):
+            say(f"{name} is in {root / source.folder} already, every sum right")
+            return
+        _fetch_archive(source, root, urls or source.urls, say, progress)
+    say(f"{name} is in {root / source.folder}, every sum right; {root / source.archive} can be removed")
+
+
+def _is_whole(name: str, root: Path) -> bool:
+    return all(state == OK for _, state in verify(name, root))
+
+
+def _fetch_archive(
+    source: Source, root: Path, urls: Sequence[str], say: Callable[[str], None], progress: Progress | None
+) -> None:
+    say(f"{source.name}: licence: {source.licence}")
+    say(f"{source.name}: fetching {source.archive} from {urls[0]}")
+    archive = download(urls, root / source.archive, checksum=f"md5:{source.md5}", progress=progress)
+    extract_tar(archive, root)
+    wrong = [file for file, state in verify(source.name, root) if state != OK]
+    if wrong:
+        raise UserError(f"{archive} was unpacked, but {', '.join(wrong)} in {root / source.folder} is not as published")
+
+
+def verify(name: str, root: Path) -> list[tuple[str, str]]:
+    """Each file of a data set (path under ``root``) with its state: ``ok``, ``missing`` or ``wrong``."""
+    source = source_of(name)
+    return [
+        (f"{source.folder}/{file}", _state(root / source.folder / file, expected)) for file, expected in source.files
+    ]
+
+
+def _state(path: Path, expected: str) -> str:
+    if not path.is_file():
+        return MISSING
+    return OK if md5(path) == expected else WRONG
+
+
+def status(root: Path, *, check_sums: bool = False) -> list[DatasetStatus]:
+    """All data sets, where they are and whether they are there; ``check_sums`` reads every file (seconds)."""
+    return [_status_of(source, root, check_sums) for source in SOURCES.values()]
+
+
+def _status_of(source: Source, root: Path, check_sums: bool) -> DatasetStatus:
+    facts = (source.name, source.num_classes, source.train_size, source.test_size, source.image_size)
+    if not source.files:
+        return DatasetStatus(*facts, "scikit-learn", "built in")
+    return DatasetStatus(*facts, str(root / source.folder), _overall_state(source, root, check_sums))
+
+
+def _overall_state(source: Source, root: Path, check_sums: bool) -> str:
+    there = [(root / source.folder / file).is_file() for file, _ in source.files]
+    if not all(there):
+        return "incomplete" if any(there) else "missing"
+    if not check_sums:
+        return "present"
+    return "verified" if _is_whole(source.name, root) else "wrong"

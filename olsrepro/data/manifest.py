@@ -1,0 +1,113 @@
+"""Where the data sets come from: archives, checksums, licences, layout. No torch here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from olsrepro.settings import UserError, did_you_mean
+
+ROOT_VARIABLE = "OLSREPRO_DATA"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set that is fetched, or (without URLs) comes with a package.
+
+    Attributes:
+        name: of the data set.
+        num_classes, train_size, test_size, image_size: classes, images, images, pixels.
+        urls: of the archive, tried in order.
+        md5: of the archive.
+        folder: where its files lie under the root (torchvision's layout).
+        files: the MD5 of each file in that folder.
+        licence: a line to show before a download.
+    """
+
+    name: str
+    num_classes: int
+    train_size: int
+    test_size: int
+    image_size: int
+    licence: str
+    urls: tuple[str, ...] = ()
+    md5: str = ""
+    folder: str = ""
+    files: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def archive(self) -> str:
+        """File name of the archive."""
+        return self.urls[0].rpartition("/")[2] if self.urls else ""
+
+
+_CIFAR_URL = "https://www.cs.toronto.edu/~kriz"
+_CIFAR_LICENCE = "no licence is stated by its author (A. Krizhevsky, 2009); fetched from him for your own use"
+
+# Sums of the archives and of all files: torchvision.datasets.cifar.
+SOURCES = {
+    source.name: source
+    for source in (
+        Source(
+            name="cifar10",
+            num_classes=10,
+            train_size=50_000,
+            test_size=10_000,
+            image_size=32,
+            licence=_CIFAR_LICENCE,
+            urls=(f"{_CIFAR_URL}/cifar-10-python.tar.gz",),
+            md5="c58f30108f718f92721af3b95e74349a",
+            folder="cifar-10-batches-py",
+            files=(
+                ("data_batch_1", "c99cafc152244af753f735de768cd75f"),
+                ("data_batch_2", "d4bba439e000b95fd0a9bffe97cbabec"),
+                ("data_batch_3", "54ebc095f3ab1f0389bbae665268c751"),
+                ("data_batch_4", "634d18415352ddfa80567beed471001a"),
+                ("data_batch_5", "482c414d41f54cd18b22e5b47cb7c3cb"),
+                ("test_batch", "40351d587109b95175f43aff81a1287e"),
+                ("batches.meta", "5ff9c542aee3614f3951f8cda6e48888"),
+            ),
+        ),
+        Source(
+            name="cifar100",
+            num_classes=100,
+            train_size=50_000,
+            test_size=10_000,
+            image_size=32,
+            licence=_CIFAR_LICENCE,
+            urls=(f"{_CIFAR_URL}/cifar-100-python.tar.gz",),
+            md5="eb9058c3a382ffc7106e4002c42a8d85",
+            folder="cifar-100-python",
+            files=(
+                ("train", "16019d7e3df5f24257cddd939b257f8d"),
+                ("test", "f0ef6b0ae62326f3e7ffdfab6717acfc"),
+                ("meta", "7973b15100ade9c7d40fb424638fde48"),
+            ),
+        ),
+        Source(
+            name="digits",
+            num_classes=10,
+            train_size=1437,
+            test_size=360,
+            image_size=8,
+            licence="UCI Optical Recognition of Handwritten Digits, CC BY 4.0; inside scikit-learn",
+        ),
+    )
+}
+
+
+def source_of(name: str) -> Source:
+    """Where a data set comes from.
+
+    Raises:
+        UserError: no such data set; the message has the nearest names.
+    """
+    if name not in SOURCES:
+        raise UserError(f"data set {name} is not known; {did_you_mean(name, SOURCES)}")
+    return SOURCES[name]
+
+
+def default_root() -> Path:
+    """The folder of all data sets: the environment variable ``OLSREPRO_DATA``, else ``data`` in the current folder."""
+    return Path(os.environ.get(ROOT_VARIABLE) or "data")

@@ -1,0 +1,85 @@
+"""Files that are there in full or not at all: written under a temporary name, fsynced, renamed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from olsrepro.settings import UserError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class StorageError(UserError):
+    """A file could not be written (disk full, read-only, no permission); what stood there before still stands."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A binary file to write; on leaving it is fsynced and takes the name ``path``, on an error nothing has changed.
+
+    Raises:
+        StorageError: the disk is full, or the folder can't be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StorageError(_explain(path, error)) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a mapping as indented JSON atomically; keys keep their order, NaN is refused."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def keep_predecessor(path: Path, predecessor: Path) -> None:
+    """Give the file at ``path``, if there is one, a second name, so that replacing it leaves the old one there.
+
+    ``path`` itself never vanishes in between; on a file system without hard links the predecessor is a copy.
+    """
+    if not path.exists():
+        return
+    temporary = predecessor.with_name(f".{predecessor.name}.{os.getpid()}.part")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(path, temporary)
+    except OSError:
+        with replacing(temporary) as file:
+            file.write(path.read_bytes())
+    os.replace(temporary, predecessor)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _explain(path: Path, error: OSError) -> str:
+    if error.errno in _FULL:
+        return f"no space left for {path}: free some, or choose another place; what was there before is intact"
+    return f"cannot write {path}: {error.strerror or error}"

@@ -1,0 +1,180 @@
+"""One writer a folder: a lease file with host, pid, process start and a heartbeat.
+
+On the same host a holder is dead if no such process runs (the start time tells a reused pid apart); elsewhere if its
+heartbeat stands still for :data:`STALE_S` seconds of the reader's own clock, so that clocks never need to agree.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock
+
+from olsrepro.files.atomic import write_json
+from olsrepro.settings import UserError
+
+HEARTBEAT_S = 15.0
+STALE_S = 120.0
+FILE_NAME = "lease.json"
+
+
+class Held(UserError):
+    """Another living writer holds the folder."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who writes here: host, pid, start of the process (an opaque mark), a random token, the beats so far."""
+
+    host: str
+    pid: int
+    started: str
+    token: str
+    beat: int = 0
+
+    @classmethod
+    def of_this_process(cls) -> Holder:
+        """The holder that this process would be."""
+        return cls(socket.gethostname(), os.getpid(), process_start(os.getpid()) or "", uuid.uuid4().hex)
+
+
+def process_start(pid: int) -> str | None:
+    """When the process began, as an opaque mark; None if there is no such process (a zombie counts as none)."""
+    stat = Path(f"/proc/{pid}/stat")
+    if stat.parent.parent.joinpath("self").exists():
+        try:
+            after_name = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if after_name[0] == "Z" else after_name[19]
+    listing = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return listing.stdout.strip() or None
+
+
+def read_holder(folder: Path) -> Holder | None:
+    """The holder that the folder's lease names; None without a lease."""
+    try:
+        return Holder(**json.loads((folder / FILE_NAME).read_text()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError):
+        raise UserError(f"{folder / FILE_NAME} is no lease of ours; look at it, then remove it") from None
+
+
+def is_alive(
+    folder: Path,
+    holder: Holder,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> bool:
+    """Whether the holder still works; for another host this watches the heartbeat for up to :data:`STALE_S` seconds."""
+    if holder.host == socket.gethostname():
+        return process_start(holder.pid) == holder.started
+    until = clock() + STALE_S
+    while clock() < until:
+        sleep(1.0)
+        now = read_holder(folder)
+        if now is None:
+            return False
+        if now != holder:
+            return True
+    return False
+
+
+class Lease:
+    """The right to write in a folder, as a context manager; renewed by a thread while it is held.
+
+    Args:
+        folder: the folder; made if it is missing.
+        locks: where the short-lived lock that guards the taking itself lies.
+        say: told in a line when a dead holder's lease is taken over.
+        prepare: called once nobody else can write any more and before the lease is written (to move the folder aside).
+        heartbeat_s: seconds between beats.
+
+    Raises:
+        Held: a living writer holds it; the message has its host and pid.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        locks: Path,
+        say: Callable[[str], None] = print,
+        *,
+        prepare: Callable[[], object] = lambda: None,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
+        self.folder = folder
+        self.holder = Holder.of_this_process()
+        self.lost = False
+        self._guard = FileLock(locks / f"{folder.name}.lock")
+        self._say = say
+        self._prepare = prepare
+        self._heartbeat_s = heartbeat_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep_beating, name="lease", daemon=True)
+
+    def __enter__(self) -> Lease:
+        Path(self._guard.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        before = self._refuse_if_held()
+        with self._guard:
+            now = read_holder(self.folder)
+            if now != before and now is not None:
+                raise self._held_by(now)
+            self._prepare()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_json(self.folder / FILE_NAME, asdict(self.holder))
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        with self._guard:
+            if self._is_ours():
+                (self.folder / FILE_NAME).unlink(missing_ok=True)
+
+    def _refuse_if_held(self) -> Holder | None:
+        """The dead holder seen, if any. The guard is not held: a living holder needs it for its heartbeat."""
+        holder = read_holder(self.folder)
+        if holder is None:
+            return None
+        if holder.host != socket.gethostname():
+            self._say(f"{self.folder.name} was written by {holder.host}; watching its heartbeat for {STALE_S:g} s")
+        if is_alive(self.folder, holder):
+            raise self._held_by(holder)
+        self._say(f"{self.folder.name}: taking over from pid {holder.pid} on {holder.host}, which is gone")
+        return holder
+
+    def _held_by(self, holder: Holder) -> Held:
+        return Held(f"{self.folder} is being written by pid {holder.pid} on {holder.host}; wait for it, or stop it")
+
+    def _is_ours(self) -> bool:
+        holder = read_holder(self.folder)
+        return holder is not None and holder.token == self.holder.token
+
+    def _keep_beating(self) -> None:
+        beat = 0
+        while not self._stop.wait(self._heartbeat_s):
+            beat += 1
+            try:
+                with self._guard:
+                    if not self._is_ours():
+                        self.lost = True
+                        return
+                    write_json(self.folder / FILE_NAME, asdict(self.holder) | {"beat": beat})
+            except (OSError, UserError):
+                continue  # a full disk or a hiccup of the network must not end the run; the next beat tries again

@@ -1,0 +1,241 @@
+"""One run in this process: lease, training from the last checkpoint on, record."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from olsrepro.config.run_config import RunConfig
+from olsrepro.config.to_yaml import to_yaml
+from olsrepro.data.images import ImageData
+from olsrepro.data.noise import NoisyLabels, noisy_targets
+from olsrepro.data.registry import read_dataset
+from olsrepro.files.atomic import StorageError, write_text
+from olsrepro.files.checksum import sha256
+from olsrepro.files.lease import Held, Lease
+from olsrepro.launch.provenance import is_bitwise, now, this_process
+from olsrepro.launch.watchers import Bar, Lines, TensorBoard
+from olsrepro.settings import UserError
+from olsrepro.store.folder import Store
+from olsrepro.store.identity import canonical, run_id
+from olsrepro.store.record import FAILED, FINISHED, NAME, Record, errors, read_record, write_record
+from olsrepro.training.artifacts import Artifacts
+from olsrepro.training.checkpoint import CheckpointFolder
+from olsrepro.training.progress import Progress, Row
+from olsrepro.training.setup import build_learner, prepare_device
+from olsrepro.training.stop import StopRequest
+from olsrepro.training.task import Classification
+from olsrepro.training.trainer import NonFinite, Observer, Trainer
+
+
+class RunFailed(Exception):
+    """A run could not be finished; its record says why."""
+
+
+class Interrupted(Exception):
+    """A run was asked to stop and has written a checkpoint."""
+
+
+@dataclass
+class Job:
+    """A run being executed: its config, where it lies, and whom it tells about it."""
+
+    config: RunConfig
+    store: Store
+    console: Console = field(default_factory=lambda: Console(file=sys.stdout, highlight=False, soft_wrap=True))
+
+    def __post_init__(self) -> None:
+        self.run_id = run_id(self.config)
+        self.folder = self.store.run_folder(self.run_id)
+
+    def say(self, line: str) -> None:
+        """Tell the user a line."""
+        self.console.print(line, markup=False, highlight=False)
+
+
+def run(config: RunConfig, *, fresh: bool = False, console: Console | None = None) -> Path:
+    """Train what the config describes, or go on with it, unless its record is there already; the record's path.
+
+    Args:
+        config: a composed, validated run.
+        fresh: move an earlier folder of this run aside and start anew.
+        console: where progress is told; standard output by default.
+
+    Raises:
+        UserError: data are missing, the device is not there, a record is damaged.
+        Held: another process writes this run.
+        Interrupted: a signal asked for a stop; the same command goes on.
+        RunFailed: the training failed; a record of the failure is left.
+    """
+    job = Job(config, Store(Path(config.runtime.runs_dir)))
+    if console is not None:
+        job.console = console
+    if not fresh and _is_finished(job):
+        return job.folder / NAME
+    data = read_dataset(config.dataset, Path(config.runtime.data_dir))
+    with Lease(job.folder, job.store.locks, job.say, prepare=lambda: _prepare(job, fresh)) as lease:
+        if _is_finished(job):
+            return job.folder / NAME
+        return _execute(job, data, lease)
+
+
+def _is_finished(job: Job) -> bool:
+    record = read_record(job.folder)
+    if record is None or record["status"] != FINISHED:
+        return False
+    job.say(f"{job.run_id} is finished already; --fresh would train it anew")
+    return True
+
+
+def _prepare(job: Job, fresh: bool) -> None:
+    if fresh and (aside := job.store.move_aside(job.run_id)) is not None:
+        job.say(f"moved the earlier run aside to {aside}")
+    for leftover in job.folder.glob(".*.part"):  # of a process that was killed while it wrote
+        leftover.unlink()
+
+
+def _execute(job: Job, data: ImageData, lease: Lease) -> Path:
+    try:
+        return _train(job, data, lease)
+    except (Interrupted, Held, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        raise RunFailed(_record_failure(job, error)) from error
+
+
+def _train(job: Job, data: ImageData, lease: Lease) -> Path:
+    config = job.config
+    device = prepare_device(config.runtime)
+    labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed)
+    if labels.warning:
+        job.say(labels.warning)
+    write_text(job.folder / "config.yaml", to_yaml(config))
+    with StopRequest() as stop:
+        trainer = _trainer(job, data, labels, device, stop)
+        _announce(job, trainer, device)
+        with _watching(job, trainer.progress.epoch, lease) as observers:
+            trainer.observers = observers
+            finished = trainer.fit()
+    if not finished:
+        raise Interrupted(f"stopped in epoch {trainer.progress.epoch + 1}; the same command goes on from there")
+    return write_record(job.folder, _finished_record(job, trainer, labels))
+
+
+def _trainer(job: Job, data: ImageData, labels: NoisyLabels, device: torch.device, stop: StopRequest) -> Trainer:
+    config = job.config
+    layout = config.runtime.channels_last
+    trainer = Trainer(
+        task=Classification(data, labels, config.recipe, config.seed, device, channels_last=layout),
+        learner=build_learner(
+            config.backbone, config.method, config.dataset, config.recipe, config.runtime, config.seed, device
+        ),
+        recipe=config.recipe,
+        runtime=config.runtime,
+        artifacts=Artifacts(job.folder),
+        checkpoints=CheckpointFolder(job.folder, job.say),
+        stop=stop,
+        history=[this_process(config.runtime, device)],
+    )
+    trainer.resume()
+    return trainer
+
+
+def _announce(job: Job, trainer: Trainer, device: torch.device) -> None:
+    config, progress = job.config, trainer.progress
+    what = f"{config.dataset.name} · {config.backbone.name} · {config.method.name} · seed {config.seed}"
+    job.say(f"{job.run_id}: {what} · preset {config.preset} · {config.recipe.epochs} epochs on {device}")
+    if progress.epoch or progress.step:
+        job.say(f"going on after epoch {progress.epoch}, step {progress.step}")
+    if not is_bitwise(trainer.history):
+        job.say("an earlier process worked at it with other threads, device or versions: no longer bitwise")
+
+
+@dataclass
+class _LeaseWatch:
+    """Ends the training once another process has taken the lease."""
+
+    lease: Lease
+
+    def on_step(self, progress: Progress, steps: int) -> None:
+        if self.lease.lost:
+            raise Held(f"{self.lease.folder} was taken over by another process; this one stops without writing")
+
+    def on_epoch(self, row: Row) -> None:
+        self.on_step(Progress(), 0)
+
+
+@contextmanager
+def _watching(job: Job, finished_epochs: int, lease: Lease) -> Iterator[Sequence[Observer]]:
+    epochs = job.config.recipe.epochs
+    with ExitStack() as stack:
+        observers: list[Observer] = [_LeaseWatch(lease)]
+        if job.console.is_terminal:
+            observers.append(stack.enter_context(Bar(epochs, job.console)))
+        else:
+            observers.append(Lines(epochs, job.say))
+        if job.config.runtime.tensorboard:
+            board = TensorBoard(job.folder / "tensorboard", finished_epochs)
+            stack.callback(board.close)
+            observers.append(board)
+        yield observers
+
+
+def _finished_record(job: Job, trainer: Trainer, labels: NoisyLabels) -> Record:
+    progress = trainer.progress
+    assert progress.best_epoch is not None
+    return {
+        **_identity(job),
+        "status": FINISHED,
+        "errors": errors(progress.rows, progress.best_epoch),
+        "noise": {"rate": labels.rate, "flipped": int(labels.flipped.sum()), "labels_sha256": labels.sha256},
+        "training": _cost(progress.rows),
+        "files": {name: sha256(job.folder / name) for name in ("best.pt", "last.pt")},
+        "bitwise": is_bitwise(trainer.history),
+        "history": trainer.history,
+        "finished": now(),
+    }
+
+
+def _cost(rows: Sequence[Row]) -> dict[str, Any]:
+    seen = sum(row["n_kept"] + row["n_flipped"] for row in rows)
+    seconds = sum(row["seconds"] for row in rows)
+    return {"images": seen, "seconds": round(seconds, 3), "images_per_s": round(seen / max(seconds, 1e-9), 1)}
+
+
+def _identity(job: Job) -> Record:
+    config = job.config.as_dict()
+    runtime = config.pop("runtime")
+    return {"run_id": job.run_id, "canonical": canonical(job.config), "config": config, "runtime": runtime}
+
+
+def _record_failure(job: Job, error: Exception) -> str:
+    """Leave a record of the failure if the disk still takes one; the line that tells of it."""
+    line = str(error).splitlines()[0] if str(error) else type(error).__name__
+    trace = "".join(traceback.format_exception(error)) if not isinstance(error, (UserError, NonFinite)) else None
+    detail = {"kind": _kind(error), "message": line, "traceback": trace, "at": now()}
+    try:
+        write_record(job.folder, {**_identity(job), "status": FAILED, "error": detail})
+    except StorageError:
+        return f"{job.run_id} failed: {line}"
+    return f"{job.run_id} failed ({detail['kind']}): {line}\nrecord: {job.folder / NAME}"
+
+
+def _kind(error: Exception) -> str:
+    kinds: list[tuple[type[Exception], str]] = [
+        (torch.cuda.OutOfMemoryError, "out of memory"),
+        (MemoryError, "out of memory"),
+        (NonFinite, "not finite"),
+        (StorageError, "storage"),
+        (UserError, "refused"),
+    ]
+    return next((name for cls, name in kinds if isinstance(error, cls)), "crash")
+
+

@@ -1,0 +1,107 @@
+"""Who watches a training: a progress bar on a terminal, a line for each epoch elsewhere, TensorBoard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from olsrepro.training.progress import Progress as Standing
+from olsrepro.training.progress import Row
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+SCALARS = ("lr", "train_loss", "train_err", "test_loss", "test_top1_err", "test_top5_err", "images_per_s")
+
+
+def epoch_line(row: Row, epochs: int) -> str:
+    """One line about an epoch."""
+    return (
+        f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}  lr {row['lr']:<8.3g} train loss {row['train_loss']:.4f}"
+        f"  train err {row['train_err']:6.2f} %  test err {row['test_top1_err']:6.2f} % top-1"
+        f" {row['test_top5_err']:6.2f} % top-5  {row['images_per_s']:.0f} images/s"
+    )
+
+
+class Lines:
+    """One line for each epoch."""
+
+    def __init__(self, epochs: int, say: Callable[[str], None]) -> None:
+        self._epochs = epochs
+        self._say = say
+
+    def on_step(self, progress: Standing, steps: int) -> None:
+        """Nothing: lines are for epochs."""
+
+    def on_epoch(self, row: Row) -> None:
+        """Say the epoch's line."""
+        self._say(epoch_line(row, self._epochs))
+
+
+class Bar:
+    """A bar with the time left, and the epochs' lines above it; a context manager."""
+
+    def __init__(self, epochs: int, console: Console) -> None:
+        self._epochs = epochs
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console, transient=True
+        )
+        self._task = self._bar.add_task("training", total=None)
+        self._begun = False
+
+    def __enter__(self) -> Bar:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def on_step(self, progress: Standing, steps: int) -> None:
+        """Move the bar."""
+        done = progress.epoch * steps + progress.step
+        if not self._begun:  # the time left is judged from this process alone, not from what was done before
+            self._bar.reset(self._task, total=self._epochs * steps, completed=done - 1)
+            self._begun = True
+        self._bar.update(self._task, completed=done, description=f"epoch {progress.epoch + 1}/{self._epochs}")
+
+    def on_epoch(self, row: Row) -> None:
+        """Print the epoch's line above the bar."""
+        self._bar.console.print(epoch_line(row, self._epochs), highlight=False)
+
+
+class TensorBoard:
+    """Scalars of each epoch; points that an earlier process wrote past the checkpoint are purged, not doubled."""
+
+    def __init__(self, folder: Path, finished_epochs: int) -> None:
+        self._folder = folder
+        self._finished = finished_epochs
+        self._open: SummaryWriter | None = None
+
+    def on_step(self, progress: Standing, steps: int) -> None:
+        """Nothing: curves are of epochs."""
+
+    def on_epoch(self, row: Row) -> None:
+        """Write the epoch's scalars and flush them."""
+        writer = self._writer()
+        for key in SCALARS:
+            writer.add_scalar(key, row[key], row["epoch"])
+        writer.flush()
+
+    def close(self) -> None:
+        """Close the event file."""
+        if self._open is not None:
+            self._open.close()
+
+    def _writer(self) -> Any:
+        if self._open is None:
+            from torch.utils.tensorboard import SummaryWriter  # imported late: it takes a second
+
+            self._open = SummaryWriter(str(self._folder), purge_step=self._finished + 1)
+        return self._open

@@ -1,0 +1,91 @@
+"""What every criterion shares: checks of its arguments, precision, and sums of weighted terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from olsrepro.losses.switches import check_range
+
+
+class Criterion(nn.Module):
+    """A loss ``(logits (B, K), target (B,)) -> scalar``, the mean over the batch.
+
+    Half types are raised to fp32, under any autocast; float64 stays float64. A subclass defines :meth:`loss`.
+
+    Raises:
+        ValueError: fewer than two classes.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        check_range("num_classes", num_classes, 2)
+        self.num_classes = num_classes
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The mean loss of a batch.
+
+        Args:
+            logits: (B, K), floating.
+            target: (B,), int64 class indices.
+
+        Raises:
+            ValueError: shapes other than these, or an empty batch.
+            TypeError: other dtypes.
+        """
+        check_batch(logits, target, self.num_classes)
+        if torch.is_autocast_enabled(logits.device.type):
+            with torch.autocast(logits.device.type, enabled=False):
+                return self.loss(raised(logits), target)
+        return self.loss(raised(logits), target)
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The mean loss of a checked batch whose logits are fp32 or float64, outside of any autocast."""
+        raise NotImplementedError(f"{type(self).__name__} defines no loss")
+
+    def extra_repr(self) -> str:
+        """The number of classes, for ``print``."""
+        return f"num_classes={self.num_classes}"
+
+
+def check_batch(logits: Tensor, target: Tensor, num_classes: int) -> None:
+    """Refuse logits and targets that don't fit together; looks at shapes and dtypes only, never at the device.
+
+    Raises:
+        ValueError: shapes other than (B, K) and (B,), or an empty batch.
+        TypeError: logits that aren't floating, targets that aren't int64.
+    """
+    if logits.ndim != 2 or logits.shape[1] != num_classes:
+        raise ValueError(f"logits must have shape (B, {num_classes}), got {tuple(logits.shape)}")
+    if target.ndim != 1 or len(target) != len(logits):
+        raise ValueError(f"target must have shape ({len(logits)},) beside these logits, got {tuple(target.shape)}")
+    if len(target) == 0:
+        raise ValueError("an empty batch has no mean loss")
+    if not logits.is_floating_point():
+        raise TypeError(f"logits must be floating, got {logits.dtype}")
+    if target.dtype != torch.int64:
+        raise TypeError(f"target must hold class indices as int64, got {target.dtype}")
+
+
+def raised(logits: Tensor) -> Tensor:
+    """Logits in fp32 where they are of a half type, unchanged otherwise."""
+    return logits if logits.dtype in (torch.float32, torch.float64) else logits.float()
+
+
+def weighted_sum(*terms: tuple[float, Callable[[], Tensor]]) -> Tensor:
+    """The sum of weight times term; a term of weight 0 isn't computed and weight 1 doesn't multiply.
+
+    So a loss that comes down to one term is bit for bit that term, gradient included.
+    """
+    parts = [term() if weight == 1 else weight * term() for weight, term in terms if weight != 0]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+def cross_entropy(labels: Tensor, log_p: Tensor) -> Tensor:
+    """Batch mean of the cross entropy between label distributions (B, K) and log probabilities (B, K)."""
+    return -(labels * log_p).sum(1).mean()

@@ -1,0 +1,162 @@
+"""The class-level label table: one soft label a class, learnt from the predictions of the period before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from olsrepro.losses.switches import EMPTY_CLASS, INITIAL_LABELS, check_choice, check_range
+
+_BLOCK_ELEMENTS = 2**20
+_SMOOTHED_EPS = 0.1
+
+
+class LabelTable(nn.Module):
+    """Soft labels of K classes and the statistics that become the next ones (paper Eq. 5 and 6, Algorithm 1).
+
+    Online Label Smoothing, its union with BYOT and the detection task share it. Everything lies in buffers that are
+    changed in place and keep their dtypes under ``half()`` and its like: 2 K² + K numbers, no other K x K tensor is
+    ever held. Nothing but :meth:`update` communicates, and nothing waits for the device.
+
+    Args:
+        num_classes: K.
+        initial_labels: the labels of the first period: ``uniform`` 1/K; ``zeros``; ``identity_over_k``, 1/K on the
+            diagonal (Algorithm 1 read literally); ``smoothed``, 0.9 on the diagonal and the rest evenly beside it
+            (ankandrew/online-label-smoothing-pt); ``hard_only``, uniform but for its user to leave out.
+        empty_class: what a class that nothing was counted for gets: ``uniform``, ``zeros``, or ``keep`` its row.
+        freeze_at: a row whose largest entry is at least this keeps its value, unless its class is empty
+            (authors' code, fine-grained/solver.py: 0.88); None freezes no row.
+
+    Attributes:
+        soft_labels: (K, K) fp32, row y is the soft label of class y.
+        sums: (K, K) float64, sum of the predictions counted for each class in this period.
+        counts: (K,) float64, how many they are.
+        period: how many periods have ended; part of the ``state_dict``.
+
+    Raises:
+        ValueError: a switch out of its range, fewer than two classes.
+    """
+
+    soft_labels: Tensor
+    sums: Tensor
+    counts: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        initial_labels: str = "uniform",
+        empty_class: str = "uniform",
+        freeze_at: float | None = None,
+    ) -> None:
+        super().__init__()
+        check_range("num_classes", num_classes, 2)
+        check_choice("initial_labels", initial_labels, INITIAL_LABELS)
+        check_choice("empty_class", empty_class, EMPTY_CLASS)
+        self.num_classes = num_classes
+        self.empty_class = empty_class
+        self.freeze_at = freeze_at
+        self.period = 0
+        self.register_buffer("soft_labels", _initial(num_classes, initial_labels))
+        self.register_buffer("sums", torch.zeros(num_classes, num_classes, dtype=torch.float64))
+        self.register_buffer("counts", torch.zeros(num_classes, dtype=torch.float64))
+
+    def labels(self, target: Tensor) -> Tensor:
+        """The soft labels in force for classes (B,) int64, as a new (B, K) fp32 tensor."""
+        return self.soft_labels.index_select(0, target)
+
+    @torch.no_grad()
+    def observe(self, target: Tensor, predictions: Tensor, correct: Tensor | None = None) -> None:
+        """Count predictions for the labels of the next period.
+
+        Args:
+            target: (B,) int64 classes; all samples of a class count, however often it occurs.
+            predictions: (B, K) predicted probabilities, floating; taken as constants.
+            correct: (B,) bool, which samples count; None counts all of them.
+
+        Raises:
+            ValueError: shapes other than these.
+        """
+        if predictions.shape != (len(target), self.num_classes):
+            expected = (len(target), self.num_classes)
+            raise ValueError(f"predictions must have shape {expected}, got {tuple(predictions.shape)}")
+        if correct is None:
+            self.counts.index_add_(0, target, torch.ones_like(target, dtype=torch.float64))
+            self.sums.index_add_(0, target, predictions.double())
+            return
+        self.counts.index_add_(0, target, correct.double())
+        # Not a product: a prediction of NaN that doesn't count must leave no trace.
+        self.sums.index_add_(0, target, predictions.double().masked_fill(~correct[:, None], 0.0))
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """End the period: add the statistics of all ranks once, make them the labels in force, start over from zero.
+
+        Every rank of ``torch.distributed``, where it is initialised, must call it. Rows are divided by their counts,
+        not by their sums, so that predictions needn't sum to 1.
+        """
+        _add_over_ranks(self.counts)
+        for start, stop in self._row_blocks():
+            block = self.sums[start:stop]
+            _add_over_ranks(block)
+            self._roll_over(self.soft_labels[start:stop], block, self.counts[start:stop, None])
+            block.zero_()
+        self.counts.zero_()
+        self.period += 1
+
+    def _row_blocks(self) -> Iterator[tuple[int, int]]:
+        step = max(1, _BLOCK_ELEMENTS // self.num_classes)
+        return ((start, start + step) for start in range(0, self.num_classes, step))
+
+    def _roll_over(self, labels: Tensor, sums: Tensor, counts: Tensor) -> None:
+        """Write the mean predictions over ``labels``, row by row; ``sums`` is used up."""
+        sums.div_(counts.clamp(min=1))
+        if self.empty_class == "uniform":
+            sums.add_((counts == 0).double() / self.num_classes)
+        kept = self._kept_rows(labels, counts)
+        labels.copy_(sums if kept is None else torch.where(kept, labels, sums))
+
+    def _kept_rows(self, labels: Tensor, counts: Tensor) -> Tensor | None:
+        empty = counts == 0
+        frozen = None if self.freeze_at is None else ~empty & (labels.amax(1, keepdim=True) >= self.freeze_at)
+        if self.empty_class != "keep":
+            return frozen
+        return empty if frozen is None else empty | frozen
+
+    def get_extra_state(self) -> dict[str, int]:
+        """What of the state is no tensor: the period."""
+        return {"period": self.period}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        """Take up the period that :meth:`get_extra_state` told."""
+        self.period = state["period"]
+
+    def extra_repr(self) -> str:
+        """The rules, for ``print``."""
+        return f"num_classes={self.num_classes}, empty_class={self.empty_class}, freeze_at={self.freeze_at}"
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        def moved(buffer: Tensor) -> Tensor:
+            result = fn(buffer)
+            return result if result.dtype == buffer.dtype else buffer.to(result.device)
+
+        return super()._apply(moved, recurse)
+
+
+def _initial(num_classes: int, initial_labels: str) -> Tensor:
+    if initial_labels in ("uniform", "hard_only"):
+        return torch.full((num_classes, num_classes), 1 / num_classes, dtype=torch.float32)
+    off_diagonal, diagonal = {
+        "zeros": (0.0, 0.0),
+        "identity_over_k": (0.0, 1 / num_classes),
+        "smoothed": (_SMOOTHED_EPS / (num_classes - 1), 1 - _SMOOTHED_EPS),
+    }[initial_labels]
+    return torch.full((num_classes, num_classes), off_diagonal, dtype=torch.float32).fill_diagonal_(diagonal)
+
+
+def _add_over_ranks(tensor: Tensor) -> None:
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        dist.all_reduce(tensor)

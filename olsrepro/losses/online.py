@@ -1,0 +1,143 @@
+"""Online Label Smoothing: the loss, as anyone's training loop can use it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from olsrepro.losses.criterion import Criterion, weighted_sum
+from olsrepro.losses.label_table import LabelTable
+from olsrepro.losses.switches import resolve_ols
+
+
+class OnlineLabelSmoothing(Criterion):
+    """Cross entropy with the label and with a soft label that the class's own correct predictions formed.
+
+    ``L = hard_weight CE(y, z) + soft_weight CE(S[y], z)`` with the soft labels S of the previous period (paper Eq. 4);
+    S is a constant. In training mode the predictions of the same forward pass are counted for the next S (Eq. 5):
+    where ``argmax z`` is y (ties: the lowest index), or everywhere with ``accumulate="all"``; a prediction that isn't
+    finite never. ::
+
+        criterion = OnlineLabelSmoothing(num_classes=100)
+        for epoch in range(epochs):
+            for images, target in loader:
+                loss = criterion(network(images), target)
+                ...
+            criterion.update()
+
+    Eval mode counts nothing. Ranks of ``torch.distributed`` share their statistics in :meth:`update` only, which all of
+    them must call. The ``state_dict`` resumes in the middle of a period.
+
+    Args:
+        num_classes: K.
+        alpha: weight of the label; ``1 - alpha`` is the soft label's. None is 0.5, the paper's value.
+        variant: ``paper``; ``official_cifar`` (authors' code, cifar/scripts/train_cifar_all_methods.py), whose first
+            period has no soft labels; ``official_finegrained`` (fine-grained/solver.py) with both weights 1 and rows
+            frozen at 0.88. It sets what is left at None below.
+        hard_weight: weight of the label, in place of ``alpha``.
+        soft_weight: weight of the soft label, in place of ``1 - alpha``.
+        initial_labels: S of the first period: see :class:`LabelTable`; with ``hard_only`` that period is plain cross
+            entropy of weight 1 (authors' code, cifar/scripts/train_cifar_all_methods_deepsupervision.py).
+        accumulate: ``correct`` (paper III-B) or ``all`` predictions (Algorithm 1 as printed).
+        empty_class: ``uniform``, ``zeros`` or ``keep``: the row of a class that nothing was counted for.
+        freeze_at: a row whose largest entry has reached this keeps its value; above 1 freezes none.
+
+    Attributes:
+        table: the :class:`LabelTable`: soft labels and statistics.
+        rules: the switches made concrete, :class:`~olsrepro.losses.switches.OlsRules`.
+
+    Raises:
+        ValueError: a switch out of its range; ``alpha`` with ``official_finegrained``.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        alpha: float | None = None,
+        variant: str = "paper",
+        hard_weight: float | None = None,
+        soft_weight: float | None = None,
+        initial_labels: str | None = None,
+        accumulate: str | None = None,
+        empty_class: str | None = None,
+        freeze_at: float | None = None,
+    ) -> None:
+        super().__init__(num_classes)
+        self.rules = resolve_ols(
+            variant, alpha, hard_weight, soft_weight, initial_labels, accumulate, empty_class, freeze_at
+        )
+        rules = self.rules
+        self.table = LabelTable(num_classes, rules.initial_labels, rules.empty_class, rules.freeze_at)
+
+    @property
+    def soft_labels(self) -> Tensor:
+        """The soft labels in force, (K, K) fp32: row y for class y."""
+        return self.table.soft_labels
+
+    @property
+    def period(self) -> int:
+        """How many periods have ended."""
+        return self.table.period
+
+    def update(self) -> None:
+        """End a period (in the paper: an epoch): what was counted becomes the soft labels; counting starts anew."""
+        self.table.update()
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The mean loss of a batch; in training mode its predictions are counted."""
+        hard_weight, soft_weight = self._weights()
+        if soft_weight == 0:
+            loss = weighted_sum((hard_weight, lambda: F.cross_entropy(logits, target)))
+            p = logits.detach().softmax(1) if self.training else None
+        else:
+            loss, p = _SoftenedCrossEntropy.apply(logits, target, self.soft_labels, hard_weight, soft_weight)
+        if self.training:
+            self.table.observe(target, p, self._counted(logits, target, p))
+        return loss
+
+    def _weights(self) -> tuple[float, float]:
+        if self.rules.initial_labels == "hard_only" and self.period == 0:
+            return 1.0, 0.0
+        return self.rules.hard_weight, self.rules.soft_weight
+
+    @torch.no_grad()
+    def _counted(self, logits: Tensor, target: Tensor, p: Tensor) -> Tensor:
+        finite = p.gather(1, target[:, None]).squeeze(1) >= 0
+        return finite if self.rules.accumulate == "all" else finite & (logits.argmax(1) == target)
+
+
+class _SoftenedCrossEntropy(torch.autograd.Function):
+    """``CE(t, z)`` with ``t = hard_weight onehot(y) + soft_weight S[y]``, and ``p = softmax(z)`` as a constant.
+
+    The gradient for the logits, ``(p sum(t) - t) / B``, is made in the forward pass, where all that it needs is at
+    hand: that takes half the passes over memory that autograd would make. Rows of S may sum to less than 1.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Tensor, target: Tensor, soft_labels: Tensor, hard_weight: float, soft_weight: float
+    ) -> tuple[Tensor, Tensor]:
+        batch = len(target)
+        log_p = logits.log_softmax(1)
+        p = log_p.exp()
+        t = soft_labels.index_select(0, target).to(log_p.dtype).mul_(soft_weight / batch)
+        if hard_weight != 0:
+            t.scatter_add_(1, target[:, None], t.new_full((batch, 1), hard_weight / batch))
+        loss = -torch.dot(t.view(-1), log_p.view(-1))
+        if ctx.needs_input_grad[0]:
+            ctx.save_for_backward(t.addcmul_(p, t.sum(1, keepdim=True), value=-1))
+        ctx.mark_non_differentiable(p)
+        ctx.set_materialize_grads(False)
+        return loss, p
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad_loss: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, None, None, None, None]:
+        if grad_loss is None:
+            return None, None, None, None, None
+        (negative,) = ctx.saved_tensors
+        return negative * -grad_loss, None, None, None, None

@@ -1,0 +1,53 @@
+"""Criteria by name, with switches by keyword."""
+
+from __future__ import annotations
+
+import inspect
+from types import MappingProxyType
+from typing import Any
+
+from olsrepro.losses.bootstrap import HardBootstrap, SoftBootstrap
+from olsrepro.losses.criterion import Criterion
+from olsrepro.losses.disturb import DisturbLabel
+from olsrepro.losses.online import OnlineLabelSmoothing
+from olsrepro.losses.plain import HardLabel, LabelSmoothing
+from olsrepro.losses.switches import check_choice, suggest
+from olsrepro.losses.symmetric import SymmetricCrossEntropy
+from olsrepro.losses.teacher_free import TeacherFreeRegularization
+
+_CRITERIA: MappingProxyType[str, type[Criterion]] = MappingProxyType(
+    {
+        "hard": HardLabel,
+        "ls": LabelSmoothing,
+        "bootsoft": SoftBootstrap,
+        "boothard": HardBootstrap,
+        "disturblabel": DisturbLabel,
+        "sce": SymmetricCrossEntropy,
+        "tfkd_reg": TeacherFreeRegularization,
+        "ols": OnlineLabelSmoothing,
+    }
+)
+
+
+def criterion_names() -> tuple[str, ...]:
+    """The names that :func:`build_criterion` knows."""
+    return tuple(_CRITERIA)
+
+
+def build_criterion(name: str, num_classes: int, **switches: Any) -> Criterion:
+    """The criterion of a name, for K classes; switches left out have the criterion's defaults.
+
+    Raises:
+        ValueError: an unknown name or switch, or a value out of its range, with the nearest valid ones.
+    """
+    check_choice("criterion", name, _CRITERIA)
+    cls = _CRITERIA[name]
+    known = tuple(inspect.signature(cls).parameters)[1:]
+    for switch in switches:
+        if switch not in known:
+            raise ValueError(f"criterion {name} has no switch {switch}; {_switches_of(switch, known)}")
+    return cls(num_classes, **switches)
+
+
+def _switches_of(switch: str, known: tuple[str, ...]) -> str:
+    return suggest(switch, known) if known else "it has none"

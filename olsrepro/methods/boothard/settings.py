@@ -1,0 +1,21 @@
+"""Settings of hard bootstrapping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from olsrepro.losses.switches import check_range
+from olsrepro.methods.settings import MethodSettings
+
+
+@dataclass(frozen=True)
+class Settings(MethodSettings):
+    """Hard bootstrapping (Reed et al.): the target is ``beta`` of the label and the rest of the predicted class."""
+
+    name: str = "boothard"
+    beta: float = 0.8
+    clamp: float = 1e-7
+
+    def __post_init__(self) -> None:
+        check_range("beta", self.beta, 0, 1)
+        check_range("clamp", self.clamp, 0, 0.5)

@@ -1,0 +1,5 @@
+"""The label method ``bootsoft``: its criterion at work in training."""
+
+from olsrepro.methods.base import CriterionMethod as Method
+
+__all__ = ["Method"]

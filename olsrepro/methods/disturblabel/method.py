@@ -1,0 +1,30 @@
+"""The label method ``disturblabel``: its criterion with draws addressed by (seed, epoch, sample index)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from olsrepro.data.batch import Batch
+from olsrepro.methods.base import CriterionMethod, Setting, StepOutput
+from olsrepro.methods.settings import MethodSettings
+from olsrepro.randomness import address, integers, uniform
+
+
+class Method(CriterionMethod):
+    """A label differs from epoch to epoch, never between workers, ranks or after a resume."""
+
+    def __init__(self, settings: MethodSettings, setting: Setting) -> None:
+        super().__init__(settings, setting)
+        self._setting = setting
+
+    def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
+        """One forward pass, the criterion with this epoch's draws for these samples."""
+        logits = network(batch.images)
+        return StepOutput(self.criterion(logits, batch.targets, draws=self._draws(batch)), logits)
+
+    def _draws(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        seed, classes = self._setting.seed, self._setting.num_classes
+        return (
+            uniform(address(seed, "disturb", batch.epoch), batch.indices),
+            integers(address(seed, "disturb_shift", batch.epoch), batch.indices, 1, classes),
+        )

@@ -1,0 +1,14 @@
+"""Settings of the hard-label method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from olsrepro.methods.settings import MethodSettings
+
+
+@dataclass(frozen=True)
+class Settings(MethodSettings):
+    """Cross entropy with the given labels (paper Eq. 1); no switches."""
+
+    name: str = "hard"

@@ -1,0 +1,52 @@
+"""Settings of Online Label Smoothing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from olsrepro.losses.switches import OlsRules, resolve_ols
+from olsrepro.methods.settings import MethodSettings
+
+
+@dataclass(frozen=True)
+class Settings(MethodSettings):
+    """Online Label Smoothing (paper III-B). A switch left at None takes the value that ``variant`` bundles.
+
+    ``update_period`` is ``epoch`` or a number of optimiser steps, counted over the whole training and not reset at
+    an epoch's end.
+    """
+
+    name: str = "ols"
+    variant: str = "paper"
+    alpha: float | None = None
+    hard_weight: float | None = None
+    soft_weight: float | None = None
+    initial_labels: str | None = None
+    accumulate: str | None = None
+    empty_class: str | None = None
+    freeze_at: float | None = None
+    update_period: str = "epoch"
+
+    def __post_init__(self) -> None:
+        self.rules()
+        if self.update_period != "epoch" and not (self.update_period.isdecimal() and int(self.update_period) > 0):
+            raise ValueError(f"update_period={self.update_period} must be epoch or a number of steps of at least 1")
+
+    @property
+    def period_steps(self) -> int | None:
+        """Optimiser steps in a period; None where a period is an epoch."""
+        return None if self.update_period == "epoch" else int(self.update_period)
+
+    def rules(self) -> OlsRules:
+        """The concrete rules that variant and switches come to."""
+        switches = {key: value for key, value in self.switches().items() if key != "update_period"}
+        return resolve_ols(**switches)
+
+    def criterion_switches(self) -> dict[str, Any]:
+        """The switches of the criterion: all but ``update_period``, which is the training's."""
+        return {key: value for key, value in self.switches().items() if key != "update_period"}
+
+    def identity(self) -> dict[str, Any]:
+        """The rules and the period: a variant and the same switches typed one by one are one run."""
+        return asdict(self.rules()) | {"update_period": self.update_period.lstrip("0")}

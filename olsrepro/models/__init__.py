@@ -1,0 +1,1 @@
+"""CIFAR backbones; `registry` finds the families, one sub-package each."""

@@ -1,0 +1,46 @@
+"""Which backbone families there are, found by looking; imports no torch before a network is built.
+
+A family is a sub-package with a module ``settings`` (a dataclass ``Settings``, torch-free) and a module ``network``
+(``build(settings, num_classes)``).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from typing import TYPE_CHECKING
+
+from olsrepro import models
+from olsrepro.models.settings import BackboneSettings
+from olsrepro.settings import UserError, check_range, did_you_mean
+
+if TYPE_CHECKING:
+    from olsrepro.models.backbone import Backbone
+
+
+def families() -> tuple[str, ...]:
+    """Names of all backbone families, sorted."""
+    packages = (item.name for item in pkgutil.iter_modules(models.__path__) if item.ispkg)
+    return tuple(sorted(name for name in packages if importlib.util.find_spec(f"{models.__name__}.{name}.settings")))
+
+
+def settings_class(family: str) -> type[BackboneSettings]:
+    """The settings dataclass of a family; an unknown one raises :class:`UserError` with the nearest names."""
+    if family not in (known := families()):
+        raise UserError(f"backbone.family={family} is not known; {did_you_mean(family, known)}")
+    found: type[BackboneSettings] = importlib.import_module(f"{models.__name__}.{family}.settings").Settings
+    return found
+
+
+def build_backbone(settings: BackboneSettings, num_classes: int) -> Backbone:
+    """The network ``(B, 3, H, W) -> (B, num_classes)``, drawn from torch's generator on torch's default device.
+
+    An unknown family raises :class:`UserError`, fewer than one class :class:`ValueError`.
+    """
+    check_range("num_classes", num_classes, 1)
+    settings_class(settings.family)
+    built: Backbone = importlib.import_module(f"{models.__name__}.{settings.family}.network").build(
+        settings, num_classes
+    )
+    return built

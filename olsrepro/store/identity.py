@@ -1,0 +1,45 @@
+"""Run ids: 16 hex digits over what changes a run's result, then the seed. The same config is the same run everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from olsrepro.config.run_config import RunConfig
+from olsrepro.data.settings import NoiseSettings
+from olsrepro.methods.registry import settings_class as method_settings
+from olsrepro.models.registry import settings_class as backbone_settings
+from olsrepro.settings import Component
+from olsrepro.training.settings import RecipeSettings
+
+FORMAT = 1
+
+
+def canonical(config: RunConfig) -> dict[str, Any]:
+    """What the id is a hash of: each component's version and the fields that differ from their frozen defaults.
+
+    A field that is added later with a default therefore renames no old run, while a change of code that moves results
+    raises a component's ``version``. Preset, device, paths, workers and logging are not in it.
+    """
+    family, method = config.backbone.family, config.method.name
+    return {
+        "format": FORMAT,
+        "dataset": {"name": config.dataset.name, "version": config.dataset.version},
+        "noise": _changed(config.noise, NoiseSettings()),
+        "backbone": {"family": family} | _changed(config.backbone, backbone_settings(family)()),
+        "method": {"name": method} | _changed(config.method, method_settings(method)()),
+        "recipe": _changed(config.recipe, RecipeSettings()),
+    }
+
+
+def _changed(settings: Component, defaults: Component) -> dict[str, Any]:
+    frozen = defaults.identity()
+    changed = {key: value for key, value in settings.identity().items() if value != frozen[key]}
+    return {"version": settings.version} | changed
+
+
+def run_id(config: RunConfig) -> str:
+    """The id of a run, such as ``3f9c2a17b04d5e61-s0``."""
+    text = json.dumps(canonical(config), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:16]}-s{config.seed}"

@@ -1,0 +1,51 @@
+"""The files that a training leaves beside its record, each written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from safetensors.torch import save as to_safetensors
+from torch import Tensor, nn
+
+from olsrepro.files.atomic import replacing, write_text
+from olsrepro.training import checkpoint
+from olsrepro.training.progress import Row
+from olsrepro.training.task import Evaluation
+
+CURVES = "curves.jsonl"
+LABEL_TABLES = "label_tables"
+ENSEMBLE = "ensemble_sums.safetensors"
+
+
+class Artifacts:
+    """Writes a run's curves, weights (``best.pt``, ``last.pt``), test logits, label tables and ensemble sums."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def curves(self, rows: Iterable[Row]) -> None:
+        """All rows so far, one JSON object a line."""
+        write_text(self.folder / CURVES, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def weights(self, which: str, network: nn.Module, epoch: int, evaluation: Evaluation) -> None:
+        """``{which}.pt`` (weights, epoch counted from 1, the test's numbers) and ``{which}_logits.safetensors``."""
+        state = {"epoch": epoch, "weights": network.state_dict(), "test": evaluation.fields}
+        checkpoint.save(self.folder / f"{which}.pt", state)
+        self._tensors(f"{which}_logits.safetensors", {"logits": evaluation.logits, "targets": evaluation.targets})
+
+    def label_table(self, epoch: int, table: Tensor) -> None:
+        """The soft labels in force after an epoch, counted from 1."""
+        (self.folder / LABEL_TABLES).mkdir(exist_ok=True)
+        self._tensors(f"{LABEL_TABLES}/epoch_{epoch:04d}.safetensors", {"soft_labels": table})
+
+    def ensemble(self, sums: Mapping[int, Tensor], members: Mapping[int, list[int]]) -> None:
+        """The sums of test probabilities by ensemble size; which epochs each holds is in the file's metadata."""
+        names = {str(size): json.dumps(epochs) for size, epochs in members.items()}
+        self._tensors(ENSEMBLE, {str(size): total for size, total in sums.items()}, names)
+
+    def _tensors(self, name: str, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+        plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        with replacing(self.folder / name) as file:
+            file.write(to_safetensors(plain, metadata))

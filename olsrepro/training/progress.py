@@ -1,0 +1,47 @@
+"""Where a training stands: plain numbers that travel in its checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Progress:
+    """Finished epochs, steps within the running one, seconds spent in it, the curve so far and its best row.
+
+    Attributes:
+        epoch: the 0-based running epoch, equal to the number of finished ones.
+        step: steps made in it.
+        seconds: seconds of training in it, over all processes that worked at it.
+        rows: one row of the curve for each finished epoch; ``row["epoch"]`` counts from 1.
+        best_epoch: the row with the lowest objective, the first of equals; None before the first test.
+        best_objective: that objective.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    rows: list[Row] = field(default_factory=list)
+    best_epoch: int | None = None
+    best_objective: float = float("inf")
+
+    def finish_epoch(self, row: Row, objective: float) -> bool:
+        """Append an epoch's row and move on to the next; whether it is the new best."""
+        is_best = self.best_epoch is None or objective < self.best_objective
+        self.rows.append(row)
+        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
+        if is_best:
+            self.best_epoch, self.best_objective = self.epoch, objective
+        return is_best
+
+    def state_dict(self) -> dict[str, Any]:
+        """As a plain dictionary."""
+        return asdict(self)
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Progress:
+        """From :meth:`state_dict`."""
+        return cls(**state)

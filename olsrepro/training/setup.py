@@ -1,0 +1,80 @@
+"""Device, determinism and the parts of a learner, from settings."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from torch import nn
+
+from olsrepro.data.settings import DatasetSettings
+from olsrepro.methods.base import Setting
+from olsrepro.methods.registry import build_method
+from olsrepro.methods.settings import MethodSettings
+from olsrepro.models.registry import build_backbone
+from olsrepro.models.settings import BackboneSettings
+from olsrepro.randomness import address, stream
+from olsrepro.settings import UserError
+from olsrepro.training.settings import RecipeSettings, RuntimeSettings
+from olsrepro.training.trainer import Learner
+
+
+def prepare_device(runtime: RuntimeSettings) -> torch.device:
+    """The device to train on, with threads and determinism set for this process.
+
+    Raises:
+        UserError: the device is not there.
+    """
+    device = _choose_device(runtime.device)
+    if runtime.threads is not None:
+        torch.set_num_threads(runtime.threads)
+    if runtime.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
+    torch.use_deterministic_algorithms(runtime.deterministic)
+    torch.backends.cudnn.benchmark = not runtime.deterministic
+    return device
+
+
+def _choose_device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"runtime.device={name} is not usable here ({reason}); set runtime.device=auto or cpu") from None
+    return device
+
+
+def build_learner(
+    backbone: BackboneSettings,
+    method: MethodSettings,
+    dataset: DatasetSettings,
+    recipe: RecipeSettings,
+    runtime: RuntimeSettings,
+    seed: int,
+    device: torch.device,
+) -> Learner:
+    """Network, label method and optimiser of a run.
+
+    Initial weights are drawn on the CPU from (seed, "init"), the trunk first, so that all methods of one seed start
+    from one trunk on every device.
+    """
+    with stream(seed, "init"):
+        network: nn.Module = build_backbone(backbone, dataset.num_classes)
+        label_method = build_method(method, Setting(dataset.num_classes, seed))
+    layout = torch.channels_last if runtime.channels_last else torch.contiguous_format
+    network = network.to(device=device, memory_format=layout)
+    label_method = label_method.to(device)
+    parameters = [*network.parameters(), *label_method.parameters()]
+    forward: nn.Module = torch.compile(network) if runtime.compile else network  # type: ignore[assignment]
+    torch.manual_seed(address(seed, "stream"))
+    return Learner(network, label_method, build_optimizer(parameters, recipe), forward)
+
+
+def build_optimizer(parameters: list[nn.Parameter], recipe: RecipeSettings) -> torch.optim.Optimizer:
+    """SGD as the recipe says; weight decay reaches every parameter, BatchNorm's too (the authors' code)."""
+    return torch.optim.SGD(
+        parameters, recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov
+    )

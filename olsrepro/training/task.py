@@ -1,0 +1,130 @@
+"""What a task is: it owns its batches, what is counted while training, and what is evaluated. The loop knows no task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from olsrepro.data.batch import Batch
+from olsrepro.data.device_loader import DeviceLoader, evaluation_batches
+from olsrepro.data.images import ImageData
+from olsrepro.data.noise import NoisyLabels
+from olsrepro.evaluation.classification import classify
+from olsrepro.training.counters import EpochCounters
+from olsrepro.training.settings import RecipeSettings
+
+EVALUATION_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A test: the row's fields, the number that the best epoch has lowest, and the raw output worth keeping."""
+
+    fields: dict[str, Any]
+    objective: float
+    logits: Tensor
+    targets: Tensor
+
+
+class Task(Protocol):
+    """The seam between the loop and what is trained."""
+
+    counters: EpochCounters
+
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in an epoch."""
+
+    def batches(self, epoch: int, start: int) -> Iterator[Batch]:
+        """The batches of an epoch from step ``start`` on; the same ones however often it is asked."""
+
+    def training_fields(self) -> dict[str, Any]:
+        """The row's fields from the counters of the epoch."""
+
+    def evaluate(self, network: nn.Module) -> Evaluation:
+        """Test the network, which is left in training mode."""
+
+    def samples_of(self, epoch: int, step: int) -> list[int]:
+        """The sample indices of one batch, to name what led to a loss that is not finite."""
+
+
+class Classification:
+    """Images of one label each; tested by top-1 and top-5 error."""
+
+    def __init__(
+        self,
+        data: ImageData,
+        labels: NoisyLabels,
+        recipe: RecipeSettings,
+        seed: int,
+        device: torch.device,
+        *,
+        channels_last: bool = False,
+    ) -> None:
+        self._loader = DeviceLoader(
+            data.train_images,
+            labels.targets,
+            data.mean,
+            data.std,
+            augment=recipe.augment,
+            batch_size=recipe.batch_size,
+            seed=seed,
+            device=device,
+            channels_last=channels_last,
+        )
+        self._data = data
+        self._test_images = data.test_images.to(device)
+        self._test_targets = data.test_targets.to(device)
+        self._device = device
+        self._channels_last = channels_last
+        self.counters = EpochCounters(data.train_targets.to(device))
+
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in an epoch; the last batch may be smaller."""
+        return len(self._loader)
+
+    def batches(self, epoch: int, start: int) -> Iterator[Batch]:
+        """The batches of a 0-based epoch from step ``start`` on."""
+        return self._loader.epoch(epoch, start)
+
+    def training_fields(self) -> dict[str, Any]:
+        """Loss, error against the given labels, and the counts by label status."""
+        counts = self.counters.read()
+        numbers = asdict(counts)
+        return {"train_loss": numbers.pop("mean_loss"), "train_err": counts.train_err} | {
+            f"n_{key}" if not key.startswith("hit") else key: value for key, value in numbers.items()
+        }
+
+    @torch.no_grad()
+    def evaluate(self, network: nn.Module) -> Evaluation:
+        """Top-1 and top-5 error on the test set in evaluation mode, each image once."""
+        network.eval()
+        logits = torch.cat([network(images).float() for images, _ in self._test_batches()])
+        network.train()
+        result = classify(logits, self._test_targets)
+        fields = {
+            "test_top1_err": result.top1_err,
+            "test_top5_err": result.top5_err,
+            "test_loss": result.loss,
+            "n_test": result.count,
+            "hit_test": result.hits,
+        }
+        return Evaluation(fields, result.top1_err, logits.cpu(), self._data.test_targets)
+
+    def samples_of(self, epoch: int, step: int) -> list[int]:
+        """The training indices of one batch."""
+        return [int(index) for index in next(self._loader.epoch(epoch, step)).indices]
+
+    def _test_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return evaluation_batches(
+            self._test_images,
+            self._test_targets,
+            self._data.mean,
+            self._data.std,
+            batch_size=EVALUATION_BATCH,
+            device=self._device,
+            channels_last=self._channels_last,
+        )

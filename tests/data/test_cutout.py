@@ -1,0 +1,42 @@
+"""CutOut's masks: golden ones, and the share that they hide."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from olsrepro.data.augment import cut_out_
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden/golden_methods.json").read_text())
+EXPECTED = next(case for case in GOLDEN["cases"] if case["id"] == "cutout/masks")["expected"]
+
+
+@pytest.mark.parametrize("case", EXPECTED["masks"], ids=lambda case: f"{case['length']}-at-{case['centre']}")
+def test_masks_are_the_golden_ones(case: dict[str, Any]) -> None:
+    (cy, cx), ones = case["centre"], torch.ones(2, 3, case["H"], case["W"])
+    masked = cut_out_(ones, torch.tensor([cy, cy]), torch.tensor([cx, cx]), case["length"])
+    assert torch.equal(masked, torch.tensor(case["mask"]).float().expand(2, 3, -1, -1))
+    assert int((masked[0, 0] == 0).sum()) == case["zeros"]
+
+
+@pytest.mark.parametrize(("size", "length"), [(32, 16), (32, 8), (224, 112)])
+def test_mean_hidden_share(size: int, length: int) -> None:
+    every = torch.arange(size)
+    along_one_side = 1 - cut_out_(torch.ones(size, 1, size, 1), every, torch.zeros_like(every), 2 * length)
+    hidden = 1 - cut_out_(torch.ones(size, 1, size, size), every, torch.full_like(every, size // 2), length)
+    share = (hidden.double().mean() * size / length) ** 2
+    assert along_one_side.mean() > 0
+    assert share.item() == pytest.approx(EXPECTED["mean_hidden_fraction"][f"{size}px/{length}"], abs=1e-9)
+
+
+def test_each_image_has_its_own_hole() -> None:
+    images = torch.ones(2, 1, 8, 8)
+    cut_out_(images, torch.tensor([0, 7]), torch.tensor([0, 7]), 4)
+    assert images[0, 0, 0, 0] == 0
+    assert images[0, 0, 7, 7] == 1
+    assert images[1, 0, 7, 7] == 0
+    assert images[1, 0, 0, 0] == 1
