@@ -16,7 +16,7 @@ class UserError(Exception):
 
 
 def fact(default: Any = MISSING) -> Any:
-    """A field that describes a component (a count, a size): read by planning, never overridden, never part of a run id."""
+    """A field that describes a component (a count, a size): read by planning, never overridden, not in a run id."""
     return field(default=default, metadata={"fact": True})
 
 

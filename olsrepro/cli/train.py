@@ -39,7 +39,9 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="group choices and values, in Hydra's grammar")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="group choices and values, in Hydra's grammar"
+    )
     parser.add_argument("--fresh", action="store_true", help="move an earlier folder of this run aside and start anew")
     parser.add_argument("--dry-run", action="store_true", help="print config, run id and estimated cost; train nothing")
     parser.add_argument("--config-dir", type=Path, metavar="D", help="a folder of config groups of your own")

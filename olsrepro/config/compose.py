@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from olsrepro.config.backbone import renamed
 from olsrepro.config.locate import configs_folder
 from olsrepro.config.overrides import GROUPS, Overrides, group_choices, parse_overrides
 from olsrepro.config.run_config import CUSTOM, RunConfig
@@ -24,6 +25,7 @@ from olsrepro.settings import UserError, did_you_mean, fact_names
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings, scaled_milestones
 
 T = TypeVar("T")
+DEFAULT_PRESET = "smoke"  # as configs/config.yaml has it; tested
 Tree = dict[str, Any]
 
 
@@ -39,9 +41,10 @@ def compose_run(lines: Sequence[str], config_dir: Path | None = None) -> RunConf
     """
     folders = _folders(config_dir)
     overrides = parse_overrides(lines, folders)
+    if overrides.values:
+        _check_keys(overrides, _compose(overrides.only_choices(*GROUPS), folders))
     tree = _compose(overrides.lines, folders)
-    _check_keys(overrides, tree, folders)
-    config = _resolve(tree, preset=CUSTOM)
+    config = _resolve(tree, folders, preset=CUSTOM)
     validate(config)
     return replace(config, preset=_preset(config, overrides, folders))
 
@@ -73,17 +76,22 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split("\n    ")[0].split())
 
 
-def _check_keys(overrides: Overrides, tree: Tree, folders: Sequence[Path]) -> None:
+def _check_keys(overrides: Overrides, tree: Tree) -> None:
+    """Refuse keys that the chosen components don't have; Hydra's own refusal would not know the nearest."""
     for key, value in overrides.values.items():
         group, _, name = key.partition(".")
         if group == "seed":
             continue
-        if group not in GROUPS or group == "preset":
+        if group == "preset":
+            raise UserError(f"{key}={value}: a preset has nothing to set; choose one by preset=NAME")
+        if group not in GROUPS:
             raise UserError(f"{key}={value}: {group} is no group; {did_you_mean(group, GROUPS)}")
         settings = _settings_class(group, tree[group])
         read_only = fact_names(settings) | {"name", "family"}
         if name in read_only and name in tree[group]:
-            raise UserError(f"{key}={value}: {name} describes the {group} and can't be set; choose another by {group}=…")
+            raise UserError(
+                f"{key}={value}: {name} describes the {group} and can't be set; choose another by {group}=…"
+            )
         known = [item.name for item in fields(settings) if item.name not in read_only]
         if name not in known:
             raise UserError(_unknown_key(key, group, name, known, tree[group].get("name", "")))
@@ -112,7 +120,7 @@ def _settings_class(group: str, node: Mapping[str, Any]) -> type[Any]:
     return plain[group]
 
 
-def _resolve(tree: Tree, preset: str) -> RunConfig:
+def _resolve(tree: Tree, folders: Sequence[Path], preset: str) -> RunConfig:
     seed = _seed(tree["seed"])
     dataset = _settings("dataset", DatasetSettings, tree["dataset"])
     recipe = _settings("recipe", RecipeSettings, _with_milestones(tree["recipe"]))
@@ -120,8 +128,12 @@ def _resolve(tree: Tree, preset: str) -> RunConfig:
     return RunConfig(
         dataset=dataset,
         noise=_settings("noise", NoiseSettings, tree["noise"]).resolved(seed),
-        backbone=_settings("backbone", _settings_class("backbone", tree["backbone"]), tree["backbone"]),
-        method=_settings("method", _settings_class("method", tree["method"]), _for_dataset(tree["method"], dataset.name)),
+        backbone=renamed(
+            _settings("backbone", _settings_class("backbone", tree["backbone"]), tree["backbone"]), folders
+        ),
+        method=_settings(
+            "method", _settings_class("method", tree["method"]), _for_dataset(tree["method"], dataset.name)
+        ),
         recipe=recipe,
         runtime=replace(runtime, data_dir=_absolute(runtime.data_dir), runs_dir=_absolute(runtime.runs_dir)),
         seed=seed,
@@ -173,9 +185,11 @@ def _settings(group: str, cls: type[T], node: Mapping[str, Any]) -> T:
 
 def _preset(config: RunConfig, overrides: Overrides, folders: Sequence[Path]) -> str:
     """The chosen preset's name if the recipe and all else that presets set are its own for this data set."""
-    chosen = overrides.choices.get("preset", "smoke")
+    chosen = overrides.choices.get("preset", DEFAULT_PRESET)
+    if not overrides.values and "recipe" not in overrides.choices:
+        return chosen
     lines = overrides.only_choices("dataset", "backbone", "method", "noise", "preset")
-    own = _resolve(_compose(lines, folders), preset=chosen)
+    own = _resolve(_compose(lines, folders), folders, preset=chosen)
     same = own.recipe == config.recipe and all(
         getattr(own.backbone, key) == getattr(config.backbone, key) for key in _set_by_presets(folders, "backbone")
     )

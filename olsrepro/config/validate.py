@@ -48,7 +48,7 @@ def _ensembles_fit_epochs(config: RunConfig) -> None:
     for size in config.runtime.ensemble_sizes:
         if size > config.recipe.epochs:
             raise UserError(
-                f"runtime.ensemble_sizes: {size} models need at least {size} epochs; recipe.epochs={config.recipe.epochs}"
+                f"runtime.ensemble_sizes: {size} models need {size} epochs; recipe.epochs={config.recipe.epochs}"
             )
 
 

@@ -69,12 +69,14 @@ def _processor() -> str:
 
 
 def _code() -> dict[str, Any]:
-    """Commit of the checkout that the package lies in and a hash of what is not committed; nulls for an installed one."""
+    """Commit of the checkout that the package lies in, a hash of what is not committed; nulls for an installed one."""
     root = Path(olsrepro.__file__).resolve().parent.parent
     commit = _git(root, "rev-parse", "HEAD") if (root / ".git").exists() else None
     if commit is None:
         return {"commit": None, "dirty": None}
-    difference = (_git(root, "diff", "HEAD") or "") + (_git(root, "status", "--porcelain", "--untracked-files=all") or "")
+    difference = (_git(root, "diff", "HEAD") or "") + (
+        _git(root, "status", "--porcelain", "--untracked-files=all") or ""
+    )
     return {"commit": commit, "dirty": hashlib.sha256(difference.encode()).hexdigest()[:16] if difference else None}
 
 

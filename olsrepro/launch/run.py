@@ -237,5 +237,3 @@ def _kind(error: Exception) -> str:
         (UserError, "refused"),
     ]
     return next((name for cls, name in kinds if isinstance(error, cls)), "crash")
-
-

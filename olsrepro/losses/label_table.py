@@ -87,9 +87,11 @@ class LabelTable(nn.Module):
             self.counts.index_add_(0, target, torch.ones_like(target, dtype=torch.float64))
             self.sums.index_add_(0, target, predictions.double())
             return
+        rows = predictions.to(torch.float64, copy=True)
+        # Masked bit by bit: as fast as a product, but a prediction of NaN that doesn't count leaves no trace.
+        rows.view(torch.int64).bitwise_and_(correct.long().neg_()[:, None])
+        self.sums.index_add_(0, target, rows)
         self.counts.index_add_(0, target, correct.double())
-        # Not a product: a prediction of NaN that doesn't count must leave no trace.
-        self.sums.index_add_(0, target, predictions.double().masked_fill(~correct[:, None], 0.0))
 
     @torch.no_grad()
     def update(self) -> None:
@@ -138,12 +140,13 @@ class LabelTable(nn.Module):
         """The rules, for ``print``."""
         return f"num_classes={self.num_classes}, empty_class={self.empty_class}, freeze_at={self.freeze_at}"
 
+    # What moves a module's tensors goes through here; what changes their dtype too, and that must not happen.
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         def moved(buffer: Tensor) -> Tensor:
             result = fn(buffer)
             return result if result.dtype == buffer.dtype else buffer.to(result.device)
 
-        return super()._apply(moved, recurse)
+        return super()._apply(moved, recurse)  # type: ignore[no-untyped-call]
 
 
 def _initial(num_classes: int, initial_labels: str) -> Tensor:

@@ -92,11 +92,11 @@ class OnlineLabelSmoothing(Criterion):
         hard_weight, soft_weight = self._weights()
         if soft_weight == 0:
             loss = weighted_sum((hard_weight, lambda: F.cross_entropy(logits, target)))
-            p = logits.detach().softmax(1) if self.training else None
+            p = logits.detach().softmax(1)
         else:
             loss, p = _SoftenedCrossEntropy.apply(logits, target, self.soft_labels, hard_weight, soft_weight)
         if self.training:
-            self.table.observe(target, p, self._counted(logits, target, p))
+            self.table.observe(target, p, self._counted(logits, target))
         return loss
 
     def _weights(self) -> tuple[float, float]:
@@ -105,9 +105,10 @@ class OnlineLabelSmoothing(Criterion):
         return self.rules.hard_weight, self.rules.soft_weight
 
     @torch.no_grad()
-    def _counted(self, logits: Tensor, target: Tensor, p: Tensor) -> Tensor:
-        finite = p.gather(1, target[:, None]).squeeze(1) >= 0
-        return finite if self.rules.accumulate == "all" else finite & (logits.argmax(1) == target)
+    def _counted(self, logits: Tensor, target: Tensor) -> Tensor:
+        largest, predicted = logits.max(1)
+        finite = largest < torch.inf
+        return finite if self.rules.accumulate == "all" else (predicted == target).logical_and_(finite)
 
 
 class _SoftenedCrossEntropy(torch.autograd.Function):
@@ -123,11 +124,11 @@ class _SoftenedCrossEntropy(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         batch = len(target)
         log_p = logits.log_softmax(1)
-        p = log_p.exp()
         t = soft_labels.index_select(0, target).to(log_p.dtype).mul_(soft_weight / batch)
         if hard_weight != 0:
             t.scatter_add_(1, target[:, None], t.new_full((batch, 1), hard_weight / batch))
         loss = -torch.dot(t.view(-1), log_p.view(-1))
+        p = log_p.exp_()
         if ctx.needs_input_grad[0]:
             ctx.save_for_backward(t.addcmul_(p, t.sum(1, keepdim=True), value=-1))
         ctx.mark_non_differentiable(p)
@@ -135,7 +136,7 @@ class _SoftenedCrossEntropy(torch.autograd.Function):
         return loss, p
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad_loss: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, None, None, None, None]:
         if grad_loss is None:
             return None, None, None, None, None

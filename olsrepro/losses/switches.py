@@ -94,7 +94,7 @@ class OlsBundle:
 
 OLS_BUNDLES = MappingProxyType(
     {
-        # Paper III-B and V-E. Eq. 6 is 0/0 for a class without a correct prediction; the authors' code makes it uniform.
+        # Paper III-B and V-E. For a class without a correct prediction Eq. 6 is 0/0: uniform in the authors' code.
         "paper": OlsBundle(),
         # Authors' code, cifar/scripts/train_cifar_all_methods.py: the matrix starts at zero.
         "official_cifar": OlsBundle(initial_labels="zeros"),

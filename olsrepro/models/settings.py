@@ -22,6 +22,7 @@ class BackboneSettings(Component):
 
     family: str = ""
     name: str = ""
+    width: float = 1.0
     params: int = fact(0)
     macs: int = fact(0)
 

@@ -41,10 +41,10 @@ class Cost:
         if self.disk_bytes is not None:
             yield f"disk: about {self.disk_bytes / 1e6:,.1f} MB"
         if self.images_per_s is None:
-            yield "time: unknown until a run of this backbone on this data set has been finished in this store"
+            yield "time: unknown until a run of this backbone on this data set is finished in this store"
         else:
             hours = self.training_images / self.images_per_s / 3600
-            yield f"time: about {hours:.2g} h of training at {self.images_per_s:,.0f} images/s, as measured in this store"
+            yield f"time: about {hours:.2g} h of training at {self.images_per_s:,.0f} images/s, as measured here"
 
 
 def estimate(config: RunConfig) -> Cost:
@@ -62,7 +62,7 @@ def _disk(config: RunConfig) -> float:
     logits = LOGIT_FILES * config.dataset.test_size * classes * BYTES
     tables = config.recipe.epochs * classes**2 * BYTES if config.method.name == "ols" else 0
     momentum_and_weights = 2
-    return (2 + 2 * momentum_and_weights) * weights + logits + tables
+    return float((2 + 2 * momentum_and_weights) * weights + logits + tables)
 
 
 def _measured_speed(config: RunConfig) -> float | None:

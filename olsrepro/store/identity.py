@@ -1,4 +1,4 @@
-"""Run ids: 16 hex digits over what changes a run's result, then the seed. The same config is the same run everywhere."""
+"""Run ids: 16 hex digits over what changes a run's result, then the seed; the same config is one run everywhere."""
 
 from __future__ import annotations
 

@@ -71,8 +71,8 @@ class EpochCounters:
 
     def read(self) -> TrainingCounts:
         """The counts so far (reads the device)."""
-        kept, flipped, *hits = (int(count) for count in self._counts.tolist())
-        return TrainingCounts(kept, flipped, *hits, mean_loss=float(self._loss) / max(1, kept + flipped))
+        kept, flipped, hit_kept, hit_wrong, hit_true = (int(count) for count in self._counts.tolist())
+        return TrainingCounts(kept, flipped, hit_kept, hit_wrong, hit_true, float(self._loss) / max(1, kept + flipped))
 
     def state_dict(self) -> dict[str, Tensor]:
         """The running counts, for a checkpoint inside an epoch."""

@@ -1,4 +1,4 @@
-"""Settings of the recipe (what is trained how long) and of the runtime (how and where it is executed). No torch here."""
+"""Settings of the recipe (what is trained how long) and of the runtime (how and where). No torch here."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class RecipeSettings(Component):
 
 
 def scaled_milestones(milestones: Sequence[int], epochs: int, of: int) -> list[int]:
-    """Milestones of a recipe of ``of`` epochs, in one of ``epochs``: floor(m · epochs / of), but no phase vanishes at 0."""
+    """Milestones of a recipe of ``of`` epochs in one of ``epochs``: floor(m · epochs / of), but at least 1."""
     return [max(1, m * epochs // of) for m in milestones]
 
 

@@ -29,7 +29,9 @@ def prepare_device(runtime: RuntimeSettings) -> torch.device:
     if runtime.threads is not None:
         torch.set_num_threads(runtime.threads)
     if runtime.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
+        os.environ.setdefault(
+            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+        )  # cuBLAS is deterministic only with a fixed workspace
     torch.use_deterministic_algorithms(runtime.deterministic)
     torch.backends.cudnn.benchmark = not runtime.deterministic
     return device
@@ -43,7 +45,9 @@ def _choose_device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"runtime.device={name} is not usable here ({reason}); set runtime.device=auto or cpu") from None
+        raise UserError(
+            f"runtime.device={name} is not usable here ({reason}); set runtime.device=auto or cpu"
+        ) from None
     return device
 
 
@@ -65,7 +69,7 @@ def build_learner(
         network: nn.Module = build_backbone(backbone, dataset.num_classes)
         label_method = build_method(method, Setting(dataset.num_classes, seed))
     layout = torch.channels_last if runtime.channels_last else torch.contiguous_format
-    network = network.to(device=device, memory_format=layout)
+    network = network.to(device).to(memory_format=layout)
     label_method = label_method.to(device)
     parameters = [*network.parameters(), *label_method.parameters()]
     forward: nn.Module = torch.compile(network) if runtime.compile else network  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""What a task is: it owns its batches, what is counted while training, and what is evaluated. The loop knows no task."""
+"""What a task is: it owns its batches, what is counted while training, what is evaluated. The loop knows no task."""
 
 from __future__ import annotations
 

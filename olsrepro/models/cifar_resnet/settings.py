@@ -24,7 +24,6 @@ class Settings(BackboneSettings):
     family: str = "cifar_resnet"
     name: str = "cifar_resnet50"
     depth: int = 50
-    width: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built (:class:`ValueError`)."""

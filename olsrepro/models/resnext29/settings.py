@@ -24,7 +24,6 @@ class Settings(BackboneSettings):
     family: str = "resnext29"
     name: str = "resnext29_2x64d"
     cardinality: int = 2
-    width: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built (:class:`ValueError`)."""

@@ -27,7 +27,6 @@ class Settings(BackboneSettings):
     name: str = "resnet56"
     depth: int = 56
     block: str = "bottleneck"
-    width: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built (:class:`ValueError`)."""

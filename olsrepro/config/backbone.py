@@ -1,0 +1,47 @@
+"""A backbone whose structure was overridden takes the name and the facts of the config that describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from olsrepro.config.overrides import group_choices
+from olsrepro.models.registry import settings_class
+from olsrepro.models.settings import BackboneSettings
+
+
+def renamed(backbone: BackboneSettings, folders: Sequence[Path]) -> BackboneSettings:
+    """``backbone=resnet20 backbone.depth=32`` is resnet32; one that no config describes is told by its structure.
+
+    The latter's facts are 0, for unknown.
+    """
+    for known in _described(tuple(folders)):
+        if known.family == backbone.family and _structure(known) == _structure(backbone):
+            return replace(backbone, name=known.name, params=known.params, macs=known.macs)
+    structure = ",".join(f"{key}={value}" for key, value in _structure(backbone).items())
+    return replace(backbone, name=f"{backbone.family}({structure})", params=0, macs=0)
+
+
+def _structure(backbone: BackboneSettings) -> dict[str, Any]:
+    """All of its identity but the width, which scales every structure."""
+    return {key: value for key, value in backbone.identity().items() if key != "width"}
+
+
+@cache
+def _described(folders: tuple[Path, ...]) -> tuple[BackboneSettings, ...]:
+    return tuple(_read(folders))
+
+
+def _read(folders: tuple[Path, ...]) -> Iterator[BackboneSettings]:
+    for folder in folders:
+        for name in group_choices("backbone", [folder]):
+            node = OmegaConf.to_container(OmegaConf.load(folder / "backbone" / f"{name}.yaml"))
+            assert isinstance(node, dict)
+            cls = settings_class(str(node["family"]))
+            known = {item.name for item in fields(cls)}
+            yield cls(**{str(key): value for key, value in node.items() if key in known})

@@ -1,0 +1,32 @@
+"""What all tests share: one thread, no environment of the machine's own, where the real CIFAR files are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"  # tests and the processes they start share few cores: threads would wait on each other
+
+import torch
+
+torch.set_num_threads(1)
+
+REAL_DATA = os.environ.get("OLSREPRO_DATA")
+
+
+@pytest.fixture(autouse=True)
+def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has its own data and run folders, so that nothing is read from or left in the machine's."""
+    monkeypatch.setenv("OLSREPRO_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("OLSREPRO_RUNS", str(tmp_path / "runs"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the real CIFAR files, named by OLSREPRO_DATA; skips by name without them."""
+    folder = Path(REAL_DATA or "no such folder")
+    if not (folder / "cifar-100-python" / "train").is_file():
+        pytest.skip("the real CIFAR files: set OLSREPRO_DATA to the folder that holds cifar-100-python")
+    return folder
