@@ -52,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _list(root: Path) -> int:
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from olsrepro.data.fetch import status
@@ -59,7 +60,8 @@ def _list(root: Path) -> int:
     table = Table("data set", "classes", "train", "test", "pixels", "state", "place", box=box.SIMPLE)
     for item in status(root):
         sizes = (item.num_classes, item.train_size, item.test_size, item.image_size)
-        table.add_row(item.name, *(f"{size:,}" for size in sizes), item.state, item.place)
+        table.add_row(item.name, *(f"{size:,}" for size in sizes), item.state, escape(item.place))
+    table.columns[-1].overflow = "fold"  # a path is never cut
     Console().print(table)
     return exit_codes.DONE
 

@@ -54,15 +54,27 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse; overrides may stand on both sides of an option, which argparse alone does not take."""
+    parser = build_parser()
+    parsed, rest = parser.parse_known_args(arguments)
+    options = [word for word in rest if word.startswith("-")]
+    if options or (rest and not hasattr(parsed, "overrides")):
+        raise UserError(f"unrecognized arguments: {' '.join(options or rest)}; see olsrepro {parsed.command} --help")
+    if rest:
+        parsed.overrides += rest
+    return parsed
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
     try:
-        parsed = build_parser().parse_args(arguments)
+        parsed = _parse(arguments)
         code: int = parsed.run(parsed)
         sys.stdout.flush()
         return code
     except UserError as error:
-        print(f"olsrepro: {error}", file=sys.stderr)
+        print(f"olsrepro: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return exit_codes.USER_MISTAKE
     except KeyboardInterrupt:
         print("olsrepro: interrupted", file=sys.stderr)

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
 from olsrepro.config.overrides import group_choices
 from olsrepro.models.registry import settings_class
 from olsrepro.models.settings import BackboneSettings
+from olsrepro.settings import UserError
 
 
 def renamed(backbone: BackboneSettings, folders: Sequence[Path]) -> BackboneSettings:
@@ -40,8 +42,16 @@ def _described(folders: tuple[Path, ...]) -> tuple[BackboneSettings, ...]:
 def _read(folders: tuple[Path, ...]) -> Iterator[BackboneSettings]:
     for folder in folders:
         for name in group_choices("backbone", [folder]):
-            node = OmegaConf.to_container(OmegaConf.load(folder / "backbone" / f"{name}.yaml"))
-            assert isinstance(node, dict)
-            cls = settings_class(str(node["family"]))
-            known = {item.name for item in fields(cls)}
-            yield cls(**{str(key): value for key, value in node.items() if key in known})
+            try:
+                yield _settings(folder / "backbone" / f"{name}.yaml")
+            except (UserError, ValueError, TypeError, KeyError, YAMLError):
+                continue  # a user's own file with a mistake, or built on another: it is refused or read when chosen
+
+
+def _settings(path: Path) -> BackboneSettings:
+    node = OmegaConf.to_container(OmegaConf.load(path))
+    if not isinstance(node, dict):
+        raise TypeError(f"{path} holds no mapping")
+    cls = settings_class(str(node["family"]))
+    known = {item.name for item in fields(cls)}
+    return cls(**{str(key): value for key, value in node.items() if key in known})

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
 from olsrepro.config.backbone import renamed
+from olsrepro.config.fill import fill, shown, switch_names, unknown_key
 from olsrepro.config.locate import configs_folder
 from olsrepro.config.overrides import GROUPS, Overrides, group_choices, parse_overrides
 from olsrepro.config.run_config import CUSTOM, RunConfig
@@ -21,10 +24,9 @@ from olsrepro.config.validate import validate
 from olsrepro.data.settings import DatasetSettings, NoiseSettings
 from olsrepro.methods import registry as methods
 from olsrepro.models import registry as models
-from olsrepro.settings import UserError, did_you_mean, fact_names
+from olsrepro.settings import UserError, did_you_mean
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings, scaled_milestones
 
-T = TypeVar("T")
 DEFAULT_PRESET = "smoke"  # as configs/config.yaml has it; tested
 Tree = dict[str, Any]
 
@@ -41,8 +43,9 @@ def compose_run(lines: Sequence[str], config_dir: Path | None = None) -> RunConf
     """
     folders = _folders(config_dir)
     overrides = parse_overrides(lines, folders)
+    _check_recipe(overrides, folders)
     if overrides.values:
-        _check_keys(overrides, _compose(overrides.only_choices(*GROUPS), folders))
+        _check_keys(overrides, _compose_choices(tuple(overrides.only_choices(*GROUPS)), tuple(folders)))
     tree = _compose(overrides.lines, folders)
     config = _resolve(tree, folders, preset=CUSTOM)
     validate(config)
@@ -58,22 +61,59 @@ def _folders(config_dir: Path | None) -> list[Path]:
 
 
 def _compose(lines: Iterable[str], folders: Sequence[Path]) -> Tree:
-    search = [f"hydra.searchpath=[{','.join(f'file://{folder}' for folder in folders[1:])}]"] if folders[1:] else []
+    search = [f"hydra.searchpath=[{','.join(map(_quoted_place, folders[1:]))}]"] if folders[1:] else []
     try:
         with initialize_config_dir(str(folders[0]), version_base="1.3"):
             config = compose("config", overrides=[*lines, *search])
         return _plain(config)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise UserError(_one_line(error)) from None
 
 
+@cache
+def _compose_choices(lines: tuple[str, ...], folders: tuple[Path, ...]) -> Tree:
+    """Group choices without values, kept: the runs of a sweep share few of them, and composing takes 0.1 s."""
+    return _compose(lines, folders)
+
+
+def _quoted_place(folder: Path) -> str:
+    """A folder as Hydra's grammar takes it, whatever characters its name has."""
+    escaped = str(folder).replace("'", r"\'")
+    return f"'file://{escaped}'"
+
+
 def _plain(config: DictConfig) -> Tree:
-    tree = OmegaConf.to_container(config, resolve=True)
-    return {str(key): value for key, value in tree.items()} if isinstance(tree, dict) else {}
+    tree = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert isinstance(tree, dict)
+    known = {*GROUPS, "seed"} - {"preset"}
+    if strange := [str(key) for key in tree if key not in known]:
+        raise UserError(
+            f"a config file sets {', '.join(strange)}, which is no group; valid: {', '.join(sorted(known))}"
+            " (a preset's file starts with the line `# @package _global_`)"
+        )
+    if loose := [str(key) for key, node in tree.items() if key != "seed" and not isinstance(node, dict)]:
+        raise UserError(f"the config file of {', '.join(loose)} holds no `key: value` lines")
+    return {str(key): value for key, value in tree.items()}
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split("\n    ")[0].split())
+    text = " ".join(str(error).split("Config search path:")[0].split("\n    ")[0].split())
+    key = getattr(error, "full_key", None)
+    return f"{key}: {text}" if key and key not in text else text
+
+
+def _check_recipe(overrides: Overrides, folders: Sequence[Path]) -> None:
+    if "recipe" not in overrides.choices and not _has_own_recipe(overrides, folders):
+        known = group_choices("recipe", folders)
+        raise UserError(
+            f"dataset={overrides.choices['dataset']} has no recipe of its name; choose one by recipe=NAME,"
+            f" valid: {', '.join(known)}"
+        )
+
+
+def _has_own_recipe(overrides: Overrides, folders: Sequence[Path]) -> bool:
+    dataset = overrides.choices.get("dataset")
+    return dataset is None or dataset in group_choices("recipe", folders)
 
 
 def _check_keys(overrides: Overrides, tree: Tree) -> None:
@@ -86,31 +126,21 @@ def _check_keys(overrides: Overrides, tree: Tree) -> None:
             raise UserError(f"{key}={value}: a preset has nothing to set; choose one by preset=NAME")
         if group not in GROUPS:
             raise UserError(f"{key}={value}: {group} is no group; {did_you_mean(group, GROUPS)}")
-        settings = _settings_class(group, tree[group])
-        read_only = fact_names(settings) | {"name", "family"}
-        if name in read_only and name in tree[group]:
+        known = switch_names(_settings_class(group, tree[group]))
+        if name in tree[group] and name not in known and name not in ("by_dataset", "reference"):
             raise UserError(
                 f"{key}={value}: {name} describes the {group} and can't be set; choose another by {group}=…"
             )
-        known = [item.name for item in fields(settings) if item.name not in read_only]
         if name not in known:
-            raise UserError(_unknown_key(key, group, name, known, tree[group].get("name", "")))
-
-
-def _unknown_key(key: str, group: str, name: str, known: Sequence[str], component: str) -> str:
-    where = f"{group}={component}" if component else group
-    if group == "method":
-        owners = [m for m in methods.method_names() if name in {f.name for f in fields(methods.settings_class(m))}]
-        if owners:
-            return f"{key}: {where} has no {name}; {', '.join(owners)} {'has' if len(owners) == 1 else 'have'}"
-    return f"{key}: {where} has no {name}; " + (did_you_mean(name, known) if known else "it has nothing to set")
+            raise UserError(unknown_key(group, name, value, known, tree[group].get("name", "")))
 
 
 def _settings_class(group: str, node: Mapping[str, Any]) -> type[Any]:
-    if group == "backbone":
-        return models.settings_class(node["family"])
-    if group == "method":
-        return methods.settings_class(node["name"])
+    if group in ("backbone", "method"):
+        key = "family" if group == "backbone" else "name"
+        if key not in node:
+            raise UserError(f"{group}.{key} is missing in the config file of this {group}")
+        return models.settings_class(str(node[key])) if group == "backbone" else methods.settings_class(str(node[key]))
     plain: dict[str, type[Any]] = {
         "dataset": DatasetSettings,
         "noise": NoiseSettings,
@@ -122,20 +152,15 @@ def _settings_class(group: str, node: Mapping[str, Any]) -> type[Any]:
 
 def _resolve(tree: Tree, folders: Sequence[Path], preset: str) -> RunConfig:
     seed = _seed(tree["seed"])
-    dataset = _settings("dataset", DatasetSettings, tree["dataset"])
-    recipe = _settings("recipe", RecipeSettings, _with_milestones(tree["recipe"]))
-    runtime = _settings("runtime", RuntimeSettings, tree["runtime"])
+    dataset = fill("dataset", DatasetSettings, tree["dataset"])
+    method = _for_dataset(tree["method"], dataset.name)
     return RunConfig(
         dataset=dataset,
-        noise=_settings("noise", NoiseSettings, tree["noise"]).resolved(seed),
-        backbone=renamed(
-            _settings("backbone", _settings_class("backbone", tree["backbone"]), tree["backbone"]), folders
-        ),
-        method=_settings(
-            "method", _settings_class("method", tree["method"]), _for_dataset(tree["method"], dataset.name)
-        ),
-        recipe=recipe,
-        runtime=replace(runtime, data_dir=_absolute(runtime.data_dir), runs_dir=_absolute(runtime.runs_dir)),
+        noise=fill("noise", NoiseSettings, tree["noise"]).resolved(seed),
+        backbone=renamed(fill("backbone", _settings_class("backbone", tree["backbone"]), tree["backbone"]), folders),
+        method=fill("method", _settings_class("method", method), method),
+        recipe=_recipe(tree["recipe"]),
+        runtime=_placed(fill("runtime", RuntimeSettings, tree["runtime"])),
         seed=seed,
         preset=preset,
     )
@@ -143,44 +168,42 @@ def _resolve(tree: Tree, folders: Sequence[Path], preset: str) -> RunConfig:
 
 def _seed(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise UserError(f"seed={value} must be a whole number of at least 0")
+        raise UserError(f"seed={shown(value)} must be a whole number of at least 0")
     return value
+
+
+def _placed(runtime: RuntimeSettings) -> RuntimeSettings:
+    """With absolute folders; one set to nothing (``OLSREPRO_DATA=``) is the default, as everywhere."""
+    data_dir, runs_dir = runtime.data_dir or RuntimeSettings.data_dir, runtime.runs_dir or RuntimeSettings.runs_dir
+    return replace(runtime, data_dir=_absolute(data_dir), runs_dir=_absolute(runs_dir))
 
 
 def _absolute(path: str) -> str:
     return str(Path(os.path.expanduser(path)).absolute())
 
 
-def _with_milestones(recipe: Tree) -> Tree:
-    """Milestones that nobody gave, scaled from the reference's to the epochs."""
-    node = {key: value for key, value in recipe.items() if key != "reference"}
-    reference, epochs = recipe.get("reference"), node.get("epochs")
-    if node.get("milestones") is None and reference and isinstance(epochs, int):
-        node["milestones"] = scaled_milestones(reference["milestones"], epochs, reference["epochs"])
-    return node
+def _recipe(tree: Tree) -> RecipeSettings:
+    """The recipe; milestones that nobody gave are scaled from its reference's to its epochs."""
+    node = {key: value for key, value in tree.items() if key != "reference"}
+    if node.get("milestones") is not None:
+        return fill("recipe", RecipeSettings, node)
+    recipe = fill("recipe", RecipeSettings, node | {"milestones": []})
+    try:
+        reference = tree["reference"]
+        milestones = scaled_milestones(reference["milestones"], recipe.epochs, reference["epochs"])
+    except (KeyError, TypeError, ZeroDivisionError):
+        raise UserError("recipe.milestones=null needs a recipe.reference with epochs and milestones") from None
+    return replace(recipe, milestones=milestones)
 
 
 def _for_dataset(method: Tree, dataset: str) -> Tree:
     """What null stands for on this data set, by the method's table ``by_dataset``."""
     node = {key: value for key, value in method.items() if key != "by_dataset"}
     table = method.get("by_dataset", {})
-    defaults = table.get(dataset, table.get("default", {}))
+    defaults = table.get(dataset, table.get("default", {})) if isinstance(table, dict) else None
+    if not isinstance(defaults, dict):
+        raise UserError(f"method.by_dataset={table} must name data sets, each with `key: value` pairs")
     return {key: defaults.get(key) if value is None else value for key, value in node.items()}
-
-
-def _settings(group: str, cls: type[T], node: Mapping[str, Any]) -> T:
-    """A settings object with every value converted to its field's type and checked."""
-    try:
-        typed = OmegaConf.merge(OmegaConf.structured(cls), dict(node))
-        values = OmegaConf.to_container(typed)
-        assert isinstance(values, dict)
-        return cls(**{str(key): value for key, value in values.items()})
-    except OmegaConfBaseException as error:
-        key = f"{group}.{error.key}" if error.key is not None else group
-        raise UserError(f"{key}: {str(error.msg or error).splitlines()[0]}") from None
-    except ValueError as error:
-        prefix = "" if str(error).startswith(f"{group}.") else f"{group}."
-        raise UserError(f"{prefix}{error}") from None
 
 
 def _preset(config: RunConfig, overrides: Overrides, folders: Sequence[Path]) -> str:
@@ -188,9 +211,11 @@ def _preset(config: RunConfig, overrides: Overrides, folders: Sequence[Path]) ->
     chosen = overrides.choices.get("preset", DEFAULT_PRESET)
     if not overrides.values and "recipe" not in overrides.choices:
         return chosen
+    if not _has_own_recipe(overrides, folders):
+        return CUSTOM
     lines = overrides.only_choices("dataset", "backbone", "method", "noise", "preset")
-    own = _resolve(_compose(lines, folders), folders, preset=chosen)
-    same = own.recipe == config.recipe and all(
+    own = _resolve(_compose_choices(tuple(lines), tuple(folders)), folders, preset=chosen)
+    same = own.recipe.identity() == config.recipe.identity() and all(
         getattr(own.backbone, key) == getattr(config.backbone, key) for key in _set_by_presets(folders, "backbone")
     )
     return chosen if same else CUSTOM

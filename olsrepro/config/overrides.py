@@ -44,14 +44,16 @@ def parse_overrides(lines: Sequence[str], folders: Sequence[Path]) -> Overrides:
     for line in lines:
         override = _parse(line)
         key = override.key_or_group
-        target = choices if key in GROUPS else values
+        typed = line.partition("=")[2]
         if key in choices or key in values:
-            raise UserError(f"{key} is given twice; keep one of them")
-        target[key] = override.get_value_element_as_str()
+            raise UserError(f"{key} is given twice, {key}={(choices | values)[key]} and {line}; keep one of them")
         if key in GROUPS:
-            _check_choice(key, target[key], folders)
+            choices[key] = _chosen(override, typed)
+            _check_choice(key, choices[key], folders)
         elif "." not in key and key != "seed":
             raise UserError(f"{line}: {key} is no group or key; {did_you_mean(key, [*GROUPS, 'seed'])}")
+        else:
+            values[key] = typed
     return Overrides(choices, values, tuple(lines))
 
 
@@ -68,6 +70,11 @@ def _parse(line: str) -> Override:
     if override.value_type != ValueType.ELEMENT:
         raise UserError(f"{line} names several values; one run takes one")
     return override
+
+
+def _chosen(override: Override, typed: str) -> str:
+    value = override.value()  # without the quotes of method='ols'
+    return value if isinstance(value, str) else typed
 
 
 def _check_choice(group: str, choice: str, folders: Sequence[Path]) -> None:

@@ -24,7 +24,7 @@ def _image_fits_backbone(config: RunConfig) -> None:
     if side < least:
         raise UserError(
             f"backbone={config.backbone.name} needs images of at least {least} pixels; dataset={config.dataset.name}"
-            f" has {side}: choose a backbone for small images, such as cifar_resnet18"
+            f" has {side}: choose a backbone for small images, such as resnet8"
         )
 
 

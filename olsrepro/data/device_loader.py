@@ -14,7 +14,7 @@ from olsrepro.data.settings import AugmentSettings
 from olsrepro.randomness import address, integers, permutation
 
 # Images augmented at once: on a CPU as many as its cache holds, on a GPU enough to make the launches cheap.
-_CPU_CHUNK = 512
+_CPU_CHUNK = 256
 _GPU_CHUNK = 4096
 
 

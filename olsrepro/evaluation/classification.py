@@ -40,8 +40,11 @@ def predicted(logits: Tensor) -> Tensor:
 
 
 def classify(logits: Tensor, targets: Tensor) -> Classification:
-    """Measure logits (N, K) against targets (N,); with fewer than five classes the top-5 error is 0 by definition."""
-    top5 = logits.topk(min(5, logits.shape[1]), dim=1).indices
+    """Measure logits (N, K) against targets (N,); with fewer than five classes the top-5 error is 0 by definition.
+
+    Among equal logits, which half precision makes common, the lower index ranks first, as in :func:`predicted`.
+    """
+    top5 = logits.float().sort(dim=1, descending=True, stable=True).indices[:, :5]
     return Classification(
         count=len(targets),
         hits=int((predicted(logits) == targets).sum()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ class EnsembleSums:
     def __init__(self, sizes: Sequence[int], epochs: int) -> None:
         self.members = {size: grid_end_epochs(epochs, size) for size in sizes}
         self.sums: dict[int, Tensor] = {}
+        self._added: dict[int, list[int]] = {}
 
     def add(self, epoch: int, logits: Tensor) -> None:
         """Add the test logits (N, K) of an epoch, counted from 1, wherever it is a member."""
@@ -32,11 +34,18 @@ class EnsembleSums:
             if epoch in members:
                 probabilities = softmax(logits).cpu()
                 self.sums[size] = self.sums.get(size, torch.zeros_like(probabilities)) + probabilities
+                self._added.setdefault(size, []).append(epoch)
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """The sums by size."""
-        return {str(size): total for size, total in self.sums.items()}
+    def complete(self) -> dict[int, Tensor]:
+        """The sums that hold every member; a size that was asked for in the middle of a training isn't among them."""
+        return {size: total for size, total in self.sums.items() if self._added[size] == self.members[size]}
 
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on from sums taken with :meth:`state_dict`."""
-        self.sums = {int(size): total for size, total in state.items()}
+    def state_dict(self) -> dict[str, Any]:
+        """The sums by size, and the epochs that are in them."""
+        return {str(size): {"sum": total, "epochs": self._added[size]} for size, total in self.sums.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from sums taken with :meth:`state_dict`; sizes that are no longer asked for are left out."""
+        wanted = {int(size): part for size, part in state.items() if int(size) in self.members}
+        self.sums = {size: part["sum"] for size, part in wanted.items()}
+        self._added = {size: list(part["epochs"]) for size, part in wanted.items()}

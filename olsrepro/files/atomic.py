@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from olsrepro.settings import UserError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP)  # what some network file systems answer
 
 
 class StorageError(UserError):
@@ -60,13 +61,23 @@ def keep_predecessor(path: Path, predecessor: Path) -> None:
     if not path.exists():
         return
     temporary = predecessor.with_name(f".{predecessor.name}.{os.getpid()}.part")
-    temporary.unlink(missing_ok=True)
     try:
-        os.link(path, temporary)
+        temporary.unlink(missing_ok=True)
+        _link_or_copy(path, temporary)
+        os.replace(temporary, predecessor)
+    except OSError as error:
+        raise StorageError(_explain(predecessor, error)) from error
+    finally:
+        with suppress(OSError):  # it stays where both names are one file already: then replacing does nothing
+            temporary.unlink(missing_ok=True)
+
+
+def _link_or_copy(path: Path, copy: Path) -> None:
+    try:
+        os.link(path, copy)
     except OSError:
-        with replacing(temporary) as file:
+        with replacing(copy) as file:
             file.write(path.read_bytes())
-    os.replace(temporary, predecessor)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -75,6 +86,9 @@ def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
     finally:
         os.close(descriptor)
 

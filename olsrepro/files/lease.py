@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -104,6 +105,7 @@ class Lease:
 
     Raises:
         Held: a living writer holds it; the message has its host and pid.
+        UserError: the folder can't be written, or its lease is damaged.
     """
 
     def __init__(
@@ -126,6 +128,14 @@ class Lease:
         self._thread = threading.Thread(target=self._keep_beating, name="lease", daemon=True)
 
     def __enter__(self) -> Lease:
+        try:
+            self._take()
+        except OSError as error:
+            raise UserError(f"cannot write in {self.folder.parent}: {error.strerror or error}") from error
+        self._thread.start()
+        return self
+
+    def _take(self) -> None:
         Path(self._guard.lock_file).parent.mkdir(parents=True, exist_ok=True)
         before = self._refuse_if_held()
         with self._guard:
@@ -135,15 +145,13 @@ class Lease:
             self._prepare()
             self.folder.mkdir(parents=True, exist_ok=True)
             write_json(self.folder / FILE_NAME, asdict(self.holder))
-        self._thread.start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
         self._thread.join()
-        with self._guard:
+        with suppress(OSError, UserError), self._guard:  # a lease left behind is a dead one once this process ends
             if self._is_ours():
                 (self.folder / FILE_NAME).unlink(missing_ok=True)
 

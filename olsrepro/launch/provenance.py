@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shlex
 import socket
 import subprocess
 import sys
@@ -38,13 +39,13 @@ def this_process(runtime: RuntimeSettings, device: torch.device) -> dict[str, An
         "channels_last": runtime.channels_last,
         "compile": runtime.compile,
         "deterministic": runtime.deterministic,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in _PACKAGES},
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "olsrepro": olsrepro.__version__,
         "code": _code(),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
 
 
@@ -82,7 +83,13 @@ def _code() -> dict[str, Any]:
 
 def _git(root: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="backslashreplace",  # a changed file may be in any encoding
+            check=False,
+        )
     except OSError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None

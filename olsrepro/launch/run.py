@@ -80,11 +80,12 @@ def run(config: RunConfig, *, fresh: bool = False, console: Console | None = Non
         job.console = console
     if not fresh and _is_finished(job):
         return job.folder / NAME
+    device = prepare_device(config.runtime)
     data = read_dataset(config.dataset, Path(config.runtime.data_dir))
     with Lease(job.folder, job.store.locks, job.say, prepare=lambda: _prepare(job, fresh)) as lease:
         if _is_finished(job):
             return job.folder / NAME
-        return _execute(job, data, lease)
+        return _execute(job, data, device, lease)
 
 
 def _is_finished(job: Job) -> bool:
@@ -98,22 +99,21 @@ def _is_finished(job: Job) -> bool:
 def _prepare(job: Job, fresh: bool) -> None:
     if fresh and (aside := job.store.move_aside(job.run_id)) is not None:
         job.say(f"moved the earlier run aside to {aside}")
-    for leftover in job.folder.glob(".*.part"):  # of a process that was killed while it wrote
+    for leftover in job.folder.rglob(".*.part"):  # of a process that was killed while it wrote
         leftover.unlink()
 
 
-def _execute(job: Job, data: ImageData, lease: Lease) -> Path:
+def _execute(job: Job, data: ImageData, device: torch.device, lease: Lease) -> Path:
     try:
-        return _train(job, data, lease)
+        return _train(job, data, device, lease)
     except (Interrupted, Held, KeyboardInterrupt):
         raise
     except Exception as error:
         raise RunFailed(_record_failure(job, error)) from error
 
 
-def _train(job: Job, data: ImageData, lease: Lease) -> Path:
+def _train(job: Job, data: ImageData, device: torch.device, lease: Lease) -> Path:
     config = job.config
-    device = prepare_device(config.runtime)
     labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed)
     if labels.warning:
         job.say(labels.warning)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from olsrepro.losses.switches import EMPTY_CLASS, INITIAL_LABELS, check_choice, check_range
 
-_BLOCK_ELEMENTS = 2**20
+_TABLE_BLOCK = 2**20
+_COPY_BLOCK = 2**16
 _SMOOTHED_EPS = 0.1
 
 
@@ -34,7 +35,7 @@ class LabelTable(nn.Module):
     Attributes:
         soft_labels: (K, K) fp32, row y is the soft label of class y.
         sums: (K, K) float64, sum of the predictions counted for each class in this period.
-        counts: (K,) float64, how many they are.
+        counts: (K,) int64, how many they are.
         period: how many periods have ended; part of the ``state_dict``.
 
     Raises:
@@ -62,20 +63,19 @@ class LabelTable(nn.Module):
         self.period = 0
         self.register_buffer("soft_labels", _initial(num_classes, initial_labels))
         self.register_buffer("sums", torch.zeros(num_classes, num_classes, dtype=torch.float64))
-        self.register_buffer("counts", torch.zeros(num_classes, dtype=torch.float64))
+        self.register_buffer("counts", torch.zeros(num_classes, dtype=torch.int64))
 
     def labels(self, target: Tensor) -> Tensor:
         """The soft labels in force for classes (B,) int64, as a new (B, K) fp32 tensor."""
         return self.soft_labels.index_select(0, target)
 
-    @torch.no_grad()
     def observe(self, target: Tensor, predictions: Tensor, correct: Tensor | None = None) -> None:
         """Count predictions for the labels of the next period.
 
         Args:
             target: (B,) int64 classes; all samples of a class count, however often it occurs.
-            predictions: (B, K) predicted probabilities, floating; taken as constants.
-            correct: (B,) bool, which samples count; None counts all of them.
+            predictions: (B, K) predicted probabilities, floating; taken as constants. What isn't finite adds 0.
+            correct: (B,) bool (or int64 of 0 and 1), which samples count; None counts all of them.
 
         Raises:
             ValueError: shapes other than these.
@@ -83,15 +83,21 @@ class LabelTable(nn.Module):
         if predictions.shape != (len(target), self.num_classes):
             expected = (len(target), self.num_classes)
             raise ValueError(f"predictions must have shape {expected}, got {tuple(predictions.shape)}")
-        if correct is None:
-            self.counts.index_add_(0, target, torch.ones_like(target, dtype=torch.float64))
-            self.sums.index_add_(0, target, predictions.double())
+        counted = torch.ones_like(target) if correct is None else correct.long()
+        self.counts.index_add_(0, target, counted)
+        share = counted.unsqueeze(1)
+        step = _block_rows(predictions)
+        if step >= len(target):
+            self._add(target, predictions, share)
             return
-        rows = predictions.to(torch.float64, copy=True)
-        # Masked bit by bit: as fast as a product, but a prediction of NaN that doesn't count leaves no trace.
-        rows.view(torch.int64).bitwise_and_(correct.long().neg_()[:, None])
-        self.sums.index_add_(0, target, rows)
-        self.counts.index_add_(0, target, correct.double())
+        for start in range(0, len(target), step):
+            rows = slice(start, start + step)
+            self._add(target[rows], predictions[rows], share[rows])
+
+    def _add(self, target: Tensor, predictions: Tensor, share: Tensor) -> None:
+        # One diverged batch must not poison a class for good: what isn't finite adds 0, counted or not.
+        finite = (predictions.detach() * share).nan_to_num_(0.0, 0.0, 0.0)
+        self.sums.index_add_(0, target, finite.double())
 
     @torch.no_grad()
     def update(self) -> None:
@@ -101,17 +107,14 @@ class LabelTable(nn.Module):
         not by their sums, so that predictions needn't sum to 1.
         """
         _add_over_ranks(self.counts)
-        for start, stop in self._row_blocks():
-            block = self.sums[start:stop]
-            _add_over_ranks(block)
-            self._roll_over(self.soft_labels[start:stop], block, self.counts[start:stop, None])
-            block.zero_()
+        step = max(1, _TABLE_BLOCK // self.num_classes)
+        for start in range(0, self.num_classes, step):
+            rows = slice(start, start + step)
+            _add_over_ranks(self.sums[rows])
+            self._roll_over(self.soft_labels[rows], self.sums[rows], self.counts[rows, None])
+        self.sums.zero_()
         self.counts.zero_()
         self.period += 1
-
-    def _row_blocks(self) -> Iterator[tuple[int, int]]:
-        step = max(1, _BLOCK_ELEMENTS // self.num_classes)
-        return ((start, start + step) for start in range(0, self.num_classes, step))
 
     def _roll_over(self, labels: Tensor, sums: Tensor, counts: Tensor) -> None:
         """Write the mean predictions over ``labels``, row by row; ``sums`` is used up."""
@@ -163,3 +166,9 @@ def _initial(num_classes: int, initial_labels: str) -> Tensor:
 def _add_over_ranks(tensor: Tensor) -> None:
     if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
         dist.all_reduce(tensor)
+
+
+def _block_rows(predictions: Tensor) -> int:
+    """Rows to take at once: on the CPU a float64 copy of a large batch costs more page faults than arithmetic."""
+    batch, classes = predictions.shape
+    return max(1, _COPY_BLOCK // classes) if predictions.device.type == "cpu" else batch

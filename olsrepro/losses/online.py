@@ -19,8 +19,7 @@ class OnlineLabelSmoothing(Criterion):
 
     ``L = hard_weight CE(y, z) + soft_weight CE(S[y], z)`` with the soft labels S of the previous period (paper Eq. 4);
     S is a constant. In training mode the predictions of the same forward pass are counted for the next S (Eq. 5):
-    where ``argmax z`` is y (ties: the lowest index), or everywhere with ``accumulate="all"``; a prediction that isn't
-    finite never. ::
+    where ``argmax z`` is y (ties: the lowest index), or everywhere with ``accumulate="all"``. ::
 
         criterion = OnlineLabelSmoothing(num_classes=100)
         for epoch in range(epochs):
@@ -90,13 +89,15 @@ class OnlineLabelSmoothing(Criterion):
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """The mean loss of a batch; in training mode its predictions are counted."""
         hard_weight, soft_weight = self._weights()
+        table = self.table
         if soft_weight == 0:
             loss = weighted_sum((hard_weight, lambda: F.cross_entropy(logits, target)))
             p = logits.detach().softmax(1)
         else:
-            loss, p = _SoftenedCrossEntropy.apply(logits, target, self.soft_labels, hard_weight, soft_weight)
+            loss, p = _SoftenedCrossEntropy.apply(logits, target, table.soft_labels, hard_weight, soft_weight)
         if self.training:
-            self.table.observe(target, p, self._counted(logits, target))
+            correct = None if self.rules.accumulate == "all" else _is_correct(logits.detach(), target)
+            table.observe(target, p, correct)
         return loss
 
     def _weights(self) -> tuple[float, float]:
@@ -104,11 +105,10 @@ class OnlineLabelSmoothing(Criterion):
             return 1.0, 0.0
         return self.rules.hard_weight, self.rules.soft_weight
 
-    @torch.no_grad()
-    def _counted(self, logits: Tensor, target: Tensor) -> Tensor:
-        largest, predicted = logits.max(1)
-        finite = largest < torch.inf
-        return finite if self.rules.accumulate == "all" else (predicted == target).logical_and_(finite)
+
+def _is_correct(logits: Tensor, target: Tensor) -> Tensor:
+    # max is faster than argmax on the CPU; both take the lowest index of a tie.
+    return logits.max(1).indices.eq_(target)
 
 
 class _SoftenedCrossEntropy(torch.autograd.Function):
@@ -122,12 +122,11 @@ class _SoftenedCrossEntropy(torch.autograd.Function):
     def forward(
         ctx: Any, logits: Tensor, target: Tensor, soft_labels: Tensor, hard_weight: float, soft_weight: float
     ) -> tuple[Tensor, Tensor]:
-        batch = len(target)
+        scale = -1 / len(target)
         log_p = logits.log_softmax(1)
-        t = soft_labels.index_select(0, target).to(log_p.dtype).mul_(soft_weight / batch)
-        if hard_weight != 0:
-            t.scatter_add_(1, target[:, None], t.new_full((batch, 1), hard_weight / batch))
-        loss = -torch.dot(t.view(-1), log_p.view(-1))
+        t = soft_labels.index_select(0, target).to(log_p.dtype).mul_(scale * soft_weight)
+        t.scatter_(1, target[:, None], scale * hard_weight, reduce="add")
+        loss = torch.dot(t.view(-1), log_p.view(-1))
         p = log_p.exp_()
         if ctx.needs_input_grad[0]:
             ctx.save_for_backward(t.addcmul_(p, t.sum(1, keepdim=True), value=-1))
@@ -140,5 +139,5 @@ class _SoftenedCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, grad_loss: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, None, None, None, None]:
         if grad_loss is None:
             return None, None, None, None, None
-        (negative,) = ctx.saved_tensors
-        return negative * -grad_loss, None, None, None, None
+        (gradient,) = ctx.saved_tensors
+        return gradient * grad_loss, None, None, None, None

@@ -35,8 +35,13 @@ def canonical(config: RunConfig) -> dict[str, Any]:
 
 def _changed(settings: Component, defaults: Component) -> dict[str, Any]:
     frozen = defaults.identity()
-    changed = {key: value for key, value in settings.identity().items() if value != frozen[key]}
+    changed = {key: _exact(value, frozen[key]) for key, value in settings.identity().items() if value != frozen[key]}
     return {"version": settings.version} | changed
+
+
+def _exact(value: Any, default: Any) -> Any:
+    """A number in the one form that JSON may see: 1 is 1.0 where floats stand, and -0.0 is 0.0."""
+    return float(value) + 0.0 if isinstance(default, float) else value
 
 
 def run_id(config: RunConfig) -> str:

@@ -27,7 +27,7 @@ def read_record(folder: Path) -> Record | None:
     path = folder / NAME
     try:
         record = json.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except ValueError:
         raise UserError(f"{path} is damaged; move it away, or start anew with --fresh") from None

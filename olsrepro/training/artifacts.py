@@ -42,7 +42,7 @@ class Artifacts:
 
     def ensemble(self, sums: Mapping[int, Tensor], members: Mapping[int, list[int]]) -> None:
         """The sums of test probabilities by ensemble size; which epochs each holds is in the file's metadata."""
-        names = {str(size): json.dumps(epochs) for size, epochs in members.items()}
+        names = {str(size): json.dumps(members[size]) for size in sums}
         self._tensors(ENSEMBLE, {str(size): total for size, total in sums.items()}, names)
 
     def _tensors(self, name: str, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:

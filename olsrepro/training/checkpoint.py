@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
+import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -15,6 +15,8 @@ from olsrepro.files.atomic import keep_predecessor, replacing
 State = dict[str, Any]
 NAME = "checkpoint.pt"
 PREDECESSOR = "checkpoint.previous.pt"
+_FOLDER = 0x10  # an attribute of ZIP members
+_PLAIN = (torch.Tensor, torch.nn.Parameter, str, int, float, bool, type(None))
 
 
 class CorruptCheckpoint(Exception):
@@ -22,9 +24,17 @@ class CorruptCheckpoint(Exception):
 
 
 def save(path: Path, state: State) -> None:
-    """Write a state atomically. torch stores it as a ZIP whose CRC-32 sums :func:`load` checks."""
+    """Write a state atomically. torch stores it as a ZIP whose CRC-32 sums :func:`load` checks.
+
+    Raises:
+        TypeError: something in it is no plain container, tensor, number or string, so that no safe load would take it.
+        StorageError: the disk is full, or the folder can't be written.
+    """
+    _refuse_foreign(state)
+    written = io.BytesIO()  # torch would report a full disk as an error of its own archive
+    torch.save(state, written)
     with replacing(path) as file:
-        torch.save(state, file)
+        file.write(written.getbuffer())
 
 
 def load(path: Path) -> State:
@@ -32,15 +42,42 @@ def load(path: Path) -> State:
 
     Raises:
         CorruptCheckpoint: the file is torn, its sums don't fit, or it holds more than plain containers.
+        OSError: the file can't be read, which says nothing about what is in it.
     """
+    content = io.BytesIO(path.read_bytes())
     try:
-        with zipfile.ZipFile(path) as archive:
-            if (member := archive.testzip()) is not None:
-                raise CorruptCheckpoint(f"{path.name}: {member} is damaged")
-        state: State = torch.load(path, map_location="cpu", weights_only=True)
-    except (zipfile.BadZipFile, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise CorruptCheckpoint(f"{path.name}: {str(error).splitlines()[0]}") from error
+        _check_sums(content)
+        state: State = torch.load(content, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # the two readers of archives have a dozen exceptions for a damaged one
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise CorruptCheckpoint(f"{path.name}: {reason}") from error
     return state
+
+
+def _check_sums(content: io.BytesIO) -> None:
+    with zipfile.ZipFile(content) as archive:
+        damaged = archive.testzip()
+        for member in archive.infolist():
+            if member.external_attr & _FOLDER:  # torch would read nothing and leave the tensor as memory happens to be
+                damaged = member.filename
+    if damaged is not None:
+        raise CorruptCheckpoint(f"{damaged} is damaged")
+    content.seek(0)
+
+
+def _refuse_foreign(value: object, where: str = "state") -> None:
+    """Exact types only: a string's subclass, as ``torch.__version__`` is one, is refused by a safe load too."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _refuse_foreign(key, f"{where}.{key}")
+            _refuse_foreign(item, f"{where}.{key}")
+    elif type(value) in (list, tuple):
+        for at, item in enumerate(cast("list[object]", value)):
+            _refuse_foreign(item, f"{where}[{at}]")
+    elif type(value) not in _PLAIN:
+        raise TypeError(f"{where} is a {type(value).__name__}, which no checkpoint may hold")
 
 
 class CheckpointFolder:
@@ -49,11 +86,14 @@ class CheckpointFolder:
     def __init__(self, folder: Path, say: Callable[[str], None] = print) -> None:
         self.folder = folder
         self._say = say
+        self._newest_is_damaged = False
 
     def save(self, state: State) -> None:
-        """Write a new checkpoint; at every moment a whole one stands under ``checkpoint.pt``."""
-        keep_predecessor(self.folder / NAME, self.folder / PREDECESSOR)
+        """Write a new checkpoint; at every moment a whole one stands there, a damaged one never as predecessor."""
+        if not self._newest_is_damaged:
+            keep_predecessor(self.folder / NAME, self.folder / PREDECESSOR)
         save(self.folder / NAME, state)
+        self._newest_is_damaged = False
 
     def newest(self) -> State | None:
         """The newest whole checkpoint, None where there is none; a damaged one is named and its predecessor taken."""
@@ -67,6 +107,7 @@ class CheckpointFolder:
             except CorruptCheckpoint as error:
                 self._say(f"{error}; trying the one before it")
                 damaged = True
+                self._newest_is_damaged |= name == NAME
                 continue
             if damaged:
                 self._say(f"going on from {name}")

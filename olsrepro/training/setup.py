@@ -23,9 +23,12 @@ def prepare_device(runtime: RuntimeSettings) -> torch.device:
     """The device to train on, with threads and determinism set for this process.
 
     Raises:
-        UserError: the device is not there.
+        UserError: the device is not there, or can't do what is asked.
     """
     device = _choose_device(runtime.device)
+    if runtime.channels_last and device.type == "cpu":
+        # Seen in torch 2.14: the backward pass of a narrow strided 1 x 1 convolution writes past its memory.
+        raise UserError("runtime.channels_last=true is for GPUs: in that layout torch's CPU kernels corrupt memory")
     if runtime.threads is not None:
         torch.set_num_threads(runtime.threads)
     if runtime.deterministic:

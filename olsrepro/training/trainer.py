@@ -63,8 +63,9 @@ class Learner:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def is_finite(self) -> bool:
-        """Whether every weight and buffer of the network is finite (one read of the device)."""
-        floating = [t for t in self.network.state_dict().values() if t.is_floating_point() and t.numel()]
+        """Whether every weight and buffer of the network and every weight of the method is finite (one device read)."""
+        tensors = [*self.network.state_dict().values(), *self.method.parameters()]
+        floating = [t.detach() for t in tensors if t.is_floating_point() and t.numel()]
         return bool(torch.stack([tensor.abs().amax().float() for tensor in floating]).isfinite().all())
 
 
@@ -182,8 +183,8 @@ class Trainer:
         self.ensemble.add(epoch, evaluation.logits)
         if epoch == self.recipe.epochs:
             self.artifacts.weights("last", network, epoch, evaluation)
-            if self.ensemble.members:
-                self.artifacts.ensemble(self.ensemble.sums, self.ensemble.members)
+            if sums := self.ensemble.complete():
+                self.artifacts.ensemble(sums, self.ensemble.members)
         self.artifacts.curves(self.progress.rows)
 
     def checkpoint(self) -> None:

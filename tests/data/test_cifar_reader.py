@@ -103,17 +103,16 @@ def test_a_malicious_pickle_runs_nothing(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
-def test_published_files_read_as_torchvision_reads_them(name: str) -> None:
-    root = Path(os.environ.get(ROOT_VARIABLE) or "/nonexistent")
-    if not (root / SOURCES[name].folder).is_dir():
-        pytest.skip(f"no {name} under ${ROOT_VARIABLE}")
+def test_published_files_read_as_torchvision_reads_them(name: str, real_data: Path) -> None:
+    if not (real_data / SOURCES[name].folder).is_dir():
+        pytest.skip(f"the real CIFAR files: no {SOURCES[name].folder}")
     from torchvision import datasets
 
-    data = read_dataset(FULL[name], root)
+    data = read_dataset(FULL[name], real_data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchvision unpickles with what NumPy 2.4 deprecates
         reader = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[name]
-        train, test = reader(str(root), train=True), reader(str(root), train=False)
+        train, test = reader(str(real_data), train=True), reader(str(real_data), train=False)
     for images, targets, theirs in (
         (data.train_images, data.train_targets, train),
         (data.test_images, data.test_targets, test),

@@ -1,0 +1,94 @@
+"""From a group's plain values to its settings object: every value converted to its field's type and checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from omegaconf import OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from olsrepro.methods import registry as methods
+from olsrepro.settings import UserError, did_you_mean, fact_names
+
+T = TypeVar("T")
+LABELS = ("name", "family")
+WORDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    list[int]: "a list of whole numbers, as in [2,3]",
+    NoneType: "null",
+}
+
+
+def fill(group: str, cls: type[T], node: Mapping[str, Any]) -> T:
+    """The settings object that a group's values come to.
+
+    Raises:
+        UserError: a key or a value is wrong; the message names both.
+    """
+    _refuse_unknown(group, cls, node)
+    try:
+        typed = OmegaConf.merge(OmegaConf.structured(cls), dict(node))
+        values = OmegaConf.to_container(typed, throw_on_missing=True)
+        assert isinstance(values, dict)
+        _refuse_infinite(group, values)
+        return cls(**{str(key): value for key, value in values.items()})
+    except MissingMandatoryValue as error:
+        raise UserError(f"{group}.{error.full_key} is missing in the config file of this {group}") from None
+    except OmegaConfBaseException as error:
+        raise UserError(_wrong_type(group, cls, node, error)) from None
+    except ValueError as error:
+        prefix = "" if str(error).startswith(f"{group}.") else f"{group}."
+        raise UserError(f"{prefix}{error}") from None
+
+
+def switch_names(cls: type[Any]) -> list[str]:
+    """The keys of a settings class that can be set: all but facts and names."""
+    read_only = fact_names(cls) | set(LABELS)
+    return [item.name for item in fields(cls) if item.name not in read_only]
+
+
+def unknown_key(group: str, name: str, value: Any, known: Sequence[str], component: str) -> str:
+    """What is said of a key that the chosen component does not have: who has it, or what was meant."""
+    where = f"{group}={component}" if component else group
+    told = f"{group}.{name}={shown(value)}: {where} has no {name}; "
+    if group == "method":
+        owners = [m for m in methods.method_names() if name in switch_names(methods.settings_class(m))]
+        if owners:
+            return f"{told}{', '.join(owners)} {'has' if len(owners) == 1 else 'have'} it"
+    return told + (did_you_mean(name, known) if known else "it has nothing to set")
+
+
+def _refuse_unknown(group: str, cls: type[Any], node: Mapping[str, Any]) -> None:
+    known = {item.name for item in fields(cls)}
+    for name, value in node.items():
+        if name not in known:
+            raise UserError(unknown_key(group, name, value, switch_names(cls), str(node.get("name", ""))))
+
+
+def _refuse_infinite(group: str, values: Mapping[Any, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{group}.{key}={value:g} must be a finite number")
+
+
+def _wrong_type(group: str, cls: type[Any], node: Mapping[str, Any], error: OmegaConfBaseException) -> str:
+    name = str(error.full_key).partition(".")[0].partition("[")[0]
+    hint = get_type_hints(cls).get(name)
+    if hint is None:
+        return f"{group}: {str(error.msg or error).splitlines()[0]}"
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    return f"{group}.{name}={shown(node.get(name))} must be {' or '.join(WORDS.get(kind, str(kind)) for kind in kinds)}"
+
+
+def shown(value: Any) -> str:
+    """A value as it is written in a config."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,57 @@
+"""Runs in processes of their own, forked from a warm one, so that they can be killed at an exact place."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import signal
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+_CONTEXT = mp.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["battery_preload"])
+
+
+def train(lines: list[str], runs: Path, kill: tuple[str, int] | None = None) -> int:
+    """Train in another process; its exit code, negative for a signal.
+
+    ``kill`` is ("step", n): SIGKILL after the process's n-th step; or ("end", n): at the end of the n-th epoch that it
+    finishes, when the epoch's files are written and its checkpoint is not.
+    """
+    process = _CONTEXT.Process(target=_train, args=(lines, str(runs), kill))
+    process.start()
+    process.join(timeout=120)
+    if process.is_alive():
+        process.kill()
+        raise TimeoutError(f"{lines} did not end")
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _train(lines: list[str], runs: str, kill: tuple[str, int] | None) -> None:
+    warnings.simplefilter("error")
+    from olsrepro.config.compose import compose_run
+    from olsrepro.launch.run import run
+    from olsrepro.training.trainer import Trainer
+
+    if kill is not None:
+        name = {"step": "_step", "end": "_write_artifacts"}[kill[0]]
+        setattr(Trainer, name, _killing_after(getattr(Trainer, name), kill[1]))
+    with open(os.devnull, "w") as nowhere:
+        run(compose_run([*lines, f"runtime.runs_dir={runs}"]), console=Console(file=nowhere))
+
+
+def _killing_after(method: Callable[..., None], count: int) -> Callable[..., None]:
+    calls = 0
+
+    def wrapped(*arguments: object) -> None:
+        nonlocal calls
+        method(*arguments)
+        calls += 1
+        if calls == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return wrapped

@@ -1,0 +1,69 @@
+"""A run that was killed goes on as if it had not been: weights, optimiser, method state, curves, all bit for bit."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from outcome import differences, outcome
+from processes import train
+from registry import EPOCHS, METHODS, SETTINGS, STEPS_PER_EPOCH, TINY
+
+from olsrepro.methods.registry import method_names
+
+# (where the process is killed, how often the same command is given again)
+KILLS = {
+    "inside an epoch": [("step", STEPS_PER_EPOCH + 7)],
+    "at its end": [("end", 2)],
+}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted() -> dict[str, dict[str, Any]]:
+    return {}
+
+
+def outcome_of(setting: str, runs: Path, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    if setting not in known:
+        assert train([*TINY, *SETTINGS[setting]], runs) == 0
+        known[setting] = outcome(runs)
+    return known[setting]
+
+
+def test_every_label_method_is_in_the_registry() -> None:
+    assert sorted(METHODS) == list(method_names())
+
+
+@pytest.mark.parametrize("where", KILLS)
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_killed_run_goes_on_bitwise(
+    setting: str, where: str, tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]
+) -> None:
+    lines = [*TINY, *SETTINGS[setting]]
+    for kill in KILLS[where]:
+        assert train(lines, tmp_path / "killed", kill) == -signal.SIGKILL
+    assert train(lines, tmp_path / "killed") == 0
+    whole = outcome_of(setting, tmp_path / "whole", uninterrupted)
+    assert differences(whole, outcome(tmp_path / "killed")) == []
+
+
+def test_a_run_killed_every_few_steps_goes_on_bitwise(
+    tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]
+) -> None:
+    lines = [*TINY, *SETTINGS["ols"]]
+    restarts = 0
+    while train(lines, tmp_path / "killed", ("step", 6)) == -signal.SIGKILL:
+        restarts += 1
+        assert restarts < 2 * EPOCHS * STEPS_PER_EPOCH, "no step is ever kept"
+    assert restarts >= EPOCHS * STEPS_PER_EPOCH // 6
+    whole = outcome_of("ols", tmp_path / "whole", uninterrupted)
+    assert differences(whole, outcome(tmp_path / "killed")) == []
+
+
+def test_the_comparison_notices_another_seed(tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]) -> None:
+    whole = outcome_of("hard", tmp_path / "whole", uninterrupted)
+    assert train([*TINY, *SETTINGS["hard"], "seed=1"], tmp_path / "other") == 0
+    changed = differences(whole, outcome(tmp_path / "other"))
+    assert any("checkpoint.pt/learner/network" in line for line in changed)

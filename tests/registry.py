@@ -1,0 +1,46 @@
+"""The one registry of tiny settings: a label method that is missing here fails the battery's first test.
+
+A new method adds one line; every generic test then runs it: it trains, goes on bitwise from a kill inside an epoch and
+at its end, saves and loads safely, gives the same on several ranks, and can be planned.
+"""
+
+from __future__ import annotations
+
+METHODS: dict[str, list[str]] = {
+    "hard": [],
+    "ls": [],
+    "bootsoft": ["method.beta=0.8"],
+    "boothard": [],
+    "disturblabel": ["method.alpha=0.3"],
+    "sce": ["method.alpha=1.0", "method.beta=0.5"],
+    "tfkd_reg": ["method.alpha=0.5", "method.multiplier=10"],
+    "ols": ["method.update_period=7"],
+}
+
+VARIANTS: dict[str, list[str]] = {
+    "ols of the fine-grained code": ["method=ols", "method.variant=official_finegrained"],
+    "ols with periods of an epoch in bf16": ["method=ols", "recipe.precision=bf16"],
+    "hard with CutOut, channels last, an ensemble": [
+        "method=hard",
+        "recipe.cutout=4",
+        "runtime.channels_last=true",
+        "runtime.ensemble_sizes=[1,3]",
+    ],
+}
+
+SETTINGS = {name: [f"method={name}", *extra] for name, extra in METHODS.items()} | VARIANTS
+
+TINY = [
+    "dataset=digits",
+    "backbone=resnet8",
+    "backbone.width=0.25",
+    "noise=symmetric",
+    "noise.rate=0.2",
+    "recipe.epochs=3",
+    "recipe.batch_size=128",
+    "runtime.device=cpu",
+    "runtime.threads=1",
+    "runtime.checkpoint_steps=5",
+]
+STEPS_PER_EPOCH = 12
+EPOCHS = 3
