@@ -20,10 +20,9 @@ METHODS: dict[str, list[str]] = {
 VARIANTS: dict[str, list[str]] = {
     "ols of the fine-grained code": ["method=ols", "method.variant=official_finegrained"],
     "ols with periods of an epoch in bf16": ["method=ols", "recipe.precision=bf16"],
-    "hard with CutOut, channels last, an ensemble": [
+    "hard with CutOut and an ensemble": [
         "method=hard",
         "recipe.cutout=4",
-        "runtime.channels_last=true",
         "runtime.ensemble_sizes=[1,3]",
     ],
 }

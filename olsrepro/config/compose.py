@@ -216,7 +216,8 @@ def _preset(config: RunConfig, overrides: Overrides, folders: Sequence[Path]) ->
     lines = overrides.only_choices("dataset", "backbone", "method", "noise", "preset")
     own = _resolve(_compose_choices(tuple(lines), tuple(folders)), folders, preset=chosen)
     same = own.recipe.identity() == config.recipe.identity() and all(
-        getattr(own.backbone, key) == getattr(config.backbone, key) for key in _set_by_presets(folders, "backbone")
+        getattr(own.backbone, key, None) == getattr(config.backbone, key, None)
+        for key in _set_by_presets(folders, "backbone")
     )
     return chosen if same else CUSTOM
 
@@ -224,5 +225,13 @@ def _preset(config: RunConfig, overrides: Overrides, folders: Sequence[Path]) ->
 def _set_by_presets(folders: Sequence[Path], group: str) -> set[str]:
     """Keys of a group that any preset sets."""
     files = [folder / "preset" / f"{name}.yaml" for folder in folders for name in group_choices("preset", [folder])]
-    nodes = (OmegaConf.load(path) for path in files)
-    return {str(key) for node in nodes if isinstance(node, DictConfig) for key in (node.get(group) or {})}
+    nodes = (OmegaConf.select(_read_preset(path), group) for path in files)
+    return {str(key) for node in nodes if isinstance(node, DictConfig) for key in node}
+
+
+def _read_preset(path: Path) -> DictConfig:
+    try:
+        node = OmegaConf.load(path)
+    except (YAMLError, OSError):  # a user's own, which is refused when it is chosen
+        return OmegaConf.create()
+    return node if isinstance(node, DictConfig) else OmegaConf.create()

@@ -168,9 +168,10 @@ def test_a_killed_holder_is_replaced_and_this_is_said(folder: Path, locks: Path)
 def test_a_pid_that_another_process_has_now_is_no_living_holder(folder: Path, locks: Path) -> None:
     holder = leave_lease(folder, started="another time")
     assert not is_alive(folder, holder)
-    with Lease(folder, locks, said := [].append):
-        assert read_holder(folder) != holder
-    assert said is not None
+    said: list[str] = []
+    with Lease(folder, locks, said.append) as lease:
+        assert read_holder(folder) == lease.holder
+    assert said == [f"abc-s0: taking over from pid {os.getpid()} on {socket.gethostname()}, which is gone"]
 
 
 def test_a_process_keeps_its_start_mark_and_another_has_another() -> None:

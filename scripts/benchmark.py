@@ -1,0 +1,71 @@
+"""What the software costs, as ratios within one run: `python scripts/benchmark.py [GROUP ...]`.
+
+Each row is a paired, interleaved measurement with the median ratio, its 95 % interval, and the bound that it must
+keep. Rows are appended to results/speed/<group>.csv with the machine and the commit they come from. Quiet machines
+only: other work on the same cores makes threads wait for one another.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from datetime import datetime, timezone
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from olsrepro.launch.provenance import this_process
+from olsrepro.training.settings import RuntimeSettings
+
+GROUPS = ("criterion", "loader", "training")
+RESULTS = Path(__file__).resolve().parent.parent / "results" / "speed"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; all by default")
+    parser.add_argument("--threads", type=int, help="CPU threads of torch")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.groups) - set(GROUPS):
+        parser.error(f"unknown group {', '.join(sorted(unknown))}; of {', '.join(GROUPS)}")
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    for group in arguments.groups or GROUPS:
+        for measured in import_module(f"benchmarks.{group}").rows():
+            _show(measured)
+            _keep(group, measured)
+
+
+def _show(measured: dict[str, Any]) -> None:
+    verdict = "holds" if measured["holds"] else "FAILS"
+    print(
+        f"{measured['name']:38} {measured['median_ratio']:8.3f}  [{measured['low']:.3f}, {measured['high']:.3f}]"
+        f"  bound {measured['bound']:g} {verdict}  ({measured['rounds']} pairs,"
+        f" {measured['ours_ms']:.3f} ms and {measured['baseline_ms']:.3f} ms)",
+        flush=True,
+    )
+
+
+def _keep(group: str, measured: dict[str, Any]) -> None:
+    here = this_process(RuntimeSettings(), torch.device("cpu"))
+    place = {
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "device": here["device"],
+        "threads": here["threads"],
+        "torch": here["torch"],
+        "commit": here["code"]["commit"],
+    }
+    path = RESULTS / f"{group}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    is_new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=[*measured, *place])
+        if is_new:
+            writer.writeheader()
+        writer.writerow({key: f"{v:.4g}" if isinstance(v, float) else v for key, v in (measured | place).items()})
+
+
+if __name__ == "__main__":
+    main()

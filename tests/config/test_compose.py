@@ -1,0 +1,261 @@
+"""What override lines come to: implied values, presets, defaults by data set, places, a user's own groups."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import user_folder
+import yaml
+from hydra.core.global_hydra import GlobalHydra
+
+from olsrepro.config.compose import compose_run
+from olsrepro.config.run_config import RunConfig
+from olsrepro.config.to_yaml import to_yaml
+from olsrepro.data.settings import NoiseSettings
+from olsrepro.methods.ols.settings import Settings as Ols
+
+PAPER_CIFAR = {
+    "epochs": 300,
+    "batch_size": 128,
+    "lr": 0.1,
+    "milestones": [150, 225],
+    "gamma": 0.1,
+    "momentum": 0.9,
+    "nesterov": True,
+    "weight_decay": 5e-4,
+    "padding": 4,
+    "flip": True,
+    "cutout": 0,
+    "precision": "fp32",
+}
+
+
+def recipe_of(*lines: str) -> dict[str, object]:
+    return asdict(compose_run(lines).recipe)
+
+
+def test_nothing_typed_is_digits_resnet8_ols_smoke_seed_0() -> None:
+    config = compose_run([])
+    assert (config.dataset.name, config.backbone.name, config.preset, config.seed) == ("digits", "resnet8", "smoke", 0)
+    assert config.method == Ols()
+    assert config.noise == NoiseSettings()
+
+
+def test_choices_and_values_reach_the_config() -> None:
+    config = compose_run(["backbone=resnet29", "noise=symmetric", "noise.rate=0.2", "method.alpha=0.3", "seed=7"])
+    assert (config.backbone.name, config.backbone.depth, config.backbone.block) == ("resnet29", 29, "bottleneck")
+    assert config.noise == NoiseSettings("symmetric", 0.2)
+    assert config.method == Ols(alpha=0.3)
+    assert config.seed == 7
+
+
+@pytest.mark.parametrize("dataset", ["cifar10", "cifar100"])
+def test_preset_paper_is_all_of_the_papers_recipe(dataset: str) -> None:
+    config = compose_run([f"dataset={dataset}", "preset=paper"])
+    assert asdict(config.recipe) == PAPER_CIFAR
+    assert (config.preset, config.backbone.width) == ("paper", 1.0)
+
+
+def test_preset_short_is_the_papers_shape_in_30_epochs() -> None:
+    config = compose_run(["dataset=cifar100", "preset=short"])
+    assert asdict(config.recipe) == PAPER_CIFAR | {"epochs": 30, "milestones": [15, 22]}
+    assert (config.preset, config.backbone.width) == ("short", 1.0)
+
+
+def test_a_data_set_typed_on_the_line_stays_under_smoke() -> None:
+    config = compose_run(["dataset=cifar100"])
+    assert asdict(config.recipe) == PAPER_CIFAR | {"epochs": 4, "milestones": [2, 3]}
+    assert (config.preset, config.backbone.width, config.dataset.num_classes) == ("smoke", 0.5, 100)
+
+
+@pytest.mark.parametrize("dataset", ["digits", "cifar10"])
+@pytest.mark.parametrize(
+    ("epochs", "milestones"), [(1, [1, 1]), (7, [3, 5]), (200, [100, 150]), (299, [149, 224]), (301, [150, 225])]
+)
+def test_epochs_alone_scale_the_milestones(dataset: str, epochs: int, milestones: list[int]) -> None:
+    assert recipe_of(f"dataset={dataset}", f"recipe.epochs={epochs}")["milestones"] == milestones
+
+
+def test_milestones_that_were_typed_are_kept_at_any_number_of_epochs() -> None:
+    assert recipe_of("recipe.milestones=[3,9]", "recipe.epochs=20")["milestones"] == [3, 9]
+    assert recipe_of("recipe.milestones=[]")["milestones"] == []
+
+
+def test_milestones_typed_as_null_are_scaled() -> None:
+    assert recipe_of("recipe.milestones=null", "recipe.epochs=20")["milestones"] == [10, 15]
+
+
+def test_epochs_in_quotes_are_a_number() -> None:
+    recipe = recipe_of("recipe.epochs='20'")
+    assert (recipe["epochs"], recipe["milestones"]) == (20, [10, 15])
+
+
+def test_a_choice_in_quotes_is_the_choice() -> None:
+    assert compose_run(["method='ls'"]).method.name == "ls"
+
+
+def test_the_digits_have_a_recipe_of_their_own() -> None:
+    recipe = recipe_of("preset=paper")
+    assert (recipe["epochs"], recipe["milestones"], recipe["batch_size"], recipe["flip"]) == (60, [30, 45], 64, False)
+
+
+def test_another_data_sets_recipe_can_be_chosen() -> None:
+    config = compose_run(["recipe=cifar100"])
+    assert asdict(config.recipe) == PAPER_CIFAR | {"epochs": 4, "milestones": [2, 3]}
+    assert config.preset == "custom"
+
+
+@pytest.mark.parametrize(
+    ("lines", "alpha", "beta"),
+    [
+        (["dataset=cifar10"], 0.1, 1.0),
+        (["dataset=cifar100"], 6.0, 0.1),
+        (["dataset=digits"], 6.0, 0.1),
+        (["dataset=cifar10", "method.alpha=0.7"], 0.7, 1.0),
+        (["dataset=cifar10", "method.alpha=0.7", "method.beta=0.2"], 0.7, 0.2),
+        (["dataset=cifar10", "method.alpha=6.0"], 6.0, 1.0),
+        (["dataset=cifar10", "method.alpha=null"], 0.1, 1.0),
+    ],
+)
+def test_sce_weighs_its_terms_by_data_set_unless_told(lines: list[str], alpha: float, beta: float) -> None:
+    method = compose_run(["method=sce", *lines]).method
+    assert (method.alpha, method.beta) == (alpha, beta)
+
+
+def test_numbers_have_their_fields_types() -> None:
+    config = compose_run(["recipe.lr=1", "backbone.width=1", "method.alpha=1", "method.update_period=05"])
+    kinds = [type(value) for value in (config.recipe.lr, config.backbone.width, config.method.alpha)]
+    assert kinds == [float, float, float]
+    assert config.method.period_steps == 5
+
+
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        (["preset=smoke"], "smoke"),
+        (["recipe.epochs=4"], "smoke"),
+        (["backbone.width=0.5", "recipe.lr=0.1", "recipe.milestones=[2,3]"], "smoke"),
+        (["recipe.milestones=[2,3,900]"], "smoke"),
+        (["recipe=digits"], "smoke"),
+        (["method.alpha=0.3", "seed=5", "runtime.threads=2"], "smoke"),
+        (["noise=symmetric", "noise.rate=0.8", "backbone.depth=14"], "smoke"),
+        (["recipe.epochs=5"], "custom"),
+        (["recipe.milestones=[2]"], "custom"),
+        (["recipe.lr=0.2"], "custom"),
+        (["backbone.width=0.25"], "custom"),
+        (["recipe=cifar"], "custom"),
+        (["preset=paper", "dataset=cifar10", "recipe=cifar100"], "paper"),
+        (["preset=short", "dataset=cifar100", "backbone.width=1"], "short"),
+        (["preset=short", "dataset=cifar100", "backbone.width=0.5"], "custom"),
+        (["preset=paper", "dataset=cifar100", "recipe.precision=bf16"], "custom"),
+    ],
+)
+def test_a_preset_keeps_its_name_while_recipe_and_width_are_its_own(lines: list[str], name: str) -> None:
+    assert compose_run(lines).preset == name
+
+
+def test_places_come_from_the_environment(tmp_path: Path) -> None:
+    runtime = compose_run([]).runtime
+    assert (runtime.data_dir, runtime.runs_dir) == (str(tmp_path / "data"), str(tmp_path / "runs"))
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_places_are_data_and_runs_here_where_the_environment_says_nothing(
+    value: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OLSREPRO_DATA", "OLSREPRO_RUNS"):
+        monkeypatch.delenv(name) if value is None else monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    runtime = compose_run([]).runtime
+    assert (runtime.data_dir, runtime.runs_dir) == (str(tmp_path / "data"), str(tmp_path / "runs"))
+
+
+def test_a_place_typed_wins_over_the_environment_and_is_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    runtime = compose_run(["runtime.data_dir='~/sets'", "runtime.runs_dir=deep/runs"]).runtime
+    assert (runtime.data_dir, runtime.runs_dir) == ("/home/me/sets", str(tmp_path / "deep" / "runs"))
+
+
+def test_composing_stays_where_it_is_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    compose_run(["recipe.epochs=5"])
+    assert Path(os.getcwd()) == tmp_path
+    assert list(tmp_path.iterdir()) == []
+    assert not GlobalHydra.instance().is_initialized()
+
+
+def test_a_changed_structure_takes_the_name_of_the_config_that_has_it() -> None:
+    described = compose_run(["backbone=resnet32"]).backbone
+    assert compose_run(["backbone=resnet20", "backbone.depth=32"]).backbone == described
+
+
+def test_a_structure_that_no_config_has_is_told_by_itself_and_has_no_facts() -> None:
+    backbone = compose_run(["backbone=resnet20", "backbone.depth=62"]).backbone
+    assert (backbone.name, backbone.params, backbone.macs) == ("thin_resnet(depth=62,block=basic)", 0, 0)
+
+
+def test_the_config_as_yaml_says_all_of_it() -> None:
+    config = compose_run(["noise=symmetric", "runtime.ensemble_sizes=[2,3]"])
+    assert yaml.safe_load(to_yaml(config)) == config.as_dict()
+    assert set(config.as_dict()) == set(RunConfig.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("folder", ["mine", "my own, (first) [try] {1} = a", "it's", "größe"])
+def test_a_users_own_method_file_is_found_in_a_folder_of_any_name(folder: str, tmp_path: Path) -> None:
+    own = user_folder.write(tmp_path / folder, {"method/gentle.yaml": "defaults: [ols]\nalpha: 0.9\n"})
+    assert compose_run(["method=gentle"], own).method == Ols(alpha=0.9)
+    assert compose_run(["method=gentle", "method.alpha=0.8"], own).method == Ols(alpha=0.8)
+    assert compose_run(["method=ls"], own).method.name == "ls"
+
+
+def test_a_users_folder_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    user_folder.write(tmp_path / "own", {"method/gentle.yaml": "name: ols\nalpha: 0.9\n"})
+    monkeypatch.chdir(tmp_path)
+    assert compose_run(["method=gentle"], Path("own")).method == Ols(alpha=0.9)
+
+
+def test_a_users_own_backbone_file_gives_a_structure_its_name(tmp_path: Path) -> None:
+    text = "name: deep\nfamily: thin_resnet\ndepth: 62\nblock: basic\nwidth: 1.0\nparams: 5\nmacs: 6\n"
+    own = user_folder.write(tmp_path / "own", {"backbone/deep.yaml": text})
+    chosen = compose_run(["backbone=deep"], own).backbone
+    assert (chosen.name, chosen.depth, chosen.params) == ("deep", 62, 5)
+    assert compose_run(["backbone=resnet20", "backbone.depth=62"], own).backbone == chosen
+
+
+def test_a_users_own_backbone_may_build_on_ours(tmp_path: Path) -> None:
+    own = user_folder.write(tmp_path / "own", {"backbone/deep.yaml": "defaults: [resnet20]\ndepth: 62\n"})
+    assert compose_run(["backbone=deep"], own).backbone.depth == 62
+    assert compose_run([], own).backbone.name == "resnet8"
+
+
+def test_a_users_own_preset_has_its_name(tmp_path: Path) -> None:
+    text = "# @package _global_\nrecipe:\n  epochs: 8\n"
+    own = user_folder.write(tmp_path / "own", {"preset/eight.yaml": text})
+    config = compose_run(["preset=eight", "recipe.lr=0.1"], own)
+    assert (config.preset, config.recipe.epochs, config.recipe.milestones) == ("eight", 8, [4, 6])
+    assert compose_run(["preset=eight", "recipe.lr=0.2"], own).preset == "custom"
+
+
+def test_a_users_own_data_set_takes_a_recipe_of_ours(tmp_path: Path) -> None:
+    own = user_folder.write(tmp_path / "own", {"dataset/tiny.yaml": user_folder.TINY_SET})
+    config = compose_run(["dataset=tiny", "recipe=digits", "recipe.lr=0.2"], own)
+    assert (config.dataset.train_size, config.recipe.batch_size, config.preset) == (200, 64, "custom")
+
+
+def test_a_file_of_the_users_with_a_mistake_harms_nothing_until_it_is_chosen(tmp_path: Path) -> None:
+    broken = {"backbone/a.yaml": "depth: 9\n", "backbone/b.yaml": "[\n", "preset/c.yaml": "{\n", "method/d.yaml": ""}
+    own = user_folder.write(tmp_path / "own", broken)
+    assert compose_run(["recipe.epochs=4"], own) == compose_run([])
+
+
+def test_two_configs_of_one_sweep_share_nothing() -> None:
+    first, second = compose_run(["recipe.lr=0.2"]), compose_run(["recipe.lr=0.3"])
+    first.recipe.milestones.append(99)
+    assert second.recipe.milestones == [2, 3]
+    assert compose_run([]) == replace(second, recipe=replace(second.recipe, lr=0.1), preset="smoke")

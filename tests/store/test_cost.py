@@ -1,0 +1,102 @@
+"""What a run is said to cost: counted by hand for one config, and measured from runs alike."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from olsrepro.config.compose import compose_run
+from olsrepro.config.run_config import RunConfig
+from olsrepro.store.cost import estimate
+from olsrepro.store.record import FAILED, FINISHED, NAME, write_record
+
+PARAMS, MACS = 83_892, 12_507_392  # configs/backbone/resnet8.yaml
+TRAIN, TEST, CLASSES = 1437, 360, 10  # configs/dataset/digits.yaml
+
+
+@pytest.fixture(scope="module")
+def composed() -> RunConfig:
+    return compose_run(["dataset=digits", "backbone=resnet8", "method=hard", "preset=smoke"])
+
+
+@pytest.fixture
+def config(composed: RunConfig, tmp_path: Path) -> RunConfig:
+    """Four epochs of a ResNet-8 of half the width on 8 x 8 pixels; its store is empty."""
+    return replace(composed, runtime=replace(composed.runtime, runs_dir=str(tmp_path)))
+
+
+def finished(config: RunConfig, name: str, speed: float, **changes: Any) -> None:
+    """A record in the config's store."""
+    folder = Path(config.runtime.runs_dir) / name
+    folder.mkdir()
+    as_json = json.loads(json.dumps(config.as_dict()))
+    write_record(
+        folder, {"status": FINISHED, "config": as_json, "training": {"images_per_s": speed}} | changes
+    )
+
+
+def test_a_run_is_counted_in_images_and_multiply_adds(config: RunConfig) -> None:
+    cost = estimate(config)
+    assert (cost.training_images, cost.test_images) == (4 * TRAIN, 4 * TEST)
+    a_pass = MACS / 16 / 4  # a quarter of the side, half of the width
+    assert cost.macs == pytest.approx((3 * 4 * TRAIN + 4 * TEST) * a_pass, rel=1e-12)
+
+
+def test_the_disk_holds_two_weights_two_checkpoints_and_the_logits(config: RunConfig) -> None:
+    weights = PARAMS / 4 * 4
+    assert estimate(config).disk_bytes == pytest.approx(6 * weights + 2 * TEST * CLASSES * 4)
+
+
+def test_a_network_that_no_config_counts_has_no_known_cost(config: RunConfig) -> None:
+    unknown = replace(config, backbone=replace(config.backbone, params=0, macs=0))
+    cost = estimate(unknown)
+    assert cost.macs is None
+    assert cost.disk_bytes is None
+    lines = list(cost.lines())
+    assert "unknown (no config counts this network)" in lines[0]
+    assert not any(line.startswith("disk") for line in lines)
+
+
+def test_the_speed_is_unknown_in_an_empty_store_and_in_none(config: RunConfig, tmp_path: Path) -> None:
+    assert estimate(config).images_per_s is None
+    nowhere = replace(config, runtime=replace(config.runtime, runs_dir=str(tmp_path / "missing")))
+    assert estimate(nowhere).images_per_s is None
+    assert list(estimate(config).lines())[-1].startswith("time: unknown")
+
+
+def test_the_speed_is_the_median_of_finished_runs_of_the_same_network_on_the_same_images(config: RunConfig) -> None:
+    finished(config, "a-s0", 100.0)
+    finished(replace(config, seed=5, recipe=replace(config.recipe, epochs=9)), "b-s5", 900.0)
+    finished(config, "c-s0", 300.0)
+    finished(config, "d-s0", 1e6, status=FAILED)
+    finished(replace(config, backbone=replace(config.backbone, width=1.0)), "e-s0", 1e6)
+    finished(replace(config, dataset=replace(config.dataset, name="other")), "f-s0", 1e6)
+    cost = estimate(config)
+    assert cost.images_per_s == 300.0
+    hours = 4 * TRAIN / 300 / 3600
+    assert list(cost.lines())[-1] == f"time: about {hours:.2g} h of training at 300 images/s, as measured here"
+
+
+def test_what_is_no_record_is_passed_over(config: RunConfig) -> None:
+    root = Path(config.runtime.runs_dir)
+    (root / "notes-summary.txt").write_text("a file whose name looks like a run's")
+    (root / "empty-s0").mkdir()
+    (root / "torn-s0").mkdir()
+    (root / "torn-s0" / NAME).write_text("{")
+    finished(config, "a-s0", 100.0)
+    assert estimate(config).images_per_s == 100.0
+
+
+def test_the_lines_tell_the_numbers(config: RunConfig) -> None:
+    cost, disk = list(estimate(config).lines())[:2]
+    assert cost == f"cost: 5,748 training images, 1,440 test images, {estimate(config).macs:.3g} multiply-adds"
+    assert disk == f"disk: about {estimate(config).disk_bytes / 1e6:.1f} MB"
+
+
+def test_label_tables_are_counted_where_there_are_any(config: RunConfig) -> None:
+    with_tables = compose_run(["dataset=digits", "backbone=resnet8", "method=ols", "preset=smoke"])
+    assert estimate(with_tables).disk_bytes - estimate(config).disk_bytes == 4 * CLASSES**2 * 4
