@@ -43,3 +43,6 @@ TINY = [
 ]
 STEPS_PER_EPOCH = 12
 EPOCHS = 3
+
+DATASETS = ("cifar10", "cifar100", "digits")
+"""Every data set; the battery reads the embedded one itself and tiny files in the published layout for the others."""

@@ -91,4 +91,6 @@ def shown(value: Any) -> str:
     """A value as it is written in a config."""
     if value is None:
         return "null"
+    if isinstance(value, list):
+        return f"[{', '.join(map(shown, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(value)

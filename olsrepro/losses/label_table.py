@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from olsrepro.losses.switches import EMPTY_CLASS, INITIAL_LABELS, check_choice, check_range
 
 _TABLE_BLOCK = 2**20
-_COPY_BLOCK = 2**16
+_COPY_BLOCK = 2**17
 _SMOOTHED_EPS = 0.1
 
 
@@ -74,7 +74,7 @@ class LabelTable(nn.Module):
 
         Args:
             target: (B,) int64 classes; all samples of a class count, however often it occurs.
-            predictions: (B, K) predicted probabilities, floating; taken as constants. What isn't finite adds 0.
+            predictions: (B, K) predicted probabilities, floating; taken as constants.
             correct: (B,) bool (or int64 of 0 and 1), which samples count; None counts all of them.
 
         Raises:
@@ -95,16 +95,15 @@ class LabelTable(nn.Module):
             self._add(target[rows], predictions[rows], share[rows])
 
     def _add(self, target: Tensor, predictions: Tensor, share: Tensor) -> None:
-        # One diverged batch must not poison a class for good: what isn't finite adds 0, counted or not.
-        finite = (predictions.detach() * share).nan_to_num_(0.0, 0.0, 0.0)
-        self.sums.index_add_(0, target, finite.double())
+        self.sums.index_add_(0, target, (predictions.detach() * share).double())
 
     @torch.no_grad()
     def update(self) -> None:
         """End the period: add the statistics of all ranks once, make them the labels in force, start over from zero.
 
         Every rank of ``torch.distributed``, where it is initialised, must call it. Rows are divided by their counts,
-        not by their sums, so that predictions needn't sum to 1.
+        not by their sums, so that predictions needn't sum to 1. A class whose sum isn't finite, after a diverged batch,
+        is taken as empty.
         """
         _add_over_ranks(self.counts)
         step = max(1, _TABLE_BLOCK // self.num_classes)
@@ -118,14 +117,14 @@ class LabelTable(nn.Module):
 
     def _roll_over(self, labels: Tensor, sums: Tensor, counts: Tensor) -> None:
         """Write the mean predictions over ``labels``, row by row; ``sums`` is used up."""
-        sums.div_(counts.clamp(min=1))
+        empty = (counts == 0) | ~sums.sum(1, keepdim=True).isfinite()
+        sums.nan_to_num_(0.0, 0.0, 0.0).div_(counts.double().masked_fill(empty, torch.inf))
         if self.empty_class == "uniform":
-            sums.add_((counts == 0).double() / self.num_classes)
-        kept = self._kept_rows(labels, counts)
+            sums.add_(empty.double() / self.num_classes)
+        kept = self._kept_rows(labels, empty)
         labels.copy_(sums if kept is None else torch.where(kept, labels, sums))
 
-    def _kept_rows(self, labels: Tensor, counts: Tensor) -> Tensor | None:
-        empty = counts == 0
+    def _kept_rows(self, labels: Tensor, empty: Tensor) -> Tensor | None:
         frozen = None if self.freeze_at is None else ~empty & (labels.amax(1, keepdim=True) >= self.freeze_at)
         if self.empty_class != "keep":
             return frozen

@@ -125,7 +125,7 @@ class _SoftenedCrossEntropy(torch.autograd.Function):
         scale = -1 / len(target)
         log_p = logits.log_softmax(1)
         t = soft_labels.index_select(0, target).to(log_p.dtype).mul_(scale * soft_weight)
-        t.scatter_(1, target[:, None], scale * hard_weight, reduce="add")
+        t.scatter_(1, target.unsqueeze(1), scale * hard_weight, reduce="add")
         loss = torch.dot(t.view(-1), log_p.view(-1))
         p = log_p.exp_()
         if ctx.needs_input_grad[0]:

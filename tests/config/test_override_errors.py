@@ -16,11 +16,11 @@ MISTAKES = [
     ("method=olss", ["method=olss", "did you mean ols"]),
     ("method=?", ["method=?", "valid: boothard, bootsoft, disturblabel, hard, ls, ols, sce, tfkd_reg"]),
     ("dataset=cifar-100", ["dataset=cifar-100", "did you mean cifar100"]),
-    ("backbone=resnet21", ["backbone=resnet21", "resnet20"]),
+    ("backbone=resnet200", ["backbone=resnet200", "did you mean resnet20"]),
     ("recipe=digit", ["recipe=digit", "did you mean digits?"]),
     ("preset=papr", ["preset=papr", "did you mean paper?"]),
     ("noise=symetric", ["noise=symetric", "did you mean symmetric?"]),
-    ("runtime=fast", ["runtime=fast", "valid: default"]),
+    ("runtime=fast", ["runtime=fast", "default"]),
     ("dataset=null", ["dataset=null", "valid: cifar10, cifar100, digits"]),
     ("dataset=[cifar10]", ["dataset=[cifar10]", "cifar10"]),
     ("method.alpah=1", ["method.alpah=1", "method=ols", "did you mean alpha?"]),
@@ -77,7 +77,7 @@ MISTAKES = [
     ("recipe.lr=", ["recipe.lr= must be a number"]),
     ("recipe.flip=maybe", ["recipe.flip=maybe must be true or false"]),
     ("recipe.milestones=5", ["recipe.milestones=5 must be a list of whole numbers"]),
-    ("recipe.milestones=[a,b]", ["recipe.milestones=['a', 'b'] must be a list of whole numbers"]),
+    ("recipe.milestones=[a,b]", ["recipe.milestones=[a, b] must be a list of whole numbers"]),
     ("recipe.milestones=[1.5]", ["recipe.milestones=[1.5] must be a list of whole numbers"]),
     ("method.alpha=half", ["method.alpha=half must be a number or null"]),
     ("runtime.threads=many", ["runtime.threads=many must be a whole number or null"]),
@@ -134,10 +134,6 @@ MISTAKES = [
 def test_a_mistake_is_answered_with_key_value_and_what_would_be_right(lines: str, parts: list[str]) -> None:
     message = user_folder.refusal(lines.split(" "))
     assert all(part in message for part in parts), message
-
-
-def test_a_value_of_several_lines_is_refused_in_one() -> None:
-    assert "recipe.precision=f" in user_folder.refusal(["recipe.precision='f\np'"])
 
 
 def test_a_config_dir_that_is_no_folder_is_named(tmp_path: Path) -> None:

@@ -91,12 +91,22 @@ def test_a_file_torn_at_any_length_is_refused(saved: bytes, tmp_path: Path) -> N
 
 
 def test_a_file_with_a_changed_byte_anywhere_is_refused_or_means_the_same(saved: bytes, tmp_path: Path) -> None:
-    refused = 0
-    for at in range(len(saved)):
+    refused = []
+    for at in range(0, len(saved), 11):
         content = bytearray(saved)
         content[at] ^= 0xFF
-        refused += not intact(bytes(content), tmp_path / "changed.pt")
-    assert refused > len(saved) / 3
+        refused.append(not intact(bytes(content), tmp_path / "changed.pt"))
+    assert sum(refused) > len(refused) / 3
+
+
+def test_a_member_that_became_a_folder_is_refused(saved: bytes, tmp_path: Path) -> None:
+    """torch's reader skips such a member and leaves its tensor as the memory happens to be."""
+    entries = [match.start() for match in re.finditer(b"PK\x01\x02", saved)]
+    assert len(entries) > 3
+    for entry in entries:
+        content = bytearray(saved)
+        content[entry + 38] |= 0x10  # external attributes: a folder of MS-DOS
+        assert not intact(bytes(content), tmp_path / "changed.pt")
 
 
 def test_a_changed_bit_inside_a_tensor_is_refused_by_its_sum(saved: bytes, tmp_path: Path) -> None:

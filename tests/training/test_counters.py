@@ -15,7 +15,7 @@ from olsrepro.methods.base import StepOutput
 from olsrepro.training.counters import EpochCounters, TrainingCounts
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden/golden_noisy.json").read_text())["metrics"]
-SAMPLES, CLASSES, SIZE = 53, 4, 8
+SAMPLES, CLASSES, SIZE = 150, 3, 24
 NO_IMAGES = torch.zeros(0)
 
 Step = tuple[Batch, StepOutput]

@@ -1,0 +1,188 @@
+"""The files of ``configs/``: each has its settings' fields, the defaults that code has too, and says where they are from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from olsrepro.config.compose import DEFAULT_PRESET
+from olsrepro.config.locate import configs_folder
+from olsrepro.config.overrides import GROUPS
+from olsrepro.data.manifest import SOURCES
+from olsrepro.data.settings import DatasetSettings, NoiseSettings
+from olsrepro.methods.registry import method_names
+from olsrepro.methods.registry import settings_class as method_class
+from olsrepro.models.registry import families
+from olsrepro.models.registry import settings_class as backbone_class
+from olsrepro.training.settings import RecipeSettings, RuntimeSettings, scaled_milestones
+
+CONFIGS = configs_folder()
+FILES = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml"))
+VALUE = re.compile(r"^(?P<indent> *)(?P<key>[\w.]+):(?P<value>[^#]*)(?:#(?P<comment>.*))?$")
+UNSOURCED_KEYS = ("name", "family")
+
+
+def names(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
+
+
+@cache
+def read(path: str) -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load((CONFIGS / path).read_text())
+    return values
+
+
+def field_names(settings: Any) -> set[str]:
+    return {item.name for item in fields(settings)}
+
+
+def without_source(text: str) -> list[str]:
+    """Lines with a value and no comment: but for names, nulls, and what stands under a commented heading."""
+    found, told_below = [], None
+    for line in text.splitlines():
+        match = VALUE.match(line)
+        if match is None:
+            continue
+        indent, value, told = len(match["indent"]), match["value"].strip(), bool((match["comment"] or "").strip())
+        told_below = told_below if told_below is not None and indent > told_below else None
+        if not value:
+            told_below = indent if told else told_below
+        elif not (told or told_below is not None or value == "null" or match["key"] in UNSOURCED_KEYS):
+            found.append(line)
+    return found
+
+
+def test_every_group_has_its_folder() -> None:
+    assert {path.name for path in CONFIGS.iterdir() if path.is_dir()} == set(GROUPS)
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_every_value_has_a_comment_that_says_where_it_is_from(path: str) -> None:
+    assert without_source((CONFIGS / path).read_text()) == []
+
+
+def test_a_value_without_a_comment_would_be_found() -> None:
+    text = "name: a\nlr: 0.1 # paper\neps: 0.2\nnothing: null\nbare:\n  k: 1\ntold: # ours\n  k: 2\nlast: 3 #\n"
+    assert without_source(text) == ["eps: 0.2", "  k: 1", "last: 3 #"]
+
+
+def test_every_method_has_a_folder_and_a_file() -> None:
+    assert names("method") == list(method_names())
+
+
+@pytest.mark.parametrize("name", names("method"))
+def test_a_methods_file_has_its_switches_and_their_defaults(name: str) -> None:
+    values = dict(read(f"method/{name}.yaml"))
+    implied = values.pop("by_dataset", {}).get("default", {})
+    assert set(values) == field_names(method_class(name))
+    resolved = {key: implied.get(key) if value is None else value for key, value in values.items()}
+    assert resolved == asdict(method_class(name)())
+
+
+@pytest.mark.parametrize("name", names("method"))
+def test_a_methods_table_by_data_set_names_known_sets_and_its_null_switches(name: str) -> None:
+    values = read(f"method/{name}.yaml")
+    for dataset, implied in values.get("by_dataset", {}).items():
+        assert dataset in (*names("dataset"), "default")
+        assert all(values[key] is None for key in implied)
+
+
+def test_the_cifar_recipe_is_the_dataclass_default() -> None:
+    values = dict(read("recipe/cifar.yaml"))
+    reference = values.pop("reference")
+    assert values.pop("milestones") is None
+    milestones = scaled_milestones(reference["milestones"], values["epochs"], reference["epochs"])
+    assert RecipeSettings(**values, milestones=milestones) == RecipeSettings()
+
+
+@pytest.mark.parametrize("name", names("recipe"))
+def test_a_recipe_has_its_fields_and_a_reference_or_builds_on_one_that_has(name: str) -> None:
+    values = read(f"recipe/{name}.yaml")
+    if "defaults" in values:
+        assert set(values["defaults"]) <= set(names("recipe"))
+    else:
+        assert set(values) == field_names(RecipeSettings) | {"reference"}
+        assert set(values["reference"]) == {"epochs", "milestones"}
+
+
+def test_every_data_set_has_a_recipe_of_its_name() -> None:
+    assert set(names("dataset")) <= set(names("recipe"))
+
+
+@pytest.mark.parametrize("name", names("runtime"))
+def test_a_runtime_file_has_its_fields_and_their_defaults(name: str) -> None:
+    values = read(f"runtime/{name}.yaml")
+    places = {"data_dir": "${oc.env:OLSREPRO_DATA,data}", "runs_dir": "${oc.env:OLSREPRO_RUNS,runs}"}
+    assert set(values) == field_names(RuntimeSettings)
+    assert values == asdict(RuntimeSettings()) | places
+
+
+@pytest.mark.parametrize("name", names("noise"))
+def test_a_noise_file_has_its_fields(name: str) -> None:
+    values = read(f"noise/{name}.yaml")
+    assert set(values) == field_names(NoiseSettings)
+    assert NoiseSettings(**values).kind == name
+
+
+def test_every_data_set_is_in_the_manifest_and_has_a_file() -> None:
+    assert set(names("dataset")) == set(SOURCES)
+
+
+@pytest.mark.parametrize("name", names("dataset"))
+def test_a_data_sets_facts_are_the_manifests(name: str) -> None:
+    values = read(f"dataset/{name}.yaml")
+    assert set(values) == field_names(DatasetSettings)
+    assert values == {key: getattr(SOURCES[name], key) for key in values}
+
+
+@pytest.mark.parametrize("name", names("backbone"))
+def test_a_backbones_file_has_its_familys_fields_and_builds_them(name: str) -> None:
+    values = read(f"backbone/{name}.yaml")
+    assert values["name"] == name
+    assert set(values) == field_names(backbone_class(values["family"]))
+    assert backbone_class(values["family"])(**values).width == 1
+
+
+def test_every_backbone_family_has_a_file() -> None:
+    assert {read(f"backbone/{name}.yaml")["family"] for name in names("backbone")} == set(families())
+
+
+def test_no_two_backbone_files_have_one_structure() -> None:
+    labels = ("name", "params", "macs")
+    structures = [
+        {k: v for k, v in read(f"backbone/{name}.yaml").items() if k not in labels} for name in names("backbone")
+    ]
+    assert all(structures.count(structure) == 1 for structure in structures)
+
+
+def test_the_default_preset_is_the_one_that_composing_assumes() -> None:
+    chosen = [item["preset"] for item in read("config.yaml")["defaults"] if "preset" in item]
+    assert chosen == [DEFAULT_PRESET]
+
+
+def test_the_root_chooses_every_group_and_sets_the_seed_alone() -> None:
+    root = read("config.yaml")
+    chosen = [key for item in root["defaults"] if isinstance(item, dict) for key in item]
+    assert sorted(chosen) == sorted(GROUPS)
+    assert set(root) == {"defaults", "seed"}
+    assert chosen.index("preset") == len(chosen) - 1
+
+
+@pytest.mark.parametrize("name", names("preset"))
+def test_a_preset_sets_nothing_but_recipe_and_width(name: str) -> None:
+    text = Path(CONFIGS / "preset" / f"{name}.yaml").read_text()
+    assert text.startswith("# @package _global_\n")
+    values = yaml.safe_load(text)
+    assert set(values) <= {"recipe", "backbone"}
+    assert set(values.get("recipe", {})) <= field_names(RecipeSettings)
+    assert set(values.get("backbone", {})) <= {"width"}
+
+
+def test_preset_paper_changes_nothing() -> None:
+    assert read("preset/paper.yaml") == {}

@@ -1,0 +1,118 @@
+"""Settings of the label methods: found by scanning, checked when made, handed to their criterion."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import pytest
+
+from olsrepro.losses import build_criterion, criterion_names
+from olsrepro.losses.online import OnlineLabelSmoothing
+from olsrepro.methods.base import Setting
+from olsrepro.methods.ols.settings import Settings as Ols
+from olsrepro.methods.registry import build_method, method_names, settings_class
+from olsrepro.methods.settings import MethodSettings
+from olsrepro.settings import UserError
+
+PAPERS_OWN = {"hard", "ls", "ols", "bootsoft", "boothard", "disturblabel", "sce", "tfkd_reg"}
+OUT_OF_RANGE: list[tuple[str, dict[str, Any], str]] = [
+    ("ls", {"eps": -0.1}, "eps=-0.1 must be in [0, 1]"),
+    ("ls", {"eps": 1.1}, "eps=1.1 must be in [0, 1]"),
+    ("ls", {"spread": "other"}, "spread=other is not known; did you mean others?"),
+    ("bootsoft", {"beta": 1.1}, "beta=1.1 must be in [0, 1]"),
+    ("bootsoft", {"clamp": 0.6}, "clamp=0.6 must be in [0, 0.5]"),
+    ("boothard", {"beta": -1}, "beta=-1 must be in [0, 1]"),
+    ("boothard", {"clamp": -0.1}, "clamp=-0.1 must be in [0, 0.5]"),
+    ("disturblabel", {"alpha": 2}, "alpha=2 must be in [0, 1]"),
+    ("sce", {"alpha": -1}, "alpha=-1 must be at least 0"),
+    ("sce", {"beta": -1}, "beta=-1 must be at least 0"),
+    ("sce", {"variant": "author"}, "variant=author is not known; did you mean authors?"),
+    ("tfkd_reg", {"alpha": 1.5}, "alpha=1.5 must be in [0, 1]"),
+    ("tfkd_reg", {"T": 0}, "T=0 must be at least"),
+    ("tfkd_reg", {"multiplier": -1}, "multiplier=-1 must be at least 0"),
+    ("tfkd_reg", {"correct_prob": 1.1}, "correct_prob=1.1 must be in [0, 1]"),
+    ("tfkd_reg", {"reduction": "means"}, "reduction=means is not known; did you mean mean?"),
+    ("ols", {"alpha": float("nan")}, "alpha=nan must be in [0, 1]"),
+    ("ols", {"variant": "official"}, "variant=official is not known; did you mean official_cifar"),
+    ("ols", {"hard_weight": -1}, "hard_weight=-1 must be at least 0"),
+    ("ols", {"hard_weight": 0, "soft_weight": 0}, "hard_weight and soft_weight are both 0"),
+    ("ols", {"initial_labels": "zero"}, "initial_labels=zero is not known; did you mean zeros?"),
+    ("ols", {"accumulate": "al"}, "accumulate=al is not known; did you mean all?"),
+    ("ols", {"empty_class": "kept"}, "empty_class=kept is not known; did you mean keep?"),
+    ("ols", {"freeze_at": -0.1}, "freeze_at=-0.1 must be at least 0"),
+    ("ols", {"update_period": "epochs"}, "update_period=epochs must be epoch or a number of steps of at least 1"),
+    ("ols", {"update_period": "0"}, "update_period=0 must be epoch or"),
+    ("ols", {"variant": "official_finegrained", "alpha": 0.5}, "alpha=0.5 has no meaning with variant=official_fine"),
+]
+
+
+def test_the_papers_methods_are_found_by_scanning() -> None:
+    assert set(method_names()) >= PAPERS_OWN
+    assert list(method_names()) == sorted(method_names())
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_a_method_bears_its_folders_name_and_cannot_be_changed(name: str) -> None:
+    settings = settings_class(name)()
+    assert isinstance(settings, MethodSettings)
+    assert settings.name == name
+    with pytest.raises(FrozenInstanceError):
+        settings.name = "other"  # type: ignore[misc]
+
+
+def test_an_unknown_method_is_a_users_error_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"^method=disturb is not known; did you mean disturblabel"):
+        settings_class("disturb")
+
+
+@pytest.mark.parametrize("name", sorted(PAPERS_OWN))
+def test_what_needs_no_saying_in_yaml_needs_none_in_python(name: str) -> None:
+    """The settings' defaults are the criterion's own."""
+    defaults = {
+        key: parameter.default
+        for key, parameter in list(inspect.signature(type(build_criterion(name, 3))).parameters.items())[1:]
+    }
+    settings = settings_class(name)()
+    assert {key: getattr(settings, key) for key in defaults} == defaults
+
+
+@pytest.mark.parametrize("name", sorted(PAPERS_OWN))
+def test_every_switch_of_a_criterion_is_a_switch_of_its_method(name: str) -> None:
+    assert name in criterion_names()
+    switches = {item.name for item in fields(settings_class(name))} - {"name"}
+    known = set(list(inspect.signature(type(build_criterion(name, 3))).parameters)[1:])
+    assert switches - known == ({"update_period"} if name == "ols" else set())
+    assert known <= switches
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_a_method_is_built_from_its_settings(name: str) -> None:
+    built = build_method(settings_class(name)(), Setting(num_classes=3, seed=0))
+    assert type(built).__module__.startswith("olsrepro.methods.")
+
+
+@pytest.mark.parametrize(("name", "switches", "message"), OUT_OF_RANGE)
+def test_a_value_out_of_range_is_refused_with_the_key(name: str, switches: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        settings_class(name)(**switches)
+
+
+def test_switches_at_none_are_left_to_the_criterion() -> None:
+    assert Ols().switches() == {"variant": "paper", "update_period": "epoch"}
+    assert Ols(alpha=0.3, freeze_at=0.9).criterion_switches() == {"variant": "paper", "alpha": 0.3, "freeze_at": 0.9}
+
+
+@pytest.mark.parametrize(("period", "steps"), [("epoch", None), ("1", 1), ("05", 5), ("200", 200)])
+def test_a_period_is_an_epoch_or_a_number_of_steps(period: str, steps: int | None) -> None:
+    assert Ols(update_period=period).period_steps == steps
+
+
+def test_the_rules_of_the_settings_are_the_criterions() -> None:
+    settings = Ols(variant="official_cifar", alpha=0.3, accumulate="all")
+    rules = settings.rules()
+    assert rules == OnlineLabelSmoothing(3, **settings.criterion_switches()).rules
+    assert (rules.hard_weight, rules.soft_weight, rules.initial_labels, rules.accumulate) == (0.3, 0.7, "zeros", "all")
+    assert settings.identity() == vars(rules) | {"update_period": "epoch"}
