@@ -62,7 +62,10 @@ def _list(root: Path) -> int:
         sizes = (item.num_classes, item.train_size, item.test_size, item.image_size)
         table.add_row(item.name, *(f"{size:,}" for size in sizes), item.state, escape(item.place))
     table.columns[-1].overflow = "fold"  # a path is never cut
-    Console().print(table)
+    console = Console()
+    with console.capture() as text:  # Rich itself ends the process with 1 where the reader leaves (`| head`)
+        console.print(table)
+    print(text.get(), end="")
     return exit_codes.DONE
 
 

@@ -71,17 +71,17 @@ def test_a_data_set_typed_on_the_line_stays_under_smoke() -> None:
     assert (config.preset, config.backbone.width, config.dataset.num_classes) == ("smoke", 0.5, 100)
 
 
-@pytest.mark.parametrize("dataset", ["digits", "cifar10"])
 @pytest.mark.parametrize(
-    ("epochs", "milestones"), [(1, [1, 1]), (7, [3, 5]), (200, [100, 150]), (299, [149, 224]), (301, [150, 225])]
+    ("dataset", "epochs", "milestones"),
+    [("cifar10", 1, [1, 1]), ("cifar10", 7, [3, 5]), ("cifar10", 299, [149, 224]), ("digits", 200, [100, 150])],
 )
 def test_epochs_alone_scale_the_milestones(dataset: str, epochs: int, milestones: list[int]) -> None:
     assert recipe_of(f"dataset={dataset}", f"recipe.epochs={epochs}")["milestones"] == milestones
 
 
-def test_milestones_that_were_typed_are_kept_at_any_number_of_epochs() -> None:
-    assert recipe_of("recipe.milestones=[3,9]", "recipe.epochs=20")["milestones"] == [3, 9]
-    assert recipe_of("recipe.milestones=[]")["milestones"] == []
+@pytest.mark.parametrize("milestones", [[3, 9], []])
+def test_milestones_that_were_typed_are_kept_at_any_number_of_epochs(milestones: list[int]) -> None:
+    assert recipe_of(f"recipe.milestones={milestones}", "recipe.epochs=20")["milestones"] == milestones
 
 
 def test_milestones_typed_as_null_are_scaled() -> None:
@@ -113,9 +113,7 @@ def test_another_data_sets_recipe_can_be_chosen() -> None:
     [
         (["dataset=cifar10"], 0.1, 1.0),
         (["dataset=cifar100"], 6.0, 0.1),
-        (["dataset=digits"], 6.0, 0.1),
         (["dataset=cifar10", "method.alpha=0.7"], 0.7, 1.0),
-        (["dataset=cifar10", "method.alpha=0.7", "method.beta=0.2"], 0.7, 0.2),
         (["dataset=cifar10", "method.alpha=6.0"], 6.0, 1.0),
         (["dataset=cifar10", "method.alpha=null"], 0.1, 1.0),
     ],
@@ -135,8 +133,6 @@ def test_numbers_have_their_fields_types() -> None:
 @pytest.mark.parametrize(
     ("lines", "name"),
     [
-        (["preset=smoke"], "smoke"),
-        (["recipe.epochs=4"], "smoke"),
         (["backbone.width=0.5", "recipe.lr=0.1", "recipe.milestones=[2,3]"], "smoke"),
         (["recipe.milestones=[2,3,900]"], "smoke"),
         (["recipe=digits"], "smoke"),
@@ -206,12 +202,11 @@ def test_the_config_as_yaml_says_all_of_it() -> None:
     assert set(config.as_dict()) == set(RunConfig.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("folder", ["mine", "my own, (first) [try] {1} = a", "it's", "größe"])
+@pytest.mark.parametrize("folder", ["mine", "my own, (first) [try] {1} = it's größe"])
 def test_a_users_own_method_file_is_found_in_a_folder_of_any_name(folder: str, tmp_path: Path) -> None:
     own = user_folder.write(tmp_path / folder, {"method/gentle.yaml": "defaults: [ols]\nalpha: 0.9\n"})
     assert compose_run(["method=gentle"], own).method == Ols(alpha=0.9)
     assert compose_run(["method=gentle", "method.alpha=0.8"], own).method == Ols(alpha=0.8)
-    assert compose_run(["method=ls"], own).method.name == "ls"
 
 
 def test_a_users_folder_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The files of ``configs/``: each has its settings' fields, the defaults that code has too, and says where they are from."""
+"""The files of ``configs/``: each has the fields of its settings, the defaults of the code, and says where from."""
 
 from __future__ import annotations
 

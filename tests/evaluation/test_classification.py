@@ -62,7 +62,9 @@ def test_the_loss_is_the_mean_cross_entropy_in_double_precision() -> None:
     assert classify(logits, targets).loss == pytest.approx(sum(losses) / 2, rel=1e-14)
 
 
-@pytest.mark.parametrize(("hits", "count", "error"), [(0, 7, 100.0), (7, 7, 0.0), (1, 3, 200 / 3), (9_857, 10_000, 1.43)])
+@pytest.mark.parametrize(
+    ("hits", "count", "error"), [(0, 7, 100.0), (7, 7, 0.0), (1, 3, 200 / 3), (9_857, 10_000, 1.43)]
+)
 def test_errors_are_percentages_of_whole_counts(hits: int, count: int, error: float) -> None:
     assert percent_wrong(hits, count) == error
 

@@ -61,17 +61,19 @@ def test_a_new_file_appears(file: Path) -> None:
 
 @pytest.mark.parametrize("error", [RuntimeError("mine"), KeyboardInterrupt()])
 def test_a_writer_that_raises_leaves_the_old_file_and_nothing_else(file: Path, error: BaseException) -> None:
-    with pytest.raises(type(error)), replacing(file) as writer:
-        writer.write(b"half")
-        raise error
+    def write_and_raise() -> None:
+        with replacing(file) as writer:
+            writer.write(b"half")
+            raise error
+
+    with pytest.raises(type(error)):
+        write_and_raise()
     assert file.read_text() == "old"
     assert names(file) == ["file"]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_at_the_sync_is_one_clear_line(
-    file: Path, code: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_at_the_sync_is_one_clear_line(file: Path, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(descriptor: int) -> None:
         raise OSError(code, os.strerror(code))
 

@@ -128,6 +128,12 @@ def test_backward_twice_through_a_retained_graph_adds_up() -> None:
     torch.testing.assert_close(logits.grad, 2 * once)
 
 
+def test_a_second_derivative_is_refused() -> None:
+    logits, target = draw(2)
+    with pytest.raises(RuntimeError, match="no second derivative"):
+        torch.autograd.grad(OnlineLabelSmoothing(K)(logits, target), logits, create_graph=True)
+
+
 def test_a_class_that_repeats_within_a_batch_loses_nothing() -> None:
     logits = torch.tensor([[3.0, 0.0, 1.0], [2.0, 1.0, 0.0], [5.0, 0.0, 0.0]])
     ols = OnlineLabelSmoothing(3)
@@ -242,14 +248,14 @@ def test_half_logits_under_autocast_are_counted_in_fp32() -> None:
     assert torch.equal(under.table.sums, plain.table.sums)
 
 
-def test_a_diverged_batch_leaves_finite_labels() -> None:
-    logits, target = draw(6)
-    broken = logits.detach().clone()
-    broken[::2] = torch.nan
-    ols = OnlineLabelSmoothing(K)
-    ols(broken, target)
-    ols.update()
-    assert ols.soft_labels.isfinite().all()
+@pytest.mark.parametrize("empty_class", ["uniform", "zeros", "keep"])
+def test_a_class_of_a_diverged_batch_is_taken_as_empty(empty_class: str) -> None:
+    table = LabelTable(3, empty_class=empty_class)
+    predictions = torch.tensor([[0.7, 0.2, 0.1], [torch.nan, 0.5, 0.5], [0.1, 0.8, 0.1]])
+    table.observe(torch.tensor([0, 1, 1]), predictions)
+    table.update()
+    empty_row = [0.0] * 3 if empty_class == "zeros" else [1 / 3] * 3
+    torch.testing.assert_close(table.soft_labels, torch.tensor([[0.7, 0.2, 0.1], empty_row, empty_row]))
 
 
 def test_alpha_1_still_counts_statistics() -> None:
@@ -259,11 +265,15 @@ def test_alpha_1_still_counts_statistics() -> None:
     torch.testing.assert_close(hard.table.sums, soft.table.sums)
 
 
-def test_ols_works_inside_a_compiled_caller() -> None:
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_ols_works_inside_a_compiled_caller(backend: str) -> None:
     ols, reference = OnlineLabelSmoothing(K), OnlineLabelSmoothing(K)
-    compiled = torch.compile(lambda z, y: ols(2 * z, y), backend="eager")
+    compiled = torch.compile(lambda z, y: ols(2 * z, y), backend=backend)
     logits, target = draw(8)
-    torch.testing.assert_close(compiled(logits, target), reference(2 * logits, target))
+    loss, wanted = compiled(logits, target), reference(2 * logits, target)
+    torch.testing.assert_close(loss, wanted)
+    torch.testing.assert_close(torch.autograd.grad(loss, logits), torch.autograd.grad(wanted, logits))
+    torch.testing.assert_close(ols.table.sums, reference.table.sums)
     assert torch.equal(ols.table.counts, reference.table.counts)
 
 

@@ -70,7 +70,7 @@ def test_a_damaged_record_is_named_and_left(content: bytes, tmp_path: Path) -> N
 @pytest.mark.parametrize("value", [{"schema": 2, "status": FINISHED}, {"status": FINISHED}, [1], "text"])
 def test_a_record_of_another_schema_is_refused(value: object, tmp_path: Path) -> None:
     (tmp_path / NAME).write_text(json.dumps(value))
-    with pytest.raises(UserError, match="is not of schema 1; .*--fresh$"):
+    with pytest.raises(UserError, match=r"is not of schema 1; .*--fresh$"):
         read_record(tmp_path)
 
 

@@ -184,9 +184,7 @@ def test_a_damaged_checkpoint_is_named_and_its_predecessor_taken(
 
 
 @pytest.mark.parametrize("damage", [tear, flip])
-def test_without_a_whole_checkpoint_the_start_is_said(
-    damage: Any, folder: CheckpointFolder, said: list[str]
-) -> None:
+def test_without_a_whole_checkpoint_the_start_is_said(damage: Any, folder: CheckpointFolder, said: list[str]) -> None:
     damage(folder.folder / NAME)
     damage(folder.folder / PREDECESSOR)
     assert folder.newest() is None

@@ -1,0 +1,107 @@
+"""`olsrepro data`: what is listed, fetched and verified, and what is said where nothing is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import command_line
+import pytest
+
+from olsrepro.cli import exit_codes
+from olsrepro.cli.main import main
+from olsrepro.data.manifest import SOURCES
+
+
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+
+
+def row(name: str, text: str) -> list[str]:
+    line = next(line for line in text.splitlines() if line.split()[:1] == [name])
+    return re.split(r"\s{2,}", line.strip())
+
+
+def test_the_list_has_every_data_set_its_sizes_and_its_state(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "list"]) == exit_codes.DONE
+    text = capsys.readouterr().out
+    place = str(tmp_path / "data" / "cifar-100-python")
+    assert row("cifar100", text) == ["cifar100", "100", "50,000", "10,000", "32", "missing", place]
+    assert row("digits", text) == ["digits", "10", "1,437", "360", "8", "built in", "scikit-learn"]
+    assert {line.split()[0] for line in text.splitlines() if line.strip()} >= set(SOURCES)
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_list_of_another_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "my [red] sets"
+    (folder / "cifar-100-python").mkdir(parents=True)
+    for file in ("train", "test", "meta"):
+        (folder / "cifar-100-python" / file).write_text("")
+    assert main(["data", "list", "--data-dir", str(folder)]) == exit_codes.DONE
+    assert row("cifar100", capsys.readouterr().out)[-2:] == ["present", str(folder / "cifar-100-python")]
+
+
+def test_a_place_is_never_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    main(["data", "list", "--data-dir", str(tmp_path / ("long" * 30))])
+    text = capsys.readouterr().out
+    assert "…" not in text
+    assert text.count("long") >= 2
+
+
+def test_digits_need_no_fetching_and_no_verifying(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "fetch", "digits"]) == exit_codes.DONE
+    assert "digits needs no fetching" in capsys.readouterr().out
+    assert main(["data", "verify", "digits"]) == exit_codes.DONE
+    assert "nothing to verify" in capsys.readouterr().out
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("action", ["fetch", "verify"])
+def test_an_unknown_data_set_is_answered_with_2_and_the_nearest(
+    action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", action, "cifar-100"]) == exit_codes.USER_MISTAKE
+    shown = capsys.readouterr()
+    command_line.assert_one_line(shown.err)
+    assert "cifar-100 is not known; did you mean cifar100" in shown.err
+
+
+def test_verifying_what_is_not_there_ends_with_2_and_names_the_command_that_fetches_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "verify", "cifar100"]) == exit_codes.USER_MISTAKE
+    shown = capsys.readouterr()
+    folder = tmp_path / "data" / "cifar-100-python"
+    assert shown.out.split() == ["missing", f"{folder}/train", "missing", f"{folder}/test", "missing", f"{folder}/meta"]
+    command_line.assert_one_line(shown.err)
+    assert "olsrepro data fetch cifar100" in shown.err
+
+
+def test_verifying_names_a_wrong_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "data" / "cifar-100-python").mkdir(parents=True)
+    (tmp_path / "data" / "cifar-100-python" / "train").write_text("not it")
+    assert main(["data", "verify", "cifar100"]) == exit_codes.USER_MISTAKE
+    assert capsys.readouterr().out.split()[:2] == ["wrong", f"{tmp_path}/data/cifar-100-python/train"]
+
+
+def test_a_mirror_that_has_not_got_it_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = (tmp_path / "no such.tar.gz").as_uri()
+    assert main(["data", "fetch", "cifar100", "--url", url]) == exit_codes.USER_MISTAKE
+    shown = capsys.readouterr()
+    command_line.assert_one_line(shown.err)
+    assert "licence" in shown.out
+
+
+@pytest.mark.parametrize("command", ["data list", "train --dry-run"])
+def test_a_reader_that_leaves_early_is_no_error(command: str, tmp_path: Path) -> None:
+    line = f"{sys.executable} -m olsrepro {command} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (exit_codes.DONE, "")

@@ -1,0 +1,326 @@
+"""Run ids: frozen for known configs, one for every spelling of a run, another for whatever changes its result."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from olsrepro.config.compose import compose_run
+from olsrepro.config.run_config import RunConfig
+from olsrepro.data.settings import DatasetSettings, NoiseSettings
+from olsrepro.methods.ols.settings import Settings as Ols
+from olsrepro.methods.registry import method_names
+from olsrepro.methods.registry import settings_class as method_class
+from olsrepro.methods.settings import MethodSettings
+from olsrepro.models.registry import families
+from olsrepro.models.registry import settings_class as backbone_class
+from olsrepro.settings import Component
+from olsrepro.store.identity import canonical, run_id
+from olsrepro.training.settings import RecipeSettings
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+RUN_IDS: dict[str, str] = json.loads((GOLDEN / "run_ids.json").read_text())
+DEFAULTS: dict[str, dict[str, Any]] = json.loads((GOLDEN / "defaults.json").read_text())
+WHAT_TO_DO = (
+    "Every stored run of such a config would be trained anew. If its results really change, raise `version` of the "
+    "component whose code changed; a new switch must default to what was done before; a default never changes (say it "
+    "in configs/ instead). Only an id that moved with a raised version is written anew into tests/golden/run_ids.json."
+)
+CHANGED_DEFAULT = (
+    "A default of {part} has changed, so that every run that left it out would silently be another under its old id, "
+    "or the same under a new one. Restore it and say the new value in configs/; if the code now computes something "
+    "else, raise the component's `version` instead, and write that here. Was frozen: {frozen}; is now: {now}."
+)
+
+
+@cache
+def composed(*lines: str) -> RunConfig:
+    return compose_run(lines)
+
+
+def base() -> RunConfig:
+    return composed()
+
+
+def id_of(lines: str) -> str:
+    return run_id(composed(*lines.split()))
+
+
+def hash_of(config: RunConfig) -> str:
+    return run_id(config).partition("-")[0]
+
+
+def frozen_defaults() -> dict[str, dict[str, Any]]:
+    """Version and (field, default) pairs of every component, as run ids see them."""
+    parts: dict[str, Component] = {"noise": NoiseSettings(), "recipe": RecipeSettings()}
+    parts |= {f"backbone {name}": backbone_class(name)() for name in families()}
+    parts |= {f"method {name}": method_class(name)() for name in method_names()}
+    versions = {"dataset": {"version": DatasetSettings.version}}
+    return versions | {name: {"version": part.version} | part.identity() for name, part in parts.items()}
+
+
+@pytest.mark.parametrize("lines", RUN_IDS)
+def test_a_known_config_keeps_its_id(lines: str) -> None:
+    assert id_of(lines) == RUN_IDS[lines], f"`{lines}` was {RUN_IDS[lines]} and is now {id_of(lines)}. {WHAT_TO_DO}"
+
+
+def test_known_configs_differ() -> None:
+    assert len(set(RUN_IDS.values())) == len(RUN_IDS) >= 12
+
+
+@pytest.mark.parametrize("part", DEFAULTS)
+def test_a_frozen_default_stays(part: str) -> None:
+    now, frozen = frozen_defaults().get(part), DEFAULTS[part]
+    assert now is not None, f"{part} is gone: its stored runs can't be named any more"
+    kept = {key: now.get(key) for key in frozen}
+    assert kept == frozen, CHANGED_DEFAULT.format(part=part, frozen=frozen, now=kept)
+
+
+def test_every_default_is_frozen() -> None:
+    new = {
+        f"{part}: {key}={value!r}"
+        for part, pairs in frozen_defaults().items()
+        for key, value in pairs.items()
+        if key not in DEFAULTS.get(part, {})
+    }
+    assert not new, f"new, and to be added to tests/golden/defaults.json: {sorted(new)}"
+
+
+@pytest.mark.parametrize("lines", ["", "seed=12"])
+def test_an_id_is_16_hex_digits_and_the_seed(lines: str) -> None:
+    assert re.fullmatch(r"[0-9a-f]{16}-s(0|12)", id_of(lines))
+
+
+def test_the_seed_is_the_suffix_and_nothing_else() -> None:
+    assert id_of("seed=3") == hash_of(base()) + "-s3"
+    assert id_of("noise=symmetric seed=3").partition("-")[0] == id_of("noise=symmetric").partition("-")[0]
+
+
+SPELLINGS = [
+    ("", "dataset=digits backbone=resnet8 method=ols noise=none recipe=digits preset=smoke seed=0"),
+    ("", "recipe.epochs=4 backbone.width=0.5 recipe.milestones=[2,3]"),
+    ("", "method.alpha=0.5"),
+    ("", "method.hard_weight=0.5 method.soft_weight=0.5"),
+    ("", "method.update_period=epoch"),
+    ("", "method.freeze_at=2"),
+    ("", "recipe.milestones=[2,3,4,900]"),
+    ("", "noise=symmetric noise.rate=0"),
+    ("", "noise=symmetric noise.rate=0 noise.seed=4"),
+    ("", "preset=paper recipe.epochs=4 backbone.width=0.5"),
+    ("method.update_period=7", "method.update_period=007"),
+    ("method.variant=official_cifar", "method.initial_labels=zeros"),
+    (
+        "method.variant=official_finegrained",
+        "method.hard_weight=1 method.soft_weight=1 method.freeze_at=0.88",
+    ),
+    ("noise=symmetric seed=3", "noise=symmetric seed=3 noise.seed=3"),
+    ("backbone=resnet32", "backbone=resnet20 backbone.depth=32"),
+    ("backbone=resnet20", "backbone=resnet29 backbone.depth=20 backbone.block=basic"),
+    ("dataset=cifar10 method=sce", "dataset=cifar10 method=sce method.alpha=0.1 method.beta=1"),
+    ("dataset=cifar10 recipe=cifar100", "dataset=cifar10 recipe=cifar10"),
+    ("preset=short dataset=cifar100", "preset=paper dataset=cifar100 recipe.epochs=30"),
+    ("recipe.weight_decay=0.0", "recipe.weight_decay=-0.0"),
+]
+
+
+@pytest.mark.parametrize(("lines", "other"), SPELLINGS)
+def test_two_spellings_of_a_run_are_one_run(lines: str, other: str) -> None:
+    assert id_of(lines) == id_of(other)
+
+
+def test_noise_that_is_drawn_from_another_seed_is_another_run() -> None:
+    ids = {id_of(f"noise=symmetric {extra}") for extra in ("", "noise.seed=3", "noise.seed=4")}
+    assert len(ids) == 3
+
+
+@pytest.mark.parametrize(
+    "runtime",
+    [
+        {"device": "cuda:1"},
+        {"threads": 3},
+        {"deterministic": False},
+        {"channels_last": True},
+        {"compile": True},
+        {"checkpoint_minutes": 1.0},
+        {"checkpoint_steps": 5},
+        {"ensemble_sizes": [2]},
+        {"tensorboard": False},
+        {"data_dir": "/a"},
+        {"runs_dir": "/b"},
+    ],
+)
+def test_how_and_where_a_run_is_executed_changes_no_id(runtime: dict[str, Any]) -> None:
+    assert run_id(replace(base(), runtime=replace(base().runtime, **runtime))) == run_id(base())
+
+
+def test_names_and_facts_change_no_id() -> None:
+    config = base()
+    renamed = replace(config.backbone, name="other", params=1, macs=1)
+    resized = replace(config.dataset, train_size=1)
+    assert run_id(replace(config, backbone=renamed, dataset=resized, preset="paper")) == run_id(config)
+
+
+OTHER_RECIPES: dict[str, Any] = {
+    "epochs": 5,
+    "batch_size": 65,
+    "lr": 0.11,
+    "milestones": [2],
+    "gamma": 0.2,
+    "momentum": 0.8,
+    "nesterov": False,
+    "weight_decay": 1e-4,
+    "padding": 2,
+    "flip": True,
+    "cutout": 2,
+    "precision": "bf16",
+}
+
+
+def test_every_field_of_the_recipe_is_tried_below() -> None:
+    assert set(OTHER_RECIPES) == {item.name for item in fields(RecipeSettings)}
+
+
+@pytest.mark.parametrize("key", OTHER_RECIPES)
+def test_every_field_of_the_recipe_changes_the_id(key: str) -> None:
+    config = base()
+    changed = replace(config, recipe=replace(config.recipe, **{key: OTHER_RECIPES[key]}))
+    assert hash_of(changed) != hash_of(config)
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_the_data_set_changes_the_id(name: str) -> None:
+    assert hash_of(replace(base(), dataset=replace(base().dataset, name=name))) != hash_of(base())
+
+
+def test_width_depth_block_and_family_change_the_id() -> None:
+    backbone = composed("backbone=resnet20").backbone
+    others = [replace(backbone, width=0.25), replace(backbone, depth=26), replace(backbone, block="bottleneck")]
+    others += [backbone_class(family)() for family in families()]
+    ids = {hash_of(replace(base(), backbone=other)) for other in [backbone, *others]}
+    assert len(ids) == 1 + len(others)
+
+
+def test_the_rate_of_noise_changes_the_id() -> None:
+    rates = (0.0, 0.2, 0.4, 0.6, 0.8)
+    ids = {hash_of(replace(base(), noise=NoiseSettings("symmetric", rate).resolved(0))) for rate in rates}
+    assert len(ids) == len(rates)
+
+
+def test_every_method_at_its_defaults_is_another_run() -> None:
+    ids = {hash_of(replace(base(), method=method_class(name)())) for name in method_names()}
+    assert len(ids) == len(method_names())
+
+
+OTHER_CHOICES = {"spread": "others", "reduction": "batchmean", "variant": "original"}
+OLS_CHANGES: list[dict[str, Any]] = [
+    {"variant": "official_cifar"},
+    {"variant": "official_finegrained"},
+    {"alpha": 0.3},
+    {"hard_weight": 0.3},
+    {"soft_weight": 0.3},
+    {"initial_labels": "smoothed"},
+    {"accumulate": "all"},
+    {"empty_class": "keep"},
+    {"freeze_at": 0.9},
+    {"update_period": "5"},
+]
+
+
+def changes_of(method: MethodSettings) -> list[dict[str, Any]]:
+    """Each switch at another value than its default."""
+    if isinstance(method, Ols):
+        return OLS_CHANGES
+    return [{key: other_value(key, value)} for key, value in method.identity().items()]
+
+
+def other_value(key: str, value: Any) -> Any:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, float):
+        return value / 2
+    return value + 1 if isinstance(value, int) else OTHER_CHOICES[key]
+
+
+@pytest.mark.parametrize("name", ["ls", "bootsoft", "boothard", "disturblabel", "sce", "tfkd_reg", "ols"])
+def test_every_switch_of_a_method_that_is_not_at_its_default_changes_the_id(name: str) -> None:
+    default = method_class(name)()
+    changes = changes_of(default)
+    assert {key for change in changes for key in change} == {item.name for item in fields(default)} - {"name"}
+    ids = {hash_of(replace(base(), method=replace(default, **change))) for change in [{}, *changes]}
+    assert len(ids) == 1 + len(changes)
+
+
+def test_a_raised_version_changes_the_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, ids = base(), {hash_of(base())}
+    for part in (DatasetSettings, NoiseSettings, RecipeSettings, type(config.backbone), type(config.method)):
+        with monkeypatch.context() as patch:
+            patch.setattr(part, "version", 2)
+            ids.add(hash_of(config))
+    assert len(ids) == 6
+
+
+def test_the_canonical_form_says_what_differs_from_the_defaults_and_nothing_else() -> None:
+    config = composed("dataset=cifar100", "preset=paper", "backbone=resnet56")
+    assert canonical(config) == {
+        "format": 1,
+        "dataset": {"name": "cifar100", "version": 1},
+        "noise": {"version": 1},
+        "backbone": {"family": "thin_resnet", "version": 1},
+        "method": {"name": "ols", "version": 1},
+        "recipe": {"version": 1},
+    }
+
+
+def test_the_canonical_form_survives_json() -> None:
+    config = composed("noise=symmetric", "noise.seed=3", "method.freeze_at=0.9", "recipe.milestones=[1]")
+    assert json.loads(json.dumps(canonical(config), allow_nan=False)) == canonical(config)
+
+
+def numbers(*values: float) -> st.SearchStrategy[float]:
+    return st.sampled_from(values)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> RunConfig:
+    """Configs from few values, so that equal ones are common; numbers also as whole numbers and as -0.0."""
+    recipe = RecipeSettings(
+        epochs=draw(st.sampled_from([1, 2])),
+        lr=draw(numbers(0.1, 1, 1.0)),
+        weight_decay=draw(numbers(0, 0.0, -0.0)),
+        milestones=draw(st.sampled_from([[1], [1, 2], [2], []])),
+    )
+    methods: Sequence[MethodSettings] = [
+        Ols(),
+        Ols(alpha=0.5),
+        Ols(alpha=1),
+        Ols(hard_weight=1, soft_weight=0),
+        Ols(hard_weight=1.0, soft_weight=0.0),
+        method_class("ls")(),
+        method_class("hard")(),
+    ]
+    return replace(
+        base(),
+        recipe=recipe,
+        method=draw(st.sampled_from(methods)),
+        backbone=replace(base().backbone, width=draw(numbers(0.5, 1, 1.0))),
+        noise=NoiseSettings("symmetric", draw(numbers(0, 0.0, 0.5, 1, 1.0))).resolved(0),
+        seed=draw(st.sampled_from([0, 1])),
+        preset=draw(st.sampled_from(["paper", "custom"])),
+    )
+
+
+@settings(deadline=None, max_examples=300)
+@given(configs(), configs())
+def test_ids_are_equal_exactly_where_the_canonical_forms_and_seeds_are(one: RunConfig, other: RunConfig) -> None:
+    same = canonical(one) == canonical(other)
+    assert (hash_of(one) == hash_of(other)) == same
+    assert (run_id(one) == run_id(other)) == (same and one.seed == other.seed)
