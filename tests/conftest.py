@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-os.environ["OMP_NUM_THREADS"] = "1"  # tests and the processes they start share few cores: threads would wait on each other
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # tests and the processes they start share few cores: threads would wait on each other
+)
 
 import torch
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def renamed(backbone: BackboneSettings, folders: Sequence[Path]) -> BackboneSett
 
     The latter's facts are 0, for unknown.
     """
-    for known in _described(tuple(folders)):
+    for known in chain.from_iterable(map(_described, folders)):
         if known.family == backbone.family and _structure(known) == _structure(backbone):
             return replace(backbone, name=known.name, params=known.params, macs=known.macs)
     structure = ",".join(f"{key}={value}" for key, value in _structure(backbone).items())
@@ -35,17 +36,16 @@ def _structure(backbone: BackboneSettings) -> dict[str, Any]:
 
 
 @cache
-def _described(folders: tuple[Path, ...]) -> tuple[BackboneSettings, ...]:
-    return tuple(_read(folders))
+def _described(folder: Path) -> tuple[BackboneSettings, ...]:
+    return tuple(_read(folder))
 
 
-def _read(folders: tuple[Path, ...]) -> Iterator[BackboneSettings]:
-    for folder in folders:
-        for name in group_choices("backbone", [folder]):
-            try:
-                yield _settings(folder / "backbone" / f"{name}.yaml")
-            except (UserError, ValueError, TypeError, KeyError, YAMLError):
-                continue  # a user's own file with a mistake, or built on another: it is refused or read when chosen
+def _read(folder: Path) -> Iterator[BackboneSettings]:
+    for name in group_choices("backbone", [folder]):
+        try:
+            yield _settings(folder / "backbone" / f"{name}.yaml")
+        except (UserError, ValueError, TypeError, KeyError, YAMLError):
+            continue  # a user's own file with a mistake, or built on another: it is refused or read when chosen
 
 
 def _settings(path: Path) -> BackboneSettings:

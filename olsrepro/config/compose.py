@@ -217,16 +217,17 @@ def _preset(config: RunConfig, overrides: Overrides, folders: Sequence[Path]) ->
     own = _resolve(_compose_choices(tuple(lines), tuple(folders)), folders, preset=chosen)
     same = own.recipe.identity() == config.recipe.identity() and all(
         getattr(own.backbone, key, None) == getattr(config.backbone, key, None)
-        for key in _set_by_presets(folders, "backbone")
+        for key in _set_by_presets(tuple(folders), "backbone")
     )
     return chosen if same else CUSTOM
 
 
-def _set_by_presets(folders: Sequence[Path], group: str) -> set[str]:
+@cache
+def _set_by_presets(folders: tuple[Path, ...], group: str) -> frozenset[str]:
     """Keys of a group that any preset sets."""
     files = [folder / "preset" / f"{name}.yaml" for folder in folders for name in group_choices("preset", [folder])]
     nodes = (OmegaConf.select(_read_preset(path), group) for path in files)
-    return {str(key) for node in nodes if isinstance(node, DictConfig) for key in node}
+    return frozenset(str(key) for node in nodes if isinstance(node, DictConfig) for key in node)
 
 
 def _read_preset(path: Path) -> DictConfig:

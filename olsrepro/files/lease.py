@@ -155,6 +155,11 @@ class Lease:
             if self._is_ours():
                 (self.folder / FILE_NAME).unlink(missing_ok=True)
 
+    def refuse_if_lost(self) -> None:
+        """Raise :class:`Held` once another process has taken the lease: this one must write no more."""
+        if self.lost:
+            raise Held(f"{self.folder} was taken over by another process; this one stops without writing")
+
     def _refuse_if_held(self) -> Holder | None:
         """The dead holder seen, if any. The guard is not held: a living holder needs it for its heartbeat."""
         holder = read_holder(self.folder)

@@ -126,6 +126,7 @@ def _train(job: Job, data: ImageData, device: torch.device, lease: Lease) -> Pat
             finished = trainer.fit()
     if not finished:
         raise Interrupted(f"stopped in epoch {trainer.progress.epoch + 1}; the same command goes on from there")
+    lease.refuse_if_lost()
     return write_record(job.folder, _finished_record(job, trainer, labels))
 
 
@@ -165,11 +166,10 @@ class _LeaseWatch:
     lease: Lease
 
     def on_step(self, progress: Progress, steps: int) -> None:
-        if self.lease.lost:
-            raise Held(f"{self.lease.folder} was taken over by another process; this one stops without writing")
+        self.lease.refuse_if_lost()
 
     def on_epoch(self, row: Row) -> None:
-        self.on_step(Progress(), 0)
+        self.lease.refuse_if_lost()
 
 
 @contextmanager
@@ -196,7 +196,7 @@ def _finished_record(job: Job, trainer: Trainer, labels: NoisyLabels) -> Record:
         "status": FINISHED,
         "errors": errors(progress.rows, progress.best_epoch),
         "noise": {"rate": labels.rate, "flipped": int(labels.flipped.sum()), "labels_sha256": labels.sha256},
-        "training": _cost(progress.rows),
+        "training": _cost(progress.rows) | {"device": trainer.history[-1]["device"]},
         "files": {name: sha256(job.folder / name) for name in ("best.pt", "last.pt")},
         "bitwise": is_bitwise(trainer.history),
         "history": trainer.history,

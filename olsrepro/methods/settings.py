@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from olsrepro.settings import Component
 
@@ -11,6 +11,9 @@ from olsrepro.settings import Component
 @dataclass(frozen=True)
 class MethodSettings(Component):
     """Base of every method's settings. Fields carry the switch names of the method's card; ``name`` is the folder's."""
+
+    keeps_label_table: ClassVar[bool] = False
+    """Whether a (K, K) table of soft labels is written after each epoch."""
 
     name: str = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +27,15 @@ class Cost:
         macs: multiply-adds in all, three passes for forward and backward; None for a network that no config describes.
         disk_bytes: weights, two checkpoints, test logits, label tables.
         images_per_s: median training speed of like runs in the store, None where there are none.
+        measured_on: the device that most of them ran on; only those count.
     """
 
     training_images: int
     test_images: int
     macs: float | None
     disk_bytes: float | None
-    images_per_s: float | None
+    images_per_s: float | None = None
+    measured_on: str | None = None
 
     def lines(self) -> Iterator[str]:
         """For people."""
@@ -44,7 +47,8 @@ class Cost:
             yield "time: unknown until a run of this backbone on this data set is finished in this store"
         else:
             hours = self.training_images / self.images_per_s / 3600
-            yield f"time: about {hours:.2g} h of training at {self.images_per_s:,.0f} images/s, as measured here"
+            speed = f"{self.images_per_s:,.0f} images/s, as measured on {self.measured_on}"
+            yield f"time: about {hours:.2g} h of training at {speed}"
 
 
 def estimate(config: RunConfig) -> Cost:
@@ -53,25 +57,28 @@ def estimate(config: RunConfig) -> Cost:
     training, test = recipe.epochs * dataset.train_size, recipe.epochs * dataset.test_size
     scale = (dataset.image_size / REFERENCE_IMAGE) ** 2 * backbone.width**2
     macs = (3 * training + test) * backbone.macs * scale if backbone.macs else None
-    return Cost(training, test, macs, _disk(config) if backbone.params else None, _measured_speed(config))
+    return Cost(training, test, macs, _disk(config) if backbone.params else None, *_measured_speed(config))
 
 
 def _disk(config: RunConfig) -> float:
     classes = config.dataset.num_classes
     weights = config.backbone.params * config.backbone.width**2 * BYTES
     logits = LOGIT_FILES * config.dataset.test_size * classes * BYTES
-    tables = config.recipe.epochs * classes**2 * BYTES if config.method.name == "ols" else 0
+    tables = config.recipe.epochs * classes**2 * BYTES if config.method.keeps_label_table else 0
     momentum_and_weights = 2
     return float((2 + 2 * momentum_and_weights) * weights + logits + tables)
 
 
-def _measured_speed(config: RunConfig) -> float | None:
-    speeds = [
-        record["training"]["images_per_s"]
+def _measured_speed(config: RunConfig) -> tuple[float | None, str | None]:
+    alike = [
+        record["training"]
         for record in _records(Path(config.runtime.runs_dir))
         if record["status"] == FINISHED and _is_like(record, config)
     ]
-    return median(speeds) if speeds else None
+    if not alike:
+        return None, None
+    device = Counter(training["device"] for training in alike).most_common(1)[0][0]
+    return median(training["images_per_s"] for training in alike if training["device"] == device), device
 
 
 def _records(root: Path) -> Iterator[Record]:

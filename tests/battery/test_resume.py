@@ -49,9 +49,7 @@ def test_a_killed_run_goes_on_bitwise(
     assert differences(whole, outcome(tmp_path / "killed")) == []
 
 
-def test_a_run_killed_every_few_steps_goes_on_bitwise(
-    tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]
-) -> None:
+def test_a_run_killed_every_few_steps_goes_on_bitwise(tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]) -> None:
     lines = [*TINY, *SETTINGS["ols"]]
     restarts = 0
     while train(lines, tmp_path / "killed", ("step", 6)) == -signal.SIGKILL:

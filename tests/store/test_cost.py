@@ -34,7 +34,11 @@ def finished(config: RunConfig, name: str, speed: float, **changes: Any) -> None
     folder = Path(config.runtime.runs_dir) / name
     folder.mkdir()
     as_json = json.loads(json.dumps(config.as_dict()))
-    write_record(folder, {"status": FINISHED, "config": as_json, "training": {"images_per_s": speed}} | changes)
+    write_record(
+        folder,
+        {"status": FINISHED, "config": as_json, "training": {"images_per_s": speed, "device": "cpu: a processor"}}
+        | changes,
+    )
 
 
 def test_a_run_is_counted_in_images_and_multiply_adds(config: RunConfig) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from olsrepro.losses.switches import OlsRules, resolve_ols
 from olsrepro.methods.settings import MethodSettings
@@ -16,6 +16,8 @@ class Settings(MethodSettings):
     ``update_period`` is ``epoch`` or a number of optimiser steps, counted over the whole training and not reset at
     an epoch's end.
     """
+
+    keeps_label_table: ClassVar[bool] = True
 
     name: str = "ols"
     variant: str = "paper"
