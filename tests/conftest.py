@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-os.environ["OMP_NUM_THREADS"] = (
-    "1"  # tests and the processes they start share few cores: threads would wait on each other
-)
+# Tests and the processes that they start share few cores, where threads would wait on each other.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
+import cifar_files
 import pytest
 import torch
 from registry import DATASETS
@@ -16,9 +16,6 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.data.device_loader import DeviceLoader, evaluation_batches
 from olsrepro.data.images import ImageData
 from olsrepro.data.registry import dataset_names, read_dataset
-
-sys.path.append(str(Path(__file__).parent.parent / "data"))
-import cifar_files
 
 Read = tuple[RunConfig, ImageData]
 

@@ -29,16 +29,13 @@ def config(composed: RunConfig, tmp_path: Path) -> RunConfig:
     return replace(composed, runtime=replace(composed.runtime, runs_dir=str(tmp_path)))
 
 
-def finished(config: RunConfig, name: str, speed: float, **changes: Any) -> None:
+def finished(config: RunConfig, name: str, speed: float, device: str = "cpu: a processor", **changes: Any) -> None:
     """A record in the config's store."""
     folder = Path(config.runtime.runs_dir) / name
     folder.mkdir()
     as_json = json.loads(json.dumps(config.as_dict()))
-    write_record(
-        folder,
-        {"status": FINISHED, "config": as_json, "training": {"images_per_s": speed, "device": "cpu: a processor"}}
-        | changes,
-    )
+    training = {"images_per_s": speed, "device": device}
+    write_record(folder, {"status": FINISHED, "config": as_json, "training": training} | changes)
 
 
 def test_a_run_is_counted_in_images_and_multiply_adds(config: RunConfig) -> None:
@@ -80,7 +77,10 @@ def test_the_speed_is_the_median_of_finished_runs_of_the_same_network_on_the_sam
     cost = estimate(config)
     assert cost.images_per_s == 300.0
     hours = 4 * TRAIN / 300 / 3600
-    assert list(cost.lines())[-1] == f"time: about {hours:.2g} h of training at 300 images/s, as measured here"
+    assert (
+        list(cost.lines())[-1]
+        == f"time: about {hours:.2g} h of training at 300 images/s, as measured on cpu: a processor"
+    )
 
 
 def test_what_is_no_record_is_passed_over(config: RunConfig) -> None:
@@ -102,3 +102,11 @@ def test_the_lines_tell_the_numbers(config: RunConfig) -> None:
 def test_label_tables_are_counted_where_there_are_any(config: RunConfig) -> None:
     with_tables = compose_run(["dataset=digits", "backbone=resnet8", "method=ols", "preset=smoke"])
     assert estimate(with_tables).disk_bytes - estimate(config).disk_bytes == 4 * CLASSES**2 * 4
+
+
+def test_only_the_speeds_of_the_device_that_most_runs_had_count(config: RunConfig) -> None:
+    finished(config, "a-s0", 9000.0, device="cuda: a card")
+    finished(config, "b-s0", 100.0)
+    finished(config, "c-s0", 200.0)
+    cost = estimate(config)
+    assert (cost.images_per_s, cost.measured_on) == (150.0, "cpu: a processor")
