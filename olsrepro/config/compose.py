@@ -193,7 +193,7 @@ def _recipe(tree: Tree) -> RecipeSettings:
         milestones = scaled_milestones(reference["milestones"], recipe.epochs, reference["epochs"])
     except (KeyError, TypeError, ZeroDivisionError):
         raise UserError("recipe.milestones=null needs a recipe.reference with epochs and milestones") from None
-    return replace(recipe, milestones=milestones)
+    return fill("recipe", RecipeSettings, node | {"milestones": milestones})
 
 
 def _for_dataset(method: Tree, dataset: str) -> Tree:

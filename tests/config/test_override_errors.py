@@ -155,6 +155,11 @@ FAULTY_FILES = [
         {"recipe/mine.yaml": "milestones: null\nreference:\n  epochs: 5\n"},
         ["recipe.milestones=null", "reference"],
     ),
+    (
+        "recipe=mine",
+        {"recipe/mine.yaml": "milestones: null\nreference:\n  epochs: 5\n  milestones: [4, 2]\n"},
+        ["recipe.milestones=[3, 1]", "rising order"],
+    ),
     ("preset=mine", {"preset/mine.yaml": "recipe:\n  epochs: 10\n"}, ["@package _global_"]),
     ("preset=mine", {"preset/mine.yaml": "# @package _global_\nrecpe:\n  epochs: 1\n"}, ["recpe", "recipe"]),
     (
