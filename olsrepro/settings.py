@@ -8,7 +8,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import MISSING, Field, dataclass, field, fields
+from itertools import takewhile
 from typing import Any, ClassVar
+
+_NEAR = 0.5
 
 
 class UserError(Exception):
@@ -32,7 +35,14 @@ def fact_names(settings: Any) -> frozenset[str]:
 
 def nearest(name: str, choices: Iterable[str], count: int = 3) -> list[str]:
     """The valid names closest to a misspelt one, best first; empty where none comes near."""
-    return difflib.get_close_matches(name, sorted(choices), n=count, cutoff=0.5)
+    typed = name.lower()
+
+    def likeness(choice: str) -> tuple[float, int]:
+        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(typed, choice.lower(), strict=False)))
+        return difflib.SequenceMatcher(None, typed, choice.lower()).ratio(), shared
+
+    near = [choice for choice in sorted(choices) if likeness(choice)[0] >= _NEAR]
+    return sorted(near, key=likeness, reverse=True)[:count]
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -30,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verifying = actions.add_parser("verify", help="check the sum of every file of a data set")
     for action in (fetching, verifying):
         action.add_argument("name", metavar="NAME")
+    names = "the names are those of `olsrepro data list`"
+    fetching.epilog = verifying.epilog = names
     fetching.add_argument(
         "--url", action="append", metavar="URL", help="a mirror of the archive (repeatable); its sum must be the same"
     )

@@ -7,6 +7,7 @@ RUN_FAILED = 1
 USER_MISTAKE = 2
 HELD = 5
 INTERRUPTED = 75  # EX_TEMPFAIL: a scheduler may requeue
+BROKEN_OFF = 130
 
 MEANINGS = """\
 exit codes:
@@ -14,4 +15,5 @@ exit codes:
   1   a run failed; its record says why
   2   a mistake in the command: one line says which and what to do
   5   another process is writing this run
-  75  interrupted by a signal, checkpoint written; the same command goes on"""
+  75  interrupted by a signal, checkpoint written; the same command goes on
+  130 broken off by Ctrl-C with nothing to keep"""

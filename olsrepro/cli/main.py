@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_codes.USER_MISTAKE
     except KeyboardInterrupt:
         print("olsrepro: interrupted", file=sys.stderr)
-        return 130
+        return exit_codes.BROKEN_OFF
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: `olsrepro data list | head`
         return exit_codes.DONE

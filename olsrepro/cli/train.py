@@ -19,7 +19,7 @@ it is digits, resnet8, ols, preset smoke, seed 0. Interrupted or killed, the sam
 checkpoint, bitwise as if it had not stopped; finished, it trains nothing. The last line is `record: PATH`."""
 
 EPILOG = f"""\
-groups (`olsrepro train GROUP=?` lists the choices):
+groups (`olsrepro train 'GROUP=?'` tells the choices, --dry-run shows the keys):
   dataset     what is learnt
   backbone    the network
   method      how labels supervise it

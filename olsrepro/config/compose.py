@@ -57,7 +57,15 @@ def _folders(config_dir: Path | None) -> list[Path]:
         return [configs_folder()]
     if not config_dir.is_dir():
         raise UserError(f"--config-dir {config_dir} is no folder")
+    _refuse_our_names(config_dir)
     return [configs_folder(), config_dir.resolve()]
+
+
+def _refuse_our_names(config_dir: Path) -> None:
+    """A file of the user's with one of our names would never be read: ours come first."""
+    for group in GROUPS:
+        for name in set(group_choices(group, [config_dir])) & set(group_choices(group, [configs_folder()])):
+            raise UserError(f"{config_dir / group / name}.yaml has a name of ours; give it another, such as my_{name}")
 
 
 def _compose(lines: Iterable[str], folders: Sequence[Path]) -> Tree:
@@ -207,19 +215,24 @@ def _for_dataset(method: Tree, dataset: str) -> Tree:
 
 
 def _preset(config: RunConfig, overrides: Overrides, folders: Sequence[Path]) -> str:
-    """The chosen preset's name if the recipe and all else that presets set are its own for this data set."""
+    """The preset whose values these are in full, however they were typed: one run id has one preset."""
     chosen = overrides.choices.get("preset", DEFAULT_PRESET)
     if not overrides.values and "recipe" not in overrides.choices:
         return chosen
     if not _has_own_recipe(overrides, folders):
         return CUSTOM
-    lines = overrides.only_choices("dataset", "backbone", "method", "noise", "preset")
-    own = _resolve(_compose_choices(tuple(lines), tuple(folders)), folders, preset=chosen)
-    same = own.recipe.identity() == config.recipe.identity() and all(
+    others = (name for name in group_choices("preset", folders) if name != chosen)
+    return next((name for name in (chosen, *others) if _is_preset(name, config, overrides, folders)), CUSTOM)
+
+
+def _is_preset(name: str, config: RunConfig, overrides: Overrides, folders: Sequence[Path]) -> bool:
+    """Whether the recipe and all else that presets set are those of a preset for this data set."""
+    lines = (*overrides.only_choices("dataset", "backbone", "method", "noise"), f"preset={name}")
+    own = _resolve(_compose_choices(lines, tuple(folders)), folders, preset=name)
+    return own.recipe.identity() == config.recipe.identity() and all(
         getattr(own.backbone, key, None) == getattr(config.backbone, key, None)
         for key in _set_by_presets(tuple(folders), "backbone")
     )
-    return chosen if same else CUSTOM
 
 
 @cache

@@ -40,6 +40,8 @@ class NoiseSettings(Component):
     def __post_init__(self) -> None:
         check_choice("noise.kind", self.kind, NOISE_KINDS)
         check_range("noise.rate", self.rate, 0, 1)
+        if self.seed is not None:
+            check_range("noise.seed", self.seed, 0)
         if self.kind == "none" and self.rate > 0:
             raise ValueError(f"noise.rate={self.rate:g} has no effect with noise.kind=none; use noise=symmetric")
 

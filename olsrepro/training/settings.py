@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -11,6 +12,7 @@ from olsrepro.data.settings import AugmentSettings
 from olsrepro.settings import Component, check_choice, check_range
 
 PRECISIONS = ("fp32", "bf16")
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ class RuntimeSettings:
     runs_dir: str = "runs"
 
     def __post_init__(self) -> None:
-        check_choice("device", self.device.partition(":")[0], ("auto", "cpu", "cuda", "mps"))
+        check_choice("device", self.device if ":" not in self.device else self.device.partition(":")[0], DEVICES)
+        if ":" in self.device and not re.fullmatch(r"cuda:\d+", self.device):
+            raise ValueError(f"device={self.device} is not understood; only cuda takes a number, as in cuda:1")
         if self.threads is not None:
             check_range("threads", self.threads, 1)
         if self.checkpoint_steps is not None:

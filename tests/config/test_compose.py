@@ -16,6 +16,7 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.config.to_yaml import to_yaml
 from olsrepro.data.settings import NoiseSettings
 from olsrepro.methods.ols.settings import Settings as Ols
+from olsrepro.settings import UserError
 
 PAPER_CIFAR = {
     "epochs": 300,
@@ -254,3 +255,14 @@ def test_two_configs_of_one_sweep_share_nothing() -> None:
     first.recipe.milestones.append(99)
     assert second.recipe.milestones == [2, 3]
     assert compose_run([]) == replace(second, recipe=replace(second.recipe, lr=0.1), preset="smoke")
+
+
+def test_a_run_has_one_preset_however_it_was_typed() -> None:
+    assert compose_run(["preset=paper", "recipe.epochs=4", "backbone.width=0.5"]).preset == "smoke"
+
+
+def test_a_file_of_the_users_with_one_of_our_names_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "method").mkdir()
+    (tmp_path / "method" / "ols.yaml").write_text("name: ols\nalpha: 0.9\n")
+    with pytest.raises(UserError, match=r"method/ols\.yaml has a name of ours; give it another, such as my_ols"):
+        compose_run([], tmp_path)
