@@ -1,0 +1,51 @@
+"""No step of a training waits for the device: nothing in it reads a tensor's value or makes a shape of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from registry import SETTINGS, TINY
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from olsrepro.config.compose import compose_run
+from olsrepro.data.noise import noisy_targets
+from olsrepro.data.registry import read_dataset
+from olsrepro.training.setup import build_learner, prepare_device
+from olsrepro.training.task import Classification
+
+WAITING = {"aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::equal", "aten::unique_dim"}
+
+
+class NoWaiting(TorchDispatchMode):
+    """Refuses the operations that a GPU would have to finish its queue for."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        assert func.name() not in WAITING, f"{func.name()} waits for the device"
+        return func(*args, **(kwargs or {}))
+
+
+def test_the_watch_sees_a_value_that_is_read() -> None:
+    with NoWaiting(), pytest.raises(AssertionError, match="waits for the device"):
+        float(torch.ones(()).sum())
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_step_never_waits_for_the_device(setting: str, tmp_path: Path) -> None:
+    config = compose_run([*TINY, *SETTINGS[setting]])
+    device = prepare_device(config.runtime)
+    data = read_dataset(config.dataset, tmp_path)
+    labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed)
+    task = Classification(data, labels, config.recipe, config.seed, device)
+    learner = build_learner(
+        config.backbone, config.method, config.dataset, config.recipe, config.runtime, config.seed, device
+    )
+    with NoWaiting():
+        for step, batch in enumerate(task.batches(0, 0)):
+            output = learner.method(learner.forward, batch)
+            output.loss.backward()
+            learner.optimizer.step()
+            learner.method.after_step()
+            task.counters.add(step, batch, output)
