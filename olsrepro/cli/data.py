@@ -21,17 +21,20 @@ examples:
   OLSREPRO_DATA=~/datasets olsrepro data fetch cifar100
   olsrepro data fetch cifar10 --url https://mirror.example/cifar-10-python.tar.gz"""
 
+LIST = "Lists all data sets: classes, images, pixels, and whether their files are here (their sums aren't looked at)."
+FETCH = """Downloads a data set's archive, going on where an earlier try stopped, checks its sum, unpacks it. A licence
+line is shown first. Nothing is done if every file is here already; two processes never fetch the same one."""
+VERIFY = "Reads every file of a data set and compares its sum with the published one; exits with 2 if any differs."
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
-    listing = actions.add_parser("list", help="all data sets and whether they are here")
-    fetching = actions.add_parser("fetch", help="download, check and unpack a data set")
-    verifying = actions.add_parser("verify", help="check the sum of every file of a data set")
+    listing = actions.add_parser("list", help="all data sets and whether they are here", description=LIST)
+    fetching = actions.add_parser("fetch", help="download, check and unpack a data set", description=FETCH)
+    verifying = actions.add_parser("verify", help="check the sum of every file of a data set", description=VERIFY)
     for action in (fetching, verifying):
-        action.add_argument("name", metavar="NAME")
-    names = "the names are those of `olsrepro data list`"
-    fetching.epilog = verifying.epilog = names
+        action.add_argument("name", metavar="NAME", help="of `olsrepro data list`, such as cifar100")
     fetching.add_argument(
         "--url", action="append", metavar="URL", help="a mirror of the archive (repeatable); its sum must be the same"
     )

@@ -26,7 +26,7 @@ groups (`olsrepro train 'GROUP=?'` tells the choices, --dry-run shows the keys):
   noise       wrong training labels: none, or symmetric with noise.rate
   recipe      optimiser, schedule, augmentation; each data set has its own
   preset      how much of the recipe: paper (all), short (30 epochs), smoke (4 epochs, small width)
-  runtime     device, threads, checkpoints, folders; never changes what is trained
+  runtime     device, threads, checkpoints, folders; no part of the run id
 and seed=N.
 
 examples:

@@ -16,7 +16,6 @@ def validate(config: RunConfig) -> None:
     _cutout_fits_image(config)
     _batch_fits_dataset(config)
     _ensembles_fit_epochs(config)
-    _device_fits_precision(config)
 
 
 def _image_fits_backbone(config: RunConfig) -> None:
@@ -50,8 +49,3 @@ def _ensembles_fit_epochs(config: RunConfig) -> None:
             raise UserError(
                 f"runtime.ensemble_sizes: {size} models need {size} epochs; recipe.epochs={config.recipe.epochs}"
             )
-
-
-def _device_fits_precision(config: RunConfig) -> None:
-    if config.recipe.precision == "bf16" and config.runtime.device.startswith("mps"):
-        raise UserError("recipe.precision=bf16 is not supported with runtime.device=mps; use recipe.precision=fp32")

@@ -59,7 +59,10 @@ def fetch(
     if not source.urls:
         say(f"{name} needs no fetching ({source.licence})")
         return
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{root} can't be made a folder of data sets: {error.strerror}") from None
     with FileLock(root / f".{name}.lock"):
         if _is_whole(name, root):
             say(f"{name} is in {root / source.folder} already, every sum right")

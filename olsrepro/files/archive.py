@@ -20,17 +20,20 @@ def extract_tar(archive: Path, folder: Path) -> None:
     Members are unpacked into a temporary folder and then moved file by file; files of the same name are replaced.
 
     Raises:
-        UserError: a member has an absolute path or ``..`` in it, or is a link or a device; or the archive is damaged.
+        UserError: a member has an absolute path or ``..`` in it, or is a link or a device; the archive is damaged; or
+            the folder can't be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{archive.name}.", dir=folder) as unpacked:
-        try:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{archive.name}.", dir=folder) as unpacked:
             with tarfile.open(archive) as tar:
                 members = [_checked(member, archive) for member in tar.getmembers()]
                 tar.extractall(unpacked, members, **_data_filter())
-        except _DAMAGE as error:
-            raise UserError(f"{archive} can't be unpacked: {error}; remove it and fetch it again") from error
-        _move_files(Path(unpacked), folder)
+            _move_files(Path(unpacked), folder)
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's fault, not the archive's
+            raise UserError(f"{archive} can't be unpacked into {folder}: {error.strerror}") from error
+        raise UserError(f"{archive} can't be unpacked: {error}; remove it and fetch it again") from error
 
 
 def _checked(member: tarfile.TarInfo, archive: Path) -> tarfile.TarInfo:

@@ -42,11 +42,26 @@ class Holder:
     started: str
     token: str
     beat: int = 0
+    machine: str = ""
 
     @classmethod
     def of_this_process(cls) -> Holder:
         """The holder that this process would be."""
-        return cls(socket.gethostname(), os.getpid(), process_start(os.getpid()) or "", uuid.uuid4().hex)
+        started = process_start(os.getpid()) or ""
+        return cls(socket.gethostname(), os.getpid(), started, uuid.uuid4().hex, machine=machine_mark())
+
+    def is_of_this_machine(self) -> bool:
+        """Whether its pid means the same here: a host's name may be shared by machines and containers."""
+        return (self.host, self.machine) == (socket.gethostname(), machine_mark())
+
+
+def machine_mark() -> str:
+    """What tells machines and containers of one name apart: the boot and the space of process numbers (Linux)."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
 
 
 def process_start(pid: int) -> str | None:
@@ -80,7 +95,7 @@ def is_alive(
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
     """Whether the holder still works; for another host this watches the heartbeat for up to :data:`STALE_S` seconds."""
-    if holder.host == socket.gethostname():
+    if holder.is_of_this_machine():
         return process_start(holder.pid) == holder.started
     until = clock() + STALE_S
     while clock() < until:
@@ -156,16 +171,21 @@ class Lease:
                 (self.folder / FILE_NAME).unlink(missing_ok=True)
 
     def refuse_if_lost(self) -> None:
-        """Raise :class:`Held` once another process has taken the lease: this one must write no more."""
+        """Raise :class:`Held` if the heartbeat has seen another process take the lease: this one must write no more."""
         if self.lost:
             raise Held(f"{self.folder} was taken over by another process; this one stops without writing")
+
+    def look(self) -> None:
+        """As :meth:`refuse_if_lost`, reading the file now: before a write, after a sleep that no heartbeat saw."""
+        self.lost = self.lost or not self._is_ours()
+        self.refuse_if_lost()
 
     def _refuse_if_held(self) -> Holder | None:
         """The dead holder seen, if any. The guard is not held: a living holder needs it for its heartbeat."""
         holder = read_holder(self.folder)
         if holder is None:
             return None
-        if holder.host != socket.gethostname():
+        if not holder.is_of_this_machine():
             self._say(f"{self.folder.name} was written by {holder.host}; watching its heartbeat for {STALE_S:g} s")
         if is_alive(self.folder, holder):
             raise self._held_by(holder)

@@ -51,6 +51,8 @@ def this_process(runtime: RuntimeSettings, device: torch.device) -> dict[str, An
 
 def is_bitwise(history: list[dict[str, Any]]) -> bool:
     """Whether all processes that worked at a run computed alike, so that stopping in between left no trace."""
+    if len(history) > 1 and not all(entry["deterministic"] or entry["device"].startswith("cpu") for entry in history):
+        return False
     return len({tuple(str(entry[key]) for key in _BITWISE) for entry in history}) <= 1
 
 

@@ -109,7 +109,8 @@ def _execute(job: Job, data: ImageData, device: torch.device, lease: Lease) -> P
     except (Interrupted, Held, KeyboardInterrupt):
         raise
     except Exception as error:
-        raise RunFailed(_record_failure(job, error)) from error
+        lease.look()
+        raise RunFailed(_record_failure(job, error, device)) from error
 
 
 def _train(job: Job, data: ImageData, device: torch.device, lease: Lease) -> Path:
@@ -119,18 +120,20 @@ def _train(job: Job, data: ImageData, device: torch.device, lease: Lease) -> Pat
         job.say(labels.warning)
     write_text(job.folder / "config.yaml", to_yaml(config))
     with StopRequest() as stop:
-        trainer = _trainer(job, data, labels, device, stop)
+        trainer = _trainer(job, data, labels, device, stop, lease)
         _announce(job, trainer, device)
-        with _watching(job, trainer.progress.epoch, lease) as observers:
+        with _watching(job, trainer.written_epochs, lease) as observers:
             trainer.observers = observers
             finished = trainer.fit()
     if not finished:
         raise Interrupted(f"stopped in epoch {trainer.progress.epoch + 1}; the same command goes on from there")
-    lease.refuse_if_lost()
+    lease.look()
     return write_record(job.folder, _finished_record(job, trainer, labels))
 
 
-def _trainer(job: Job, data: ImageData, labels: NoisyLabels, device: torch.device, stop: StopRequest) -> Trainer:
+def _trainer(
+    job: Job, data: ImageData, labels: NoisyLabels, device: torch.device, stop: StopRequest, lease: Lease
+) -> Trainer:
     config = job.config
     layout = config.runtime.channels_last
     trainer = Trainer(
@@ -141,7 +144,7 @@ def _trainer(job: Job, data: ImageData, labels: NoisyLabels, device: torch.devic
         recipe=config.recipe,
         runtime=config.runtime,
         artifacts=Artifacts(job.folder),
-        checkpoints=CheckpointFolder(job.folder, job.say),
+        checkpoints=CheckpointFolder(job.folder, job.say, guard=lease.look),
         stop=stop,
         history=[this_process(config.runtime, device)],
     )
@@ -195,17 +198,41 @@ def _finished_record(job: Job, trainer: Trainer, labels: NoisyLabels) -> Record:
         **_identity(job),
         "status": FINISHED,
         "errors": errors(progress.rows, progress.best_epoch),
-        "noise": {"rate": labels.rate, "flipped": int(labels.flipped.sum()), "labels_sha256": labels.sha256},
+        "noise": _noise(job.config, labels),
         "training": _cost(progress.rows) | {"device": trainer.history[-1]["device"]},
-        "files": {name: sha256(job.folder / name) for name in ("best.pt", "last.pt")},
+        "files": {name: sha256(job.folder / name) for name in _weights(job, trainer)},
         "bitwise": is_bitwise(trainer.history),
         "history": trainer.history,
         "finished": now(),
     }
 
 
+def _noise(config: RunConfig, labels: NoisyLabels) -> dict[str, Any]:
+    """What the labels were made of, and what they came to."""
+    seed = config.seed if config.noise.seed is None else config.noise.seed
+    return {
+        "kind": config.noise.kind,
+        "rate": config.noise.rate,
+        "seed": seed,
+        "measured_rate": labels.rate,
+        "flipped": int(labels.flipped.sum()),
+        "labels_sha256": labels.sha256,
+    }
+
+
+def _weights(job: Job, trainer: Trainer) -> list[str]:
+    """The files of weights that are what the record says.
+
+    After a damaged checkpoint and a change of device, the epoch that ``best.pt`` is of may have come out otherwise.
+    """
+    if trainer.artifacts.epoch_of("best") == trainer.progress.best_epoch:
+        return ["best.pt", "last.pt"]
+    job.say(f"the weights of the best epoch, {trainer.progress.best_epoch}, are lost; best.pt is of another")
+    return ["last.pt"]
+
+
 def _cost(rows: Sequence[Row]) -> dict[str, Any]:
-    seen = sum(row["n_kept"] + row["n_flipped"] for row in rows)
+    seen = sum(row["images"] for row in rows)
     seconds = sum(row["seconds"] for row in rows)
     return {"images": seen, "seconds": round(seconds, 3), "images_per_s": round(seen / max(seconds, 1e-9), 1)}
 
@@ -216,13 +243,14 @@ def _identity(job: Job) -> Record:
     return {"run_id": job.run_id, "canonical": canonical(job.config), "config": config, "runtime": runtime}
 
 
-def _record_failure(job: Job, error: Exception) -> str:
+def _record_failure(job: Job, error: Exception, device: torch.device) -> str:
     """Leave a record of the failure if the disk still takes one; the line that tells of it."""
     line = str(error).splitlines()[0] if str(error) else type(error).__name__
     trace = "".join(traceback.format_exception(error)) if not isinstance(error, (UserError, NonFinite)) else None
     detail = {"kind": _kind(error), "message": line, "traceback": trace, "at": now()}
+    process = this_process(job.config.runtime, device)
     try:
-        write_record(job.folder, {**_identity(job), "status": FAILED, "error": detail})
+        write_record(job.folder, {**_identity(job), "status": FAILED, "error": detail, "history": [process]})
     except StorageError:
         return f"{job.run_id} failed: {line}"
     return f"{job.run_id} failed ({detail['kind']}): {line}\nrecord: {job.folder / NAME}"

@@ -49,7 +49,7 @@ class OnlineLabelSmoothing(Criterion):
         rules: the switches made concrete, :class:`~olsrepro.losses.switches.OlsRules`.
 
     Raises:
-        ValueError: a switch out of its range; ``alpha`` with ``official_finegrained``.
+        ValueError: a switch out of its range; ``alpha`` with one of the official variants.
     """
 
     def __init__(

@@ -96,8 +96,8 @@ OLS_BUNDLES = MappingProxyType(
     {
         # Paper III-B and V-E. For a class without a correct prediction Eq. 6 is 0/0: uniform in the authors' code.
         "paper": OlsBundle(),
-        # Authors' code, cifar/scripts/train_cifar_all_methods.py: the matrix starts at zero.
-        "official_cifar": OlsBundle(initial_labels="zeros"),
+        # Authors' code, cifar/scripts/train_cifar_all_methods.py: the matrix starts at 0; alpha is parsed and ignored.
+        "official_cifar": OlsBundle(alpha=None, hard_weight=0.5, soft_weight=0.5, initial_labels="zeros"),
         # Authors' code, fine-grained/solver.py.
         "official_finegrained": OlsBundle(alpha=None, hard_weight=1.0, soft_weight=1.0, freeze_at=0.88),
     }

@@ -29,6 +29,15 @@ class Artifacts:
         """All rows so far, one JSON object a line."""
         write_text(self.folder / CURVES, "".join(json.dumps(row) + "\n" for row in rows))
 
+    def written_epochs(self) -> int:
+        """How many epochs the curves have."""
+        path = self.folder / CURVES
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def epoch_of(self, which: str) -> int:
+        """The epoch, counted from 1, that ``{which}.pt`` holds the weights of."""
+        return int(checkpoint.load(self.folder / f"{which}.pt")["epoch"])
+
     def weights(self, which: str, network: nn.Module, epoch: int, evaluation: Evaluation) -> None:
         """``{which}.pt`` (weights, epoch counted from 1, the test's numbers) and ``{which}_logits.safetensors``."""
         state = {"epoch": epoch, "weights": network.state_dict(), "test": evaluation.fields}

@@ -81,15 +81,22 @@ def _refuse_foreign(value: object, where: str = "state") -> None:
 
 
 class CheckpointFolder:
-    """The two newest checkpoints of a run: ``checkpoint.pt`` and, until the next one is whole, its predecessor."""
+    """The two newest checkpoints of a run: ``checkpoint.pt`` and, until the next one is whole, its predecessor.
 
-    def __init__(self, folder: Path, say: Callable[[str], None] = print) -> None:
+    ``guard`` is called before each is written, and raises if this process must not write any more.
+    """
+
+    def __init__(
+        self, folder: Path, say: Callable[[str], None] = print, guard: Callable[[], object] = lambda: None
+    ) -> None:
         self.folder = folder
         self._say = say
+        self._guard = guard
         self._newest_is_damaged = False
 
     def save(self, state: State) -> None:
         """Write a new checkpoint; at every moment a whole one stands there, a damaged one never as predecessor."""
+        self._guard()
         if not self._newest_is_damaged:
             keep_predecessor(self.folder / NAME, self.folder / PREDECESSOR)
         save(self.folder / NAME, state)

@@ -29,7 +29,7 @@ class Progress:
     best_objective: float = float("inf")
 
     def finish_epoch(self, row: Row, objective: float) -> bool:
-        """Append an epoch's row and move on to the next; whether it is the new best."""
+        """Append an epoch's row and move on to the next; whether it is the best so far (the first of equals)."""
         is_best = self.best_epoch is None or objective < self.best_objective
         self.rows.append(row)
         self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0

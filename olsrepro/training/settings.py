@@ -12,7 +12,7 @@ from olsrepro.data.settings import AugmentSettings
 from olsrepro.settings import Component, check_choice, check_range
 
 PRECISIONS = ("fp32", "bf16")
-DEVICES = ("auto", "cpu", "cuda", "mps")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ def prepare_device(runtime: RuntimeSettings) -> torch.device:
         )  # cuBLAS is deterministic only with a fixed workspace
     torch.use_deterministic_algorithms(runtime.deterministic)
     torch.backends.cudnn.benchmark = not runtime.deterministic
+    torch.backends.cudnn.allow_tf32 = False  # precision fp32 means fp32, where torch's default for convolutions is TF32
     return device
 
 

@@ -41,6 +41,9 @@ class Task(Protocol):
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
         """The batches of an epoch from step ``start`` on; the same ones however often it is asked."""
 
+    def images_seen(self) -> int:
+        """Images trained on in this epoch so far."""
+
     def training_fields(self) -> dict[str, Any]:
         """The row's fields from the counters of the epoch."""
 
@@ -89,6 +92,11 @@ class Classification:
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
         """The batches of a 0-based epoch from step ``start`` on."""
         return self._loader.epoch(epoch, start)
+
+    def images_seen(self) -> int:
+        """Images trained on in this epoch so far (reads the device)."""
+        counts = self.counters.read()
+        return counts.kept + counts.flipped
 
     def training_fields(self) -> dict[str, Any]:
         """Loss, error against the given labels, and the counts by label status."""

@@ -92,6 +92,12 @@ class Trainer:
         self.ensemble = EnsembleSums(self.runtime.ensemble_sizes, self.recipe.epochs)
         self.device = next(self.learner.network.parameters()).device
         self._last_checkpoint = self.clock()
+        self._began = self.clock()
+
+    @property
+    def written_epochs(self) -> int:
+        """Finished epochs whose files are written; one less than finished after a kill between checkpoint and files."""
+        return min(self.artifacts.written_epochs(), self.progress.epoch)
 
     def resume(self) -> bool:
         """Load the newest whole checkpoint, if there is one; whether there was."""
@@ -114,6 +120,8 @@ class Trainer:
         """
         self.learner.network.train()
         self.learner.method.train()
+        if self.progress.step == 0 and self.written_epochs < self.progress.epoch:
+            self._write_down(self._evaluate())
         while self.progress.epoch < self.recipe.epochs:
             if not self._train_epoch():
                 return False
@@ -125,11 +133,11 @@ class Trainer:
     def _train_epoch(self) -> bool:
         progress, steps = self.progress, self.task.steps_per_epoch()
         self._set_learning_rate()
-        started = self.clock() - progress.seconds
+        self._began = self.clock() - progress.seconds
         for batch in self.task.batches(progress.epoch, progress.step):
             self._step(batch)
             progress.step += 1
-            progress.seconds = self.clock() - started
+            progress.seconds = self.clock() - self._began
             for observer in self.observers:
                 observer.on_step(progress, steps)
             if progress.step < steps and (self.stop.requested or self._checkpoint_is_due()):
@@ -150,42 +158,49 @@ class Trainer:
 
     def _finish_epoch(self) -> None:
         self._refuse_non_finite()
+        self.progress.seconds = self.clock() - self._began  # now that the device has done what it was given
         self.learner.method.end_epoch()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            evaluation = self.task.evaluate(self.learner.forward)
+        evaluation = self._evaluate()
         row = self._row(evaluation)
         self.task.counters.reset()
-        is_best = self.progress.finish_epoch(row, evaluation.objective)
-        self._write_artifacts(evaluation, is_best)
+        self.progress.finish_epoch(row, evaluation.objective)
+        self.ensemble.add(self.progress.epoch, evaluation.logits)
         self.checkpoint()
-        for observer in self.observers:
-            observer.on_epoch(row)
+        self._write_down(evaluation)
+
+    def _evaluate(self) -> Evaluation:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+            return self.task.evaluate(self.learner.forward)
 
     def _row(self, evaluation: Evaluation) -> Row:
-        training = self.task.training_fields()
-        seen = training["n_kept"] + training["n_flipped"]
+        images = self.task.images_seen()
         return {
             "epoch": self.progress.epoch + 1,
             "lr": learning_rate(self.recipe, self.progress.epoch),
-            **training,
+            "images": images,
+            **self.task.training_fields(),
             **evaluation.fields,
             "seconds": round(self.progress.seconds, 3),
-            "images_per_s": round(seen / max(self.progress.seconds, 1e-9), 1),
+            "images_per_s": round(images / max(self.progress.seconds, 1e-9), 1),
         }
 
-    def _write_artifacts(self, evaluation: Evaluation, is_best: bool) -> None:
-        """Before the checkpoint: killed in between, the epoch is made again and the same bits written again."""
+    def _write_down(self, evaluation: Evaluation) -> None:
+        """The finished epoch's files after its checkpoint, the curves last: :meth:`fit` sees what a kill left out."""
+        self._write_artifacts(evaluation)
+        for observer in self.observers:
+            observer.on_epoch(self.progress.rows[-1])
+        self.artifacts.curves(self.progress.rows)
+
+    def _write_artifacts(self, evaluation: Evaluation) -> None:
         epoch, network = self.progress.epoch, self.learner.network
-        if is_best:
+        if epoch == self.progress.best_epoch:
             self.artifacts.weights("best", network, epoch, evaluation)
         if (table := self.learner.method.label_table()) is not None:
             self.artifacts.label_table(epoch, table)
-        self.ensemble.add(epoch, evaluation.logits)
         if epoch == self.recipe.epochs:
             self.artifacts.weights("last", network, epoch, evaluation)
             if sums := self.ensemble.complete():
                 self.artifacts.ensemble(sums, self.ensemble.members)
-        self.artifacts.curves(self.progress.rows)
 
     def checkpoint(self) -> None:
         """Write a checkpoint of everything that the next step depends on, unless something in it is not finite."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+PLACES = {"step": "_step", "tested": "_evaluate", "saved": "checkpoint", "written": "_write_artifacts"}
 _CONTEXT = mp.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["battery_preload"])
 
@@ -18,8 +19,9 @@ _CONTEXT.set_forkserver_preload(["battery_preload"])
 def train(lines: list[str], runs: Path, kill: tuple[str, int] | None = None) -> int:
     """Train in another process; its exit code, negative for a signal.
 
-    ``kill`` is ("step", n): SIGKILL after the process's n-th step; or ("end", n): at the end of the n-th epoch that it
-    finishes, when the epoch's files are written and its checkpoint is not.
+    ``kill`` is (place, n): SIGKILL when the process has been there n times. Places: ``step``, after a step; ``tested``,
+    when an epoch has been tested and nothing of it is written; ``saved``, after a checkpoint; ``written``, when an
+    epoch's files are written, all but its curves.
     """
     process = _CONTEXT.Process(target=_train, args=(lines, str(runs), kill))
     process.start()
@@ -38,20 +40,21 @@ def _train(lines: list[str], runs: str, kill: tuple[str, int] | None) -> None:
     from olsrepro.training.trainer import Trainer
 
     if kill is not None:
-        name = {"step": "_step", "end": "_write_artifacts"}[kill[0]]
+        name = PLACES[kill[0]]
         setattr(Trainer, name, _killing_after(getattr(Trainer, name), kill[1]))
     with open(os.devnull, "w") as nowhere:
         run(compose_run([*lines, f"runtime.runs_dir={runs}"]), console=Console(file=nowhere))
 
 
-def _killing_after(method: Callable[..., None], count: int) -> Callable[..., None]:
+def _killing_after(method: Callable[..., object], count: int) -> Callable[..., object]:
     calls = 0
 
-    def wrapped(*arguments: object) -> None:
+    def wrapped(*arguments: object) -> object:
         nonlocal calls
-        method(*arguments)
+        result = method(*arguments)
         calls += 1
         if calls == count:
             os.kill(os.getpid(), signal.SIGKILL)
+        return result
 
     return wrapped

@@ -13,10 +13,16 @@ from registry import EPOCHS, METHODS, SETTINGS, STEPS_PER_EPOCH, TINY
 
 from olsrepro.methods.registry import method_names
 
-# (where the process is killed, how often the same command is given again)
+SAVES_PER_EPOCH = 3  # after steps 5 and 10, and at the epoch's end
 KILLS = {
-    "inside an epoch": [("step", STEPS_PER_EPOCH + 7)],
-    "at its end": [("end", 2)],
+    "inside an epoch": ("step", STEPS_PER_EPOCH + 7),
+    "at its end, its checkpoint written": ("saved", 2 * SAVES_PER_EPOCH),
+}
+MORE_KILLS = {
+    "after its test": ("tested", 2),
+    "at its end, its files written": ("written", 2),
+    "with the last checkpoint": ("saved", EPOCHS * SAVES_PER_EPOCH),
+    "with the last files": ("written", EPOCHS),
 }
 
 
@@ -41,9 +47,20 @@ def test_every_label_method_is_in_the_registry() -> None:
 def test_a_killed_run_goes_on_bitwise(
     setting: str, where: str, tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]
 ) -> None:
+    check(setting, KILLS[where], tmp_path, uninterrupted)
+
+
+@pytest.mark.parametrize("where", MORE_KILLS)
+@pytest.mark.parametrize("setting", ["ols", "hard with CutOut and an ensemble"])
+def test_a_run_killed_at_any_place_of_its_end_goes_on_bitwise(
+    setting: str, where: str, tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]
+) -> None:
+    check(setting, MORE_KILLS[where], tmp_path, uninterrupted)
+
+
+def check(setting: str, kill: tuple[str, int], tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]) -> None:
     lines = [*TINY, *SETTINGS[setting]]
-    for kill in KILLS[where]:
-        assert train(lines, tmp_path / "killed", kill) == -signal.SIGKILL
+    assert train(lines, tmp_path / "killed", kill) == -signal.SIGKILL
     assert train(lines, tmp_path / "killed") == 0
     whole = outcome_of(setting, tmp_path / "whole", uninterrupted)
     assert differences(whole, outcome(tmp_path / "killed")) == []

@@ -112,15 +112,12 @@ MISTAKES = [
         "method.variant=official_finegrained method.alpha=0.5",
         ["method.alpha=0.5", "variant=official_finegrained", "set hard_weight and soft_weight"],
     ),
+    ("method=sce method.alpha=0 method.beta=0", ["method.alpha and beta are both 0"]),
     ("method.alpha=0 method.soft_weight=0", ["hard_weight and soft_weight are both 0"]),
     ("recipe.batch_size=2000", ["recipe.batch_size=2000", "1437", "dataset=digits"]),
     ("recipe.cutout=20", ["recipe.cutout=20", "dataset=digits", "half the side, 4"]),
     ("runtime.ensemble_sizes=[2,5]", ["runtime.ensemble_sizes", "5 epochs", "recipe.epochs=4"]),
     ("runtime.ensemble_sizes=[0]", ["runtime.ensemble_sizes=0 must be at least 1"]),
-    (
-        "recipe.precision=bf16 runtime.device=mps",
-        ["recipe.precision=bf16", "runtime.device=mps", "recipe.precision=fp32"],
-    ),
 ]
 
 

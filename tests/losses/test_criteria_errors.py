@@ -94,7 +94,7 @@ def test_predictions_that_fit_no_table_are_refused() -> None:
 def test_a_variant_and_its_switches_typed_one_by_one_are_the_same_rules() -> None:
     typed = resolve_ols(hard_weight=1.0, soft_weight=1.0, freeze_at=0.88)
     assert typed == resolve_ols("official_finegrained")
-    assert resolve_ols("official_cifar", alpha=0.5) == resolve_ols(initial_labels="zeros")
+    assert resolve_ols("official_cifar") == resolve_ols(alpha=0.5, initial_labels="zeros")
     assert resolve_ols("official_finegrained", freeze_at=2.0).freeze_at is None
 
 

@@ -111,7 +111,7 @@ def test_a_period_is_an_epoch_or_a_number_of_steps(period: str, steps: int | Non
 
 
 def test_the_rules_of_the_settings_are_the_criterions() -> None:
-    settings = Ols(variant="official_cifar", alpha=0.3, accumulate="all")
+    settings = Ols(variant="official_cifar", hard_weight=0.3, soft_weight=0.7, accumulate="all")
     rules = settings.rules()
     assert rules == OnlineLabelSmoothing(3, **settings.criterion_switches()).rules
     assert (rules.hard_weight, rules.soft_weight, rules.initial_labels, rules.accumulate) == (0.3, 0.7, "zeros", "all")

@@ -50,7 +50,7 @@ def test_a_runtime_that_cannot_be_is_refused_with_key_and_value(wrong: dict[str,
         RuntimeSettings(**wrong)
 
 
-@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1", "mps"])
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1"])
 def test_devices_are_named_as_torch_names_them(device: str) -> None:
     assert RuntimeSettings(device=device).device == device
 

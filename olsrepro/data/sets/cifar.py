@@ -66,6 +66,10 @@ def _checked_content(source: Source, path: Path, expected: str) -> bytes:
             f"{source.name} is not here: no {path}; run `olsrepro data fetch {source.name}`, "
             f"or set {ROOT_VARIABLE} to the folder that holds {source.folder}"
         ) from None
+    except OSError as error:
+        raise UserError(
+            f"{path} can't be read: {error.strerror}; {ROOT_VARIABLE} names the folder of data sets"
+        ) from None
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != expected:
         raise UserError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from olsrepro.losses.switches import SCE_VARIANTS, check_choice, check_range
+from olsrepro.losses.switches import SCE_VARIANTS, check_choice, check_range, check_weights
 from olsrepro.methods.settings import MethodSettings
 
 
@@ -20,4 +20,5 @@ class Settings(MethodSettings):
     def __post_init__(self) -> None:
         check_range("alpha", self.alpha, 0)
         check_range("beta", self.beta, 0)
+        check_weights(alpha=self.alpha, beta=self.beta)
         check_choice("variant", self.variant, SCE_VARIANTS)

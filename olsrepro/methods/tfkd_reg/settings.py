@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from olsrepro.losses.switches import REDUCTIONS, check_choice, check_range
+from olsrepro.losses.switches import REDUCTIONS, check_choice, check_range, check_weights
 from olsrepro.methods.settings import MethodSettings
 
 
@@ -26,4 +26,5 @@ class Settings(MethodSettings):
         check_range("T", self.T, 1e-6)
         check_range("multiplier", self.multiplier, 0)
         check_range("correct_prob", self.correct_prob, 0, 1)
+        check_weights(**{"1 - alpha": 1 - self.alpha, "alpha * multiplier": self.alpha * self.multiplier})
         check_choice("reduction", self.reduction, REDUCTIONS)
