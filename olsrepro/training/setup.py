@@ -31,14 +31,18 @@ def prepare_device(runtime: RuntimeSettings) -> torch.device:
         raise UserError("runtime.channels_last=true is for GPUs: in that layout torch's CPU kernels corrupt memory")
     if runtime.threads is not None:
         torch.set_num_threads(runtime.threads)
-    if runtime.deterministic:
-        os.environ.setdefault(
-            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-        )  # cuBLAS is deterministic only with a fixed workspace
-    torch.use_deterministic_algorithms(runtime.deterministic)
-    torch.backends.cudnn.benchmark = not runtime.deterministic
-    torch.backends.cudnn.allow_tf32 = False  # precision fp32 means fp32, where torch's default for convolutions is TF32
+    if device.type == "cuda":
+        _prepare_cuda(runtime.deterministic)
     return device
+
+
+def _prepare_cuda(deterministic: bool) -> None:
+    """Determinism of cuDNN, cuBLAS and torch; a CPU needs nothing: its kernels are deterministic as they are."""
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not deterministic
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = not deterministic
+    torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32; torch's default for convolutions is TF32
 
 
 def _choose_device(name: str) -> torch.device:

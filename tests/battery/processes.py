@@ -11,9 +11,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from olsrepro.config.compose import compose_run
+from olsrepro.config.run_config import RunConfig
+
 PLACES = {"step": "_step", "tested": "_evaluate", "saved": "checkpoint", "written": "_write_artifacts"}
 _CONTEXT = mp.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["battery_preload"])
+_CONTEXT.set_forkserver_preload(["sklearn.datasets", "torch.utils.tensorboard", "torch._dynamo", "olsrepro.launch.run"])
 
 
 def train(lines: list[str], runs: Path, kill: tuple[str, int] | None = None) -> int:
@@ -23,7 +26,8 @@ def train(lines: list[str], runs: Path, kill: tuple[str, int] | None = None) -> 
     when an epoch has been tested and nothing of it is written; ``saved``, after a checkpoint; ``written``, when an
     epoch's files are written, all but its curves.
     """
-    process = _CONTEXT.Process(target=_train, args=(lines, str(runs), kill))
+    config = compose_run([*lines, f"runtime.runs_dir={runs}"])
+    process = _CONTEXT.Process(target=_train, args=(config, kill))
     process.start()
     process.join(timeout=120)
     if process.is_alive():
@@ -33,9 +37,8 @@ def train(lines: list[str], runs: Path, kill: tuple[str, int] | None = None) -> 
     return process.exitcode
 
 
-def _train(lines: list[str], runs: str, kill: tuple[str, int] | None) -> None:
+def _train(config: RunConfig, kill: tuple[str, int] | None) -> None:
     warnings.simplefilter("error")
-    from olsrepro.config.compose import compose_run
     from olsrepro.launch.run import run
     from olsrepro.training.trainer import Trainer
 
@@ -43,7 +46,7 @@ def _train(lines: list[str], runs: str, kill: tuple[str, int] | None) -> None:
         name = PLACES[kill[0]]
         setattr(Trainer, name, _killing_after(getattr(Trainer, name), kill[1]))
     with open(os.devnull, "w") as nowhere:
-        run(compose_run([*lines, f"runtime.runs_dir={runs}"]), console=Console(file=nowhere))
+        run(config, console=Console(file=nowhere))
 
 
 def _killing_after(method: Callable[..., object], count: int) -> Callable[..., object]:
