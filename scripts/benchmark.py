@@ -43,7 +43,7 @@ def _show(measured: dict[str, Any]) -> None:
     print(
         f"{measured['name']:38} {measured['median_ratio']:8.3f}  [{measured['low']:.3f}, {measured['high']:.3f}]"
         f"  bound {measured['bound']:g} {verdict}  ({measured['rounds']} pairs,"
-        f" {measured['ours_ms']:.3f} ms and {measured['baseline_ms']:.3f} ms)",
+        f" {measured['first_ms']:.3f} ms and {measured['second_ms']:.3f} ms)",
         flush=True,
     )
 

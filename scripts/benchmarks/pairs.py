@@ -48,7 +48,7 @@ def paired(
 
 
 def row(name: str, pairs: Pairs, bound: float, better: str) -> dict[str, Any]:
-    """One measurement as a table row; ``better`` is ``lower`` (median ratio at most ``bound``) or ``higher``."""
+    """One measurement as a table row; ``better`` is ``lower`` (median ratio at most ``bound``) or ``higher``; the ratio is of the first call to the second."""
     if better not in ("lower", "higher"):
         raise ValueError(f"better={better} must be lower or higher")
     ratio = pairs.median_ratio
@@ -61,8 +61,8 @@ def row(name: str, pairs: Pairs, bound: float, better: str) -> dict[str, Any]:
         "bound": bound,
         "holds": ratio <= bound if better == "lower" else ratio >= bound,
         "rounds": len(pairs.ours),
-        "ours_ms": 1000 * statistics.median(pairs.ours),
-        "baseline_ms": 1000 * statistics.median(pairs.baseline),
+        "first_ms": 1000 * statistics.median(pairs.ours),
+        "second_ms": 1000 * statistics.median(pairs.baseline),
     }
 
 
