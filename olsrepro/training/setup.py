@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import torch
 from torch import nn
@@ -80,9 +81,15 @@ def build_learner(
     network = network.to(device).to(memory_format=layout)
     label_method = label_method.to(device)
     parameters = [*network.parameters(), *label_method.parameters()]
-    forward: nn.Module = torch.compile(network) if runtime.compile else network  # type: ignore[assignment]
+    forward = _compiled(network, device) if runtime.compile else network
     torch.manual_seed(address(seed, "stream"))
     return Learner(network, label_method, build_optimizer(parameters, recipe), forward)
+
+
+def _compiled(network: nn.Module, device: torch.device) -> nn.Module:
+    # On the CPU the compiler would lay convolutions out as channels_last, which prepare_device refuses for good reason.
+    options: dict[str, Any] | None = {"layout_optimization": False} if device.type == "cpu" else None
+    return torch.compile(network, options=options)  # type: ignore[return-value]
 
 
 def build_optimizer(parameters: list[nn.Parameter], recipe: RecipeSettings) -> torch.optim.Optimizer:

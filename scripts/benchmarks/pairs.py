@@ -48,7 +48,10 @@ def paired(
 
 
 def row(name: str, pairs: Pairs, bound: float, better: str) -> dict[str, Any]:
-    """One measurement as a table row; ``better`` is ``lower`` (median ratio at most ``bound``) or ``higher``; the ratio is of the first call to the second."""
+    """One measurement as a table row: the ratio of the first call to the second.
+
+    ``better`` is ``lower`` (median ratio at most ``bound``) or ``higher`` (at least).
+    """
     if better not in ("lower", "higher"):
         raise ValueError(f"better={better} must be lower or higher")
     ratio = pairs.median_ratio

@@ -25,7 +25,9 @@ pytestmark = [
 def test_a_compiled_runs_weights_load_into_a_bare_network_and_its_errors_are_those_of_an_eager_run(
     tmp_path: Path,
 ) -> None:
-    lines = [*(line for line in TINY if "epochs" not in line), "recipe.epochs=1", "method=ols"]
+    # One step: from the second on, what the other order of a sum rounds away grows.
+    one_step = ["recipe.epochs=1", "recipe.batch_size=1437"]
+    lines = [*(line for line in TINY if not line.startswith("recipe.")), *one_step, "method=ols"]
     records, weights = {}, {}
     for compiled in ("false", "true"):
         config = compose_run([*lines, f"runtime.compile={compiled}", f"runtime.runs_dir={tmp_path / compiled}"])
@@ -35,4 +37,4 @@ def test_a_compiled_runs_weights_load_into_a_bare_network_and_its_errors_are_tho
     build_backbone(config.backbone, config.dataset.num_classes).load_state_dict(weights["true"], strict=True)
     assert records["true"]["run_id"] == records["false"]["run_id"]
     for name, eager in weights["false"].items():
-        torch.testing.assert_close(weights["true"][name], eager, rtol=1e-2, atol=1e-3)
+        torch.testing.assert_close(weights["true"][name], eager, rtol=1e-4, atol=1e-5)
