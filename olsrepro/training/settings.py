@@ -81,7 +81,7 @@ class RuntimeSettings:
     runs_dir: str = "runs"
 
     def __post_init__(self) -> None:
-        check_choice("device", self.device if ":" not in self.device else self.device.partition(":")[0], DEVICES)
+        check_choice("device", self.device.partition(":")[0], DEVICES)
         if ":" in self.device and not re.fullmatch(r"cuda:\d+", self.device):
             raise ValueError(f"device={self.device} is not understood; only cuda takes a number, as in cuda:1")
         if self.threads is not None:
