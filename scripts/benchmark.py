@@ -1,8 +1,9 @@
-"""What the software costs, as ratios within one run: `python scripts/benchmark.py [GROUP ...]`.
+"""What the software costs: `python scripts/benchmark.py [GROUP ...]`.
 
-Each row is a paired, interleaved measurement with the median ratio, its 95 % interval, and the bound that it must
-keep. Rows are appended to results/speed/<group>.csv with the machine and the commit they come from. Quiet machines
-only: other work on the same cores makes threads wait for one another.
+A row is a paired, interleaved measurement within one run: the median ratio, its 95 % interval, and the bound that it
+must keep. Rows of the group `tables` time whole processes instead, with bounds in seconds. Rows are appended to
+results/speed/<group>.csv with the machine and the commit they come from. Quiet machines only: other work on the same
+cores makes threads wait for one another.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import torch
 from olsrepro.launch.provenance import this_process
 from olsrepro.training.settings import RuntimeSettings
 
-GROUPS = ("criterion", "loader", "training")
+GROUPS = ("criterion", "loader", "training", "tables")
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "speed"
 
 
@@ -40,11 +41,22 @@ def main() -> None:
 
 def _show(measured: dict[str, Any]) -> None:
     verdict = "holds" if measured["holds"] else "FAILS"
-    print(
-        f"{measured['name']:38} {measured['median_ratio']:8.3f}  [{measured['low']:.3f}, {measured['high']:.3f}]"
+    print(f"{measured['name']:38} {(_amount if 'unit' in measured else _ratio)(measured, verdict)}", flush=True)
+
+
+def _ratio(measured: dict[str, Any], verdict: str) -> str:
+    return (
+        f"{measured['median_ratio']:8.3f}  [{measured['low']:.3f}, {measured['high']:.3f}]"
         f"  bound {measured['bound']:g} {verdict}  ({measured['rounds']} pairs,"
-        f" {measured['first_ms']:.3f} ms and {measured['second_ms']:.3f} ms)",
-        flush=True,
+        f" {measured['first_ms']:.3f} ms and {measured['second_ms']:.3f} ms)"
+    )
+
+
+def _amount(measured: dict[str, Any], verdict: str) -> str:
+    unit = measured["unit"]
+    return (
+        f"{measured['median']:8.2f} {unit}  [{measured['low']:.2f}, {measured['high']:.2f}]"
+        f"  bound {measured['bound']:g} {unit} {verdict}  ({measured['rounds']} processes)"
     )
 
 

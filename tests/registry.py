@@ -44,5 +44,8 @@ TINY = [
 STEPS_PER_EPOCH = 12
 EPOCHS = 3
 
-DATASETS = ("cifar10", "cifar100", "digits")
-"""Every data set; the battery reads the embedded one itself and tiny files in the published layout for the others."""
+STAND_INS = tuple(
+    f"digits@{name}" for name in ("aircraft", "cars", "cifar10", "cifar100", "cub", "flowers", "imagenet")
+)
+DATASETS = ("cifar10", "cifar100", "digits", *STAND_INS)
+"""Every data set; the battery reads the embedded ones, and tiny files in the published layout for the others."""

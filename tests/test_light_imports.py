@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import olsrepro
+from olsrepro.cli.main import COMMANDS
 
 HEAVY = ("torch", "torchvision", "timm", "sklearn", "scipy", "numpy", "tensorboard")
 COMMAND = """
@@ -33,7 +34,13 @@ def loaded_by(program: str, cwd: Path) -> set[str]:
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(["--help"], 0), (["--version"], 0), (["train", "--help"], 0), (["data", "fetch", "--help"], 0), (["trian"], 2)],
+    [
+        (["--help"], 0),
+        (["--version"], 0),
+        (["trian"], 2),
+        (["data", "fetch", "--help"], 0),
+        *(([command, "--help"], 0) for command in COMMANDS),
+    ],
     ids=str,
 )
 def test_explaining_loads_neither_torch_nor_hydra_nor_rich(arguments: list[str], code: int, tmp_path: Path) -> None:
@@ -49,11 +56,21 @@ def test_explaining_loads_neither_torch_nor_hydra_nor_rich(arguments: list[str],
         (["data", "list"], 0),
         (["data", "verify", "cifar100"], 2),
         (["data", "fetch", "digits"], 0),
+        (["experiments"], 0),
+        (["plan", "all"], 0),
+        (["status"], 0),
+        (["table", "2", "recipe.epoch=3"], 2),
     ],
     ids=str,
 )
 def test_planning_and_listing_load_no_torch(arguments: list[str], code: int, tmp_path: Path) -> None:
     assert not loaded_by(COMMAND.format(arguments=arguments, code=code), tmp_path) & set(HEAVY)
+
+
+@pytest.mark.parametrize("arguments", [["table", "all", "--no-train"], ["figure", "all", "--no-train"]], ids=str)
+def test_tables_load_scipys_special_functions_alone(arguments: list[str], tmp_path: Path) -> None:
+    program = COMMAND.format(arguments=arguments, code=0) + "\nimport sys; assert 'scipy.stats' not in sys.modules"
+    assert not loaded_by(program, tmp_path) & ({*HEAVY, "sklearn"} - {"scipy", "numpy"})
 
 
 def settings_modules() -> list[str]:
@@ -74,8 +91,13 @@ LIGHT = [
     "olsrepro.store.record",
     "olsrepro.store.folder",
     "olsrepro.cli.main",
-    "olsrepro.cli.train",
-    "olsrepro.cli.data",
+    *(f"olsrepro.cli.{name}" for name in COMMANDS),
+    "olsrepro.experiments.aggregate",
+    "olsrepro.experiments.plan",
+    "olsrepro.experiments.standing",
+    "olsrepro.experiments.sweep",
+    "olsrepro.experiments.render",
+    "olsrepro.store.facts",
 ]
 
 

@@ -55,22 +55,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(root: Path) -> int:
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
+    from olsrepro.cli.listing import listing
     from olsrepro.data.fetch import status
 
-    table = Table("data set", "classes", "train", "test", "pixels", "state", "place", box=box.SIMPLE)
-    for item in status(root):
-        sizes = (item.num_classes, item.train_size, item.test_size, item.image_size)
-        table.add_row(item.name, *(f"{size:,}" for size in sizes), item.state, escape(item.place))
-    table.columns[-1].overflow = "fold"  # a path is never cut
-    console = Console()
-    with console.capture() as text:  # Rich itself ends the process with 1 where the reader leaves (`| head`)
-        console.print(table)
-    print(text.get(), end="")
+    head = ("data set", "classes", "train", "test", "pixels", "state", "place")
+    rows = [
+        (
+            item.name,
+            *(f"{size:,}" for size in (item.num_classes, item.train_size, item.test_size, item.image_size)),
+            item.state,
+            item.place,
+        )
+        for item in status(root)
+    ]
+    print(listing(head, rows))
     return exit_codes.DONE
 
 

@@ -31,6 +31,9 @@ where things lie:
 {exit_codes.MEANINGS}"""
 
 
+COMMANDS = ("table", "figure", "plan", "status", "show", "experiments", "sweep", "train", "data")
+
+
 class _Parser(argparse.ArgumentParser):
     """One line for a mistake, with the command that explains more."""
 
@@ -44,7 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="olsrepro", description=DESCRIPTION, epilog=EPILOG, formatter_class=style)
     parser.add_argument("--version", action="version", version=f"olsrepro {olsrepro.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    for name in ("train", "data"):
+    for name in COMMANDS:
         module = import_module(f"olsrepro.cli.{name}")
         sub = commands.add_parser(
             name, help=module.SUMMARY, description=module.DESCRIPTION, epilog=module.EPILOG, formatter_class=style

@@ -25,7 +25,7 @@ groups (`olsrepro train 'GROUP=?'` tells the choices, --dry-run shows the keys):
   method      how labels supervise it
   noise       wrong training labels: none, or symmetric with noise.rate
   recipe      optimiser, schedule, augmentation; each data set has its own
-  preset      how much of the recipe: paper (all), short (30 epochs), smoke (4 epochs, small width)
+  preset      how much of the recipe: paper (all), short (30 epochs), mini (CPU-sized), smoke (seconds)
   runtime     device, threads, checkpoints, folders; no part of the run id
 and seed=N.
 
@@ -59,12 +59,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _dry_run(config: RunConfig) -> int:
     from olsrepro.config.to_yaml import to_yaml
-    from olsrepro.store.cost import estimate
+    from olsrepro.store.cost import estimate, measured_speeds
+    from olsrepro.store.folder import Store
     from olsrepro.store.identity import run_id
 
     print(to_yaml(config))
     print(f"run id: {run_id(config)}")
-    for line in estimate(config).lines():
+    for line in estimate(config, measured_speeds(Store(Path(config.runtime.runs_dir)))).lines():
         print(line)
     return exit_codes.DONE
 

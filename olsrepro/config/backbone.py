@@ -14,7 +14,7 @@ from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]  # omeg
 
 from olsrepro.config.overrides import group_choices
 from olsrepro.models.registry import settings_class
-from olsrepro.models.settings import BackboneSettings
+from olsrepro.models.settings import SCALES, BackboneSettings
 from olsrepro.settings import UserError
 
 
@@ -23,21 +23,22 @@ def renamed(backbone: BackboneSettings, folders: Sequence[Path]) -> BackboneSett
 
     The latter's facts are 0, for unknown.
     """
-    for known in chain.from_iterable(map(_described, folders)):
-        if known.family == backbone.family and _structure(known) == _structure(backbone):
+    own = _structure(backbone)
+    for known, structure in chain.from_iterable(map(_described, folders)):
+        if known.family == backbone.family and structure == own:
             return replace(backbone, name=known.name, params=known.params, macs=known.macs)
-    structure = ",".join(f"{key}={value}" for key, value in _structure(backbone).items())
-    return replace(backbone, name=f"{backbone.family}({structure})", params=0, macs=0)
+    told = ",".join(f"{key}={value}" for key, value in own.items())
+    return replace(backbone, name=f"{backbone.family}({told})", params=0, macs=0)
 
 
 def _structure(backbone: BackboneSettings) -> dict[str, Any]:
-    """All of its identity but the width, which scales every structure."""
-    return {key: value for key, value in backbone.identity().items() if key != "width"}
+    """All of its identity but width and depth factor, which scale every structure."""
+    return {key: value for key, value in backbone.identity().items() if key not in SCALES}
 
 
 @cache
-def _described(folder: Path) -> tuple[BackboneSettings, ...]:
-    return tuple(_read(folder))
+def _described(folder: Path) -> tuple[tuple[BackboneSettings, dict[str, Any]], ...]:
+    return tuple((known, _structure(known)) for known in _read(folder))
 
 
 def _read(folder: Path) -> Iterator[BackboneSettings]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -27,14 +29,26 @@ WORDS = {
 
 
 def fill(group: str, cls: type[T], node: Mapping[str, Any]) -> T:
-    """The settings object that a group's values come to.
+    """The settings object that a group's values come to, a new one each time: its lists are its own.
 
     Raises:
         UserError: a key or a value is wrong; the message names both.
     """
+    settings_class: Any = cls
+    filled: T = pickle.loads(_filled(group, settings_class, pickle.dumps(dict(node))))
+    return filled
+
+
+@lru_cache(maxsize=4096)
+def _filled(group: str, cls: type[Any], node: bytes) -> bytes:
+    """Kept, for the runs of a sweep share most of their values; pickled: 1 is not 1.0, and no two runs share a list."""
+    return pickle.dumps(_new(group, cls, pickle.loads(node)))
+
+
+def _new(group: str, cls: type[Any], node: dict[str, Any]) -> Any:
     _refuse_unknown(group, cls, node)
     try:
-        typed = OmegaConf.merge(OmegaConf.structured(cls), dict(node))
+        typed = OmegaConf.merge(OmegaConf.structured(cls), node)
         values = OmegaConf.to_container(typed, throw_on_missing=True)
         assert isinstance(values, dict)
         _refuse_infinite(group, values)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, ValueType
@@ -17,15 +19,33 @@ GROUPS = ("dataset", "backbone", "method", "noise", "recipe", "preset", "runtime
 
 @dataclass(frozen=True)
 class Overrides:
-    """Group choices (``method=ols``) and values (``method.alpha=0.3``) apart, with the lines as typed."""
+    """Group choices (``method=ols``) and values (``method.alpha=0.3``) apart, with the lines as typed.
+
+    ``values`` are texts as typed, ``parsed`` the same as Hydra's grammar reads them.
+    """
 
     choices: dict[str, str]
     values: dict[str, str]
+    parsed: dict[str, Any]
     lines: tuple[str, ...]
 
-    def only_choices(self, *groups: str) -> list[str]:
-        """The lines that choose from these groups."""
-        return [f"{group}={self.choices[group]}" for group in groups if group in self.choices]
+    def choices_of(self, *groups: str) -> dict[str, str]:
+        """What is chosen from these groups, where something is."""
+        return {group: self.choices[group] for group in groups if group in self.choices}
+
+
+class ConfigFolders:
+    """The folders of config groups, ours first; each group's names are looked up once."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = tuple(paths)
+        self._known: dict[str, list[str]] = {}
+
+    def choices(self, group: str) -> list[str]:
+        """Names to choose from in a group."""
+        if group not in self._known:
+            self._known[group] = group_choices(group, self.paths)
+        return self._known[group]
 
 
 def group_choices(group: str, folders: Iterable[Path]) -> list[str]:
@@ -33,7 +53,7 @@ def group_choices(group: str, folders: Iterable[Path]) -> list[str]:
     return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
 
 
-def parse_overrides(lines: Sequence[str], folders: Sequence[Path]) -> Overrides:
+def parse_overrides(lines: Sequence[str], folders: ConfigFolders) -> Overrides:
     """Read override lines; keys of values are checked later, when it is known which components they belong to.
 
     Raises:
@@ -41,6 +61,7 @@ def parse_overrides(lines: Sequence[str], folders: Sequence[Path]) -> Overrides:
     """
     choices: dict[str, str] = {}
     values: dict[str, str] = {}
+    parsed: dict[str, Any] = {}
     for line in lines:
         override = _parse(line)
         key = override.key_or_group
@@ -49,14 +70,15 @@ def parse_overrides(lines: Sequence[str], folders: Sequence[Path]) -> Overrides:
             raise UserError(f"{key} is given twice, {key}={(choices | values)[key]} and {line}; keep one of them")
         if key in GROUPS:
             choices[key] = _chosen(override, typed)
-            _check_choice(key, choices[key], folders)
+            _check_choice(key, choices[key], folders.choices(key))
         elif "." not in key and key != "seed":
             raise UserError(f"{line}: {key} is no group or key; {did_you_mean(key, [*GROUPS, 'seed'])}")
         else:
-            values[key] = typed
-    return Overrides(choices, values, tuple(lines))
+            values[key], parsed[key] = typed, override.value()
+    return Overrides(choices, values, parsed, tuple(lines))
 
 
+@lru_cache(maxsize=4096)  # runs of a sweep share most of their lines, and a line takes a millisecond
 def _parse(line: str) -> Override:
     if line.startswith("-") or "=" not in line:
         raise UserError(f"{line} is not understood; an override is written key=value, as in recipe.epochs=8")
@@ -77,7 +99,6 @@ def _chosen(override: Override, typed: str) -> str:
     return value if isinstance(value, str) else typed
 
 
-def _check_choice(group: str, choice: str, folders: Sequence[Path]) -> None:
-    known = group_choices(group, folders)
+def _check_choice(group: str, choice: str, known: Sequence[str]) -> None:
     if choice not in known:
         raise UserError(f"{group}={choice} is not known; {did_you_mean(choice, known)}")

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from olsrepro.data.stand_in import LEAST_SIDE, MARK
 from olsrepro.settings import UserError, did_you_mean
 
 ROOT_VARIABLE = "OLSREPRO_DATA"
@@ -44,6 +45,14 @@ class Source:
 
 _CIFAR_URL = "https://www.cs.toronto.edu/~kriz"
 _CIFAR_LICENCE = "no licence is stated by its author (A. Krizhevsky, 2009); fetched from him for your own use"
+
+_DIGITS_LICENCE = "UCI Optical Recognition of Handwritten Digits, CC BY 4.0; inside scikit-learn"
+
+
+def _stand_in(name: str, num_classes: int) -> Source:
+    """A part of the digits' classes, of more than five so that a top-5 error can be made, and few of their images."""
+    return Source(MARK + name, num_classes, 600, 200, LEAST_SIDE, _DIGITS_LICENCE)
+
 
 # Sums of the archives and of all files: torchvision.datasets.cifar.
 SOURCES = {
@@ -91,8 +100,15 @@ SOURCES = {
             train_size=1437,
             test_size=360,
             image_size=8,
-            licence="UCI Optical Recognition of Handwritten Digits, CC BY 4.0; inside scikit-learn",
+            licence=_DIGITS_LICENCE,
         ),
+        _stand_in("cifar10", 10),
+        _stand_in("cifar100", 9),
+        _stand_in("imagenet", 8),
+        _stand_in("cub", 8),
+        _stand_in("flowers", 7),
+        _stand_in("cars", 7),
+        _stand_in("aircraft", 6),
     )
 }
 

@@ -37,7 +37,7 @@ def read_dataset(settings: DatasetSettings, root: Path) -> ImageData:
     """
     if settings.name not in dataset_names():
         raise UserError(f"dataset.name={settings.name} is not known; {did_you_mean(settings.name, dataset_names())}")
-    data: ImageData = _readers()[settings.name].read(settings.name, root)
+    data: ImageData = _readers()[settings.name].read(settings, root)
     _check_facts(settings, data)
     return data
 

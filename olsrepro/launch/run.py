@@ -51,6 +51,7 @@ class Job:
     config: RunConfig
     store: Store
     console: Console = field(default_factory=lambda: Console(file=sys.stdout, highlight=False, soft_wrap=True))
+    pace_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.run_id = run_id(self.config)
@@ -61,13 +62,14 @@ class Job:
         self.console.print(line, markup=False, highlight=False)
 
 
-def run(config: RunConfig, *, fresh: bool = False, console: Console | None = None) -> Path:
+def run(config: RunConfig, *, fresh: bool = False, console: Console | None = None, pace_s: float = 0.0) -> Path:
     """Train what the config describes, or go on with it, unless its record is there already; the record's path.
 
     Args:
         config: a composed, validated run.
         fresh: move an earlier folder of this run aside and start anew.
         console: where progress is told; standard output by default.
+        pace_s: an epoch's line is told at most every so many seconds.
 
     Raises:
         UserError: data are missing, the device is not there, a record is damaged.
@@ -75,7 +77,7 @@ def run(config: RunConfig, *, fresh: bool = False, console: Console | None = Non
         Interrupted: a signal asked for a stop; the same command goes on.
         RunFailed: the training failed; a record of the failure is left.
     """
-    job = Job(config, Store(Path(config.runtime.runs_dir)))
+    job = Job(config, Store(Path(config.runtime.runs_dir)), pace_s=pace_s)
     if console is not None:
         job.console = console
     if not fresh and _is_finished(job):
@@ -181,9 +183,9 @@ def _watching(job: Job, finished_epochs: int, lease: Lease) -> Iterator[Sequence
     with ExitStack() as stack:
         observers: list[Observer] = [_LeaseWatch(lease)]
         if job.console.is_terminal:
-            observers.append(stack.enter_context(Bar(epochs, job.console)))
+            observers.append(stack.enter_context(Bar(epochs, job.console, job.pace_s)))
         else:
-            observers.append(Lines(epochs, job.say))
+            observers.append(Lines(epochs, job.say, job.pace_s))
         if job.config.runtime.tensorboard:
             board = TensorBoard(job.folder / "tensorboard", finished_epochs)
             stack.callback(board.close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -28,26 +29,46 @@ def epoch_line(row: Row, epochs: int) -> str:
     )
 
 
-class Lines:
-    """One line for each epoch."""
+class Pace:
+    """Lets something through at most every ``every_s`` seconds; everything if that is 0."""
 
-    def __init__(self, epochs: int, say: Callable[[str], None]) -> None:
+    def __init__(self, every_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every_s = every_s
+        self._clock = clock
+        self._last = clock()
+
+    def is_due(self) -> bool:
+        """Whether it is time again; if so, the wait starts anew."""
+        now = self._clock()
+        if self._every_s and now - self._last < self._every_s:
+            return False
+        self._last = now
+        return True
+
+
+class Lines:
+    """A line for an epoch, at most every ``every_s`` seconds."""
+
+    def __init__(self, epochs: int, say: Callable[[str], None], every_s: float = 0.0) -> None:
         self._epochs = epochs
         self._say = say
+        self._pace = Pace(every_s)
 
     def on_step(self, progress: Standing, steps: int) -> None:
         """Nothing: lines are for epochs."""
 
     def on_epoch(self, row: Row) -> None:
         """Say the epoch's line."""
-        self._say(epoch_line(row, self._epochs))
+        if self._pace.is_due():
+            self._say(epoch_line(row, self._epochs))
 
 
 class Bar:
     """A bar with the time left, and the epochs' lines above it; a context manager."""
 
-    def __init__(self, epochs: int, console: Console) -> None:
+    def __init__(self, epochs: int, console: Console, every_s: float = 0.0) -> None:
         self._epochs = epochs
+        self._pace = Pace(every_s)
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console, transient=True
         )
@@ -73,7 +94,8 @@ class Bar:
 
     def on_epoch(self, row: Row) -> None:
         """Print the epoch's line above the bar."""
-        self._bar.console.print(epoch_line(row, self._epochs), highlight=False)
+        if self._pace.is_due():
+            self._bar.console.print(epoch_line(row, self._epochs), highlight=False)
 
 
 class TensorBoard:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+from functools import cache
 from typing import TYPE_CHECKING
 
 from olsrepro import models
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from olsrepro.models.backbone import Backbone
 
 
+@cache
 def families() -> tuple[str, ...]:
     """Names of all backbone families, sorted."""
     packages = (item.name for item in pkgutil.iter_modules(models.__path__) if item.ispkg)
     return tuple(sorted(name for name in packages if importlib.util.find_spec(f"{models.__name__}.{name}.settings")))
 
 
+@cache
 def settings_class(family: str) -> type[BackboneSettings]:
     """The settings dataclass of a family; an unknown one raises :class:`UserError` with the nearest names."""
     if family not in (known := families()):

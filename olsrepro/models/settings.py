@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from olsrepro.settings import Component, check_choice, fact
+
+SCALES = ("width", "depth_factor")
+"""Fields that make any structure smaller or larger and leave it the backbone that its name says."""
 
 
 @dataclass(frozen=True)
 class BackboneSettings(Component):
     """A backbone's name, its family and two facts about it; each family adds its structural fields.
 
-    ``params`` and ``macs`` describe the backbone as its YAML file names it, at 100 classes, 32 x 32 pixels and width 1.
+    ``width`` multiplies the channels and ``depth_factor`` the blocks of every stage; both are 1 in the paper.
+    ``params`` and ``macs`` describe the backbone as its YAML file names it, at 100 classes, 32 x 32 pixels, both at 1.
     """
 
     labels: ClassVar[frozenset[str]] = frozenset({"name", "family"})
@@ -23,20 +28,24 @@ class BackboneSettings(Component):
     family: str = ""
     name: str = ""
     width: float = 1.0
+    depth_factor: float = 1.0
     params: int = fact(0)
     macs: int = fact(0)
 
     def __post_init__(self) -> None:
-        """Refuse another family's name (:class:`ValueError`)."""
+        """Refuse another family's name and a factor that is no finite number above 0 (:class:`ValueError`)."""
         check_choice("backbone.family", self.family, (type(self).family,))
-
-
-def check_width(width: float) -> None:
-    """Refuse a width multiplier that is not a finite number above 0 (:class:`ValueError`)."""
-    if not (width > 0 and math.isfinite(width)):
-        raise ValueError(f"backbone.width={width:g} must be a finite number above 0")
+        for key in SCALES:
+            factor = getattr(self, key)
+            if not (factor > 0 and math.isfinite(factor)):
+                raise ValueError(f"backbone.{key}={factor:g} must be a finite number above 0")
 
 
 def scaled(channels: int, width: float, groups: int = 1) -> int:
     """``channels * width`` rounded (half up) to a multiple of ``groups``, never less than one channel per group."""
     return groups * max(1, math.floor(channels * width / groups + 0.5))
+
+
+def scaled_blocks(blocks: Sequence[int], factor: float) -> list[int]:
+    """Each stage's number of blocks times ``factor``, rounded half up, never less than one."""
+    return [max(1, math.floor(count * factor + 0.5)) for count in blocks]

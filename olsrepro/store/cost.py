@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from statistics import median
 
 from olsrepro.config.run_config import RunConfig
-from olsrepro.settings import UserError
-from olsrepro.store.record import FINISHED, Record, read_record
+from olsrepro.models.settings import BackboneSettings
+from olsrepro.store.folder import Store
+from olsrepro.store.record import FINISHED, Record
 
 REFERENCE_IMAGE = 32  # pixels: the side at which configs/backbone counts its macs
 BYTES = 4
 LOGIT_FILES = 2  # of the best and of the last epoch
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Median training speed of finished runs, on the device that most of them ran on."""
+
+    images_per_s: float
+    device: str
+
+
+Speeds = Mapping[str, Speed]
+"""Speeds by network and images (:func:`_alike`)."""
 
 
 @dataclass(frozen=True)
@@ -51,47 +64,56 @@ class Cost:
             yield f"time: about {hours:.2g} h of training at {speed}"
 
 
-def estimate(config: RunConfig) -> Cost:
-    """Estimate a run: multiply-adds grow with the image's area and the square of the width."""
+def estimate(config: RunConfig, speeds: Speeds) -> Cost:
+    """Estimate a run: multiply-adds grow with the image's area, the square of the width, the depth.
+
+    Args:
+        config: the run.
+        speeds: as measured in a store; :func:`measured_speeds`.
+    """
     dataset, recipe, backbone = config.dataset, config.recipe, config.backbone
     training, test = recipe.epochs * dataset.train_size, recipe.epochs * dataset.test_size
-    scale = (dataset.image_size / REFERENCE_IMAGE) ** 2 * backbone.width**2
+    scale = (dataset.image_size / REFERENCE_IMAGE) ** 2 * _network_scale(backbone)
     macs = (3 * training + test) * backbone.macs * scale if backbone.macs else None
-    return Cost(training, test, macs, _disk(config) if backbone.params else None, *_measured_speed(config))
+    disk = _disk(config) if backbone.params else None
+    speed = speeds.get(_alike(asdict(backbone), asdict(dataset)))
+    return Cost(training, test, macs, disk, *((speed.images_per_s, speed.device) if speed else ()))
+
+
+def _network_scale(backbone: BackboneSettings) -> float:
+    """Weights and multiply-adds, roughly, as a share of those at width and depth factor 1."""
+    return backbone.width**2 * backbone.depth_factor
 
 
 def _disk(config: RunConfig) -> float:
     classes = config.dataset.num_classes
-    weights = config.backbone.params * config.backbone.width**2 * BYTES
+    weights = config.backbone.params * _network_scale(config.backbone) * BYTES
     logits = LOGIT_FILES * config.dataset.test_size * classes * BYTES
     tables = config.recipe.epochs * classes**2 * BYTES if config.method.keeps_label_table else 0
     momentum_and_weights = 2
     return float((2 + 2 * momentum_and_weights) * weights + logits + tables)
 
 
-def _measured_speed(config: RunConfig) -> tuple[float | None, str | None]:
-    alike = [
-        record["training"]
-        for record in _records(Path(config.runtime.runs_dir))
-        if record["status"] == FINISHED and _is_like(record, config)
-    ]
-    if not alike:
-        return None, None
-    device = Counter(training["device"] for training in alike).most_common(1)[0][0]
-    return median(training["images_per_s"] for training in alike if training["device"] == device), device
+def measured_speeds(store: Store) -> Speeds:
+    """How fast the finished runs of a store were; reads all of its records once."""
+    return speeds_of(store.readable_records())
 
 
-def _records(root: Path) -> Iterator[Record]:
-    for folder in root.glob("*-s*"):
-        try:
-            record = read_record(folder)
-        except UserError:
-            continue
-        if record is not None:
-            yield record
+def speeds_of(records: Iterable[Record]) -> Speeds:
+    """How fast finished runs were, by what decides it: the network and its images, whatever the method."""
+    found: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    for record in records:
+        if record["status"] == FINISHED:
+            config, training = record["config"], record["training"]
+            found[_alike(config["backbone"], config["dataset"])].append((training["device"], training["images_per_s"]))
+    return {key: _median_speed(runs) for key, runs in found.items()}
 
 
-def _is_like(record: Record, config: RunConfig) -> bool:
-    """The same network on the same images: what decides the speed, whatever the method."""
-    then, now = record["config"], config.as_dict()
-    return bool(then["backbone"] == now["backbone"] and then["dataset"] == now["dataset"])
+def _alike(backbone: Mapping[str, object], dataset: Mapping[str, object]) -> str:
+    """The same for runs of one network on the same images."""
+    return json.dumps([backbone, dataset], sort_keys=True)
+
+
+def _median_speed(runs: list[tuple[str, float]]) -> Speed:
+    device = Counter(device for device, _ in runs).most_common(1)[0][0]
+    return Speed(median(speed for name, speed in runs if name == device), device)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+
+from olsrepro.settings import UserError
+from olsrepro.store.record import Record, read_record
+
+_RUN = re.compile(r"[^.].*-s\d+")
 
 
 class Store:
@@ -23,6 +32,31 @@ class Store:
     def run_folder(self, run_id: str) -> Path:
         """The folder of a run, whether it exists or not."""
         return self.root / run_id
+
+    def run_folders(self) -> list[Path]:
+        """The folders of all runs that were ever started, by id; none where there is no store."""
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.root) as entries:
+            names = (entry.name for entry in entries if _RUN.fullmatch(entry.name) and entry.is_dir())
+            return [self.root / name for name in sorted(names)]
+        return []
+
+    def records(self) -> Iterator[tuple[Path, Record | str]]:
+        """Each run's folder with its record, or with a line on why it can't be read; folders without one are left out.
+
+        They are read one by one while they are asked for, so that a large store need not lie in memory.
+        """
+        for folder in self.run_folders():
+            try:
+                record = read_record(folder)
+            except UserError as error:
+                yield folder, str(error)
+                continue
+            if record is not None:
+                yield folder, record
+
+    def readable_records(self) -> Iterator[Record]:
+        """The records that can be read."""
+        return (record for _, record in self.records() if not isinstance(record, str))
 
     def move_aside(self, run_id: str) -> Path | None:
         """Move a run's folder to ``aside/<run id>.<n>``; where it now lies, None if there was none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +27,15 @@ class Pairs:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """A confidence interval of at least 95 % for the median ratio, by order statistics (sign test)."""
-        ordered = sorted(self.ratios)
-        rank = _lower_rank(len(ordered))
-        return ordered[rank], ordered[-1 - rank]
+        """A confidence interval for the median ratio."""
+        return median_interval(self.ratios)
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """A confidence interval of at least 95 % for the median, by order statistics (sign test); of few, their range."""
+    ordered = sorted(values)
+    rank = _lower_rank(len(ordered))
+    return ordered[rank], ordered[-1 - rank]
 
 
 def paired(

@@ -33,6 +33,8 @@ PAPER_CIFAR = {
     "precision": "fp32",
 }
 
+SMALL = ["backbone.width=0.125", "backbone.depth_factor=0.34"]  # configs/preset/smoke.yaml
+
 
 def recipe_of(*lines: str) -> dict[str, object]:
     return asdict(compose_run(lines).recipe)
@@ -66,10 +68,17 @@ def test_preset_short_is_the_papers_shape_in_30_epochs() -> None:
     assert (config.preset, config.backbone.width) == ("short", 1.0)
 
 
+def test_preset_mini_is_the_recipe_in_6_epochs_at_half_the_width() -> None:
+    config = compose_run(["dataset=cifar10", "preset=mini"])
+    assert asdict(config.recipe) == PAPER_CIFAR | {"epochs": 6, "milestones": [3, 4]}
+    assert (config.preset, config.backbone.width, config.backbone.depth_factor) == ("mini", 0.5, 1.0)
+
+
 def test_a_data_set_typed_on_the_line_stays_under_smoke() -> None:
     config = compose_run(["dataset=cifar100"])
     assert asdict(config.recipe) == PAPER_CIFAR | {"epochs": 4, "milestones": [2, 3]}
-    assert (config.preset, config.backbone.width, config.dataset.num_classes) == ("smoke", 0.5, 100)
+    assert (config.preset, config.backbone.width, config.backbone.depth_factor) == ("smoke", 0.125, 0.34)
+    assert config.dataset.num_classes == 100
 
 
 @pytest.mark.parametrize(
@@ -134,7 +143,7 @@ def test_numbers_have_their_fields_types() -> None:
 @pytest.mark.parametrize(
     ("lines", "name"),
     [
-        (["backbone.width=0.5", "recipe.lr=0.1", "recipe.milestones=[2,3]"], "smoke"),
+        (["backbone.width=0.125", "recipe.lr=0.1", "recipe.milestones=[2,3]"], "smoke"),
         (["recipe.milestones=[2,3,900]"], "smoke"),
         (["recipe=digits"], "smoke"),
         (["method.alpha=0.3", "seed=5", "runtime.threads=2"], "smoke"),
@@ -143,11 +152,13 @@ def test_numbers_have_their_fields_types() -> None:
         (["recipe.milestones=[2]"], "custom"),
         (["recipe.lr=0.2"], "custom"),
         (["backbone.width=0.25"], "custom"),
+        (["backbone.depth_factor=1"], "custom"),
         (["recipe=cifar"], "custom"),
         (["preset=paper", "dataset=cifar10", "recipe=cifar100"], "paper"),
         (["preset=short", "dataset=cifar100", "backbone.width=1"], "short"),
         (["preset=short", "dataset=cifar100", "backbone.width=0.5"], "custom"),
         (["preset=paper", "dataset=cifar100", "recipe.precision=bf16"], "custom"),
+        (["preset=paper", "dataset=cifar100", "recipe.epochs=6", "backbone.width=0.5"], "mini"),
     ],
 )
 def test_a_preset_keeps_its_name_while_recipe_and_width_are_its_own(lines: list[str], name: str) -> None:
@@ -258,7 +269,7 @@ def test_two_configs_of_one_sweep_share_nothing() -> None:
 
 
 def test_a_run_has_one_preset_however_it_was_typed() -> None:
-    assert compose_run(["preset=paper", "recipe.epochs=4", "backbone.width=0.5"]).preset == "smoke"
+    assert compose_run(["preset=paper", "recipe.epochs=4", *SMALL]).preset == "smoke"
 
 
 def test_a_file_of_the_users_with_one_of_our_names_is_refused(tmp_path: Path) -> None:

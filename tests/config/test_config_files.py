@@ -26,6 +26,8 @@ CONFIGS = configs_folder()
 FILES = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml"))
 VALUE = re.compile(r"^(?P<indent> *)(?P<key>[\w.]+):(?P<value>[^#]*)(?:#(?P<comment>.*))?$")
 UNSOURCED_KEYS = ("name", "family")
+EXPERIMENTS = sorted(str(path.relative_to(CONFIGS)) for path in (CONFIGS / "experiment").glob("*.yaml"))
+WORDS = ("title", "place", "kind", "sweep", "note")
 
 
 def names(group: str) -> list[str]:
@@ -58,11 +60,17 @@ def without_source(text: str) -> list[str]:
     return found
 
 
+def blocks_without_source(text: str) -> list[str]:
+    """Keys of the first level without a comment on their line: but for words that say what an experiment is."""
+    matches = [match for line in text.splitlines() if (match := VALUE.match(line)) and not match["indent"]]
+    return [match["key"] for match in matches if match["key"] not in WORDS and not (match["comment"] or "").strip()]
+
+
 def test_every_group_has_its_folder() -> None:
-    assert {path.name for path in CONFIGS.iterdir() if path.is_dir()} == set(GROUPS)
+    assert {path.name for path in CONFIGS.iterdir() if path.is_dir()} == {*GROUPS, "experiment"}
 
 
-@pytest.mark.parametrize("path", FILES)
+@pytest.mark.parametrize("path", sorted(set(FILES) - set(EXPERIMENTS)))
 def test_every_value_has_a_comment_that_says_where_it_is_from(path: str) -> None:
     assert without_source((CONFIGS / path).read_text()) == []
 
@@ -70,6 +78,16 @@ def test_every_value_has_a_comment_that_says_where_it_is_from(path: str) -> None
 def test_a_value_without_a_comment_would_be_found() -> None:
     text = "name: a\nlr: 0.1 # paper\neps: 0.2\nnothing: null\nbare:\n  k: 1\ntold: # ours\n  k: 2\nlast: 3 #\n"
     assert without_source(text) == ["eps: 0.2", "  k: 1", "last: 3 #"]
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS)
+def test_every_block_of_an_experiment_has_a_comment_that_says_where_it_is_from(path: str) -> None:
+    assert blocks_without_source((CONFIGS / path).read_text()) == []
+
+
+def test_a_block_without_a_comment_would_be_found() -> None:
+    text = "title: a\nseeds: 3\nbase: [k=1] # ours\nrows:\n  a: { label: a }\nclaims: # paper\n  C1: 2\nn: #\n"
+    assert blocks_without_source(text) == ["seeds", "rows", "n"]
 
 
 def test_every_method_has_a_folder_and_a_file() -> None:
@@ -146,7 +164,8 @@ def test_a_backbones_file_has_its_familys_fields_and_builds_them(name: str) -> N
     values = read(f"backbone/{name}.yaml")
     assert values["name"] == name
     assert set(values) == field_names(backbone_class(values["family"]))
-    assert backbone_class(values["family"])(**values).width == 1
+    made = backbone_class(values["family"])(**values)
+    assert (made.width, made.depth_factor) == (1, 1)
 
 
 def test_every_backbone_family_has_a_file() -> None:
@@ -175,13 +194,13 @@ def test_the_root_chooses_every_group_and_sets_the_seed_alone() -> None:
 
 
 @pytest.mark.parametrize("name", names("preset"))
-def test_a_preset_sets_nothing_but_recipe_and_width(name: str) -> None:
+def test_a_preset_sets_nothing_but_recipe_width_and_depth_factor(name: str) -> None:
     text = Path(CONFIGS / "preset" / f"{name}.yaml").read_text()
     assert text.startswith("# @package _global_\n")
     values = yaml.safe_load(text)
     assert set(values) <= {"recipe", "backbone"}
     assert set(values.get("recipe", {})) <= field_names(RecipeSettings)
-    assert set(values.get("backbone", {})) <= {"width"}
+    assert set(values.get("backbone", {})) <= {"width", "depth_factor"}
 
 
 def test_preset_paper_changes_nothing() -> None:

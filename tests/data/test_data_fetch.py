@@ -82,9 +82,10 @@ def test_two_at_once_fetch_once(mirror: str, tmp_path: Path, monkeypatch: pytest
     assert states(tmp_path / "root") == ["ok", "ok", "ok"]
 
 
-def test_digits_needs_no_fetching(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["digits", "digits@cub"])
+def test_digits_need_no_fetching(name: str, tmp_path: Path) -> None:
     said: list[str] = []
-    fetch("digits", tmp_path / "root", say=said.append)
+    fetch(name, tmp_path / "root", say=said.append)
     assert "needs no fetching" in said[0]
     assert not (tmp_path / "root").exists()
 
@@ -107,7 +108,9 @@ def test_status(mirror: str, tmp_path: Path) -> None:
     assert state() == "incomplete"
     digits = next(line for line in status(tmp_path) if line.name == "digits")
     assert (digits.num_classes, digits.train_size, digits.test_size, digits.image_size) == (10, 1437, 360, 8)
-    assert digits.state == "built in"
+    assert (digits.state, digits.place) == ("built in", "scikit-learn")
+    stand_in = next(line for line in status(tmp_path) if line.name == "digits@cub")
+    assert (stand_in.state, stand_in.place) == ("built in", "scikit-learn")
 
 
 def test_root_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

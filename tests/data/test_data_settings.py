@@ -19,7 +19,7 @@ def read_yaml(group: str, name: str) -> dict[str, Any]:
     return values
 
 
-@pytest.mark.parametrize("name", ["cifar10", "cifar100", "digits"])
+@pytest.mark.parametrize("name", SOURCES)
 def test_dataset_files_agree_with_the_manifest(name: str) -> None:
     settings = DatasetSettings(**read_yaml("dataset", name))
     source = SOURCES[name]

@@ -18,10 +18,14 @@ CLASSES = 6
 every_backbone = pytest.mark.parametrize("name", NAMES)
 
 
-def built(name: str, seed: int = 0) -> Backbone:
+def built(name: str, seed: int = 0, **changes: Any) -> Backbone:
     torch.manual_seed(seed)
     shrink: dict[str, Any] = {"width": 0.125} if "width" in values(name) else {}
-    return build_backbone(settings(name, **shrink), CLASSES)
+    return build_backbone(settings(name, **shrink, **changes), CLASSES)
+
+
+def shapes(network: Backbone) -> dict[str, torch.Size]:
+    return {key: value.shape for key, value in network.state_dict().items()}
 
 
 @cache
@@ -83,6 +87,14 @@ def test_bfloat16_autocast_trains(name: str) -> None:
     assert logits.dtype == torch.bfloat16
     assert logits.isfinite().all()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+
+
+@every_backbone
+def test_a_depth_factor_adds_or_takes_whole_blocks_and_changes_no_other(name: str) -> None:
+    whole, shallow, deep = built(name), built(name, depth_factor=0.34), built(name, depth_factor=2.0)
+    assert shallow.stage_channels == whole.stage_channels == deep.stage_channels
+    assert shapes(shallow).items() <= shapes(whole).items() < shapes(deep).items()
+    assert shallow(images(name)).shape == (3, CLASSES)
 
 
 @every_backbone

@@ -11,7 +11,7 @@ import pytest
 from olsrepro.models.cifar_resnet.settings import Settings as CifarResNet
 from olsrepro.models.registry import build_backbone, families, settings_class
 from olsrepro.models.resnext29.settings import Settings as ResNeXt29
-from olsrepro.models.settings import scaled
+from olsrepro.models.settings import scaled, scaled_blocks
 from olsrepro.models.thin_resnet.settings import Settings as ThinResNet
 from olsrepro.settings import UserError
 
@@ -64,10 +64,11 @@ def test_an_unknown_cardinality_is_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", [ThinResNet, CifarResNet, ResNeXt29])
-@pytest.mark.parametrize("width", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_width_that_is_no_finite_positive_number_is_refused(kind: type, width: float) -> None:
-    with pytest.raises(ValueError, match=r"^backbone\.width=.* must be a finite number above 0$"):
-        kind(width=width)
+@pytest.mark.parametrize("key", ["width", "depth_factor"])
+@pytest.mark.parametrize("factor", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_factor_that_is_no_finite_positive_number_is_refused(kind: type, key: str, factor: float) -> None:
+    with pytest.raises(ValueError, match=rf"^backbone\.{key}=.* must be a finite number above 0$"):
+        kind(**{key: factor})
 
 
 def test_another_familys_name_is_refused() -> None:
@@ -81,6 +82,22 @@ def test_another_familys_name_is_refused() -> None:
 )
 def test_widths_are_rounded_half_up_to_whole_groups(channels: int, width: float, groups: int, expected: int) -> None:
     assert scaled(channels, width, groups) == expected
+
+
+@pytest.mark.parametrize(
+    ("blocks", "factor", "expected"),
+    [
+        ([6, 8, 12], 1, [6, 8, 12]),
+        ([6, 8, 12], 1 / 3, [2, 3, 4]),
+        ([3, 4, 23, 3], 1 / 3, [1, 1, 8, 1]),
+        ([3, 4, 6], 0.34, [1, 1, 2]),
+        ([1, 3, 5], 0.5, [1, 2, 3]),
+        ([1, 9], 0.01, [1, 1]),
+        ([1, 2], 1.5, [2, 3]),
+    ],
+)
+def test_blocks_are_rounded_half_up_and_one_stays(blocks: list[int], factor: float, expected: list[int]) -> None:
+    assert scaled_blocks(blocks, factor) == expected
 
 
 def test_the_families_are_found_by_scanning() -> None:

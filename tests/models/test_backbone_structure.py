@@ -137,6 +137,27 @@ def test_width_one_half_halves_every_channel_count(whole: BackboneSettings, half
     assert {name: 2 * count for name, count in thin.stage_channels.items()} == wide.stage_channels
 
 
+@pytest.mark.parametrize("factor", [1 / 3, 0.34])
+@pytest.mark.parametrize(
+    ("name", "blocks"),
+    [
+        ("resnet29", [1, 1, 1]),
+        ("resnet56", [2, 2, 2]),
+        ("resnet74", [3, 3, 3]),
+        ("resnet110", [4, 4, 4]),
+        ("cifar_resnet34", [1, 1, 2, 1]),
+        ("cifar_resnet50", [1, 1, 2, 1]),
+        ("cifar_resnet101", [1, 1, 8, 1]),
+        ("resnext29_2x64d", [1, 1, 1]),
+        ("resnext29_32x4d", [1, 1, 1]),
+    ],
+)
+def test_a_third_of_the_depth_tells_the_papers_backbones_apart(name: str, blocks: list[int], factor: float) -> None:
+    with torch.device("meta"):
+        network = build_backbone(settings(name, depth_factor=factor), 10)
+    assert [len(network.get_submodule(stage)) for stage in network.stages] == blocks
+
+
 def test_a_tiny_width_keeps_one_channel_in_every_group() -> None:
     with torch.device("meta"):
         network = build_backbone(ResNeXt29(cardinality=32, width=0.01), 10)

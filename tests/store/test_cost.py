@@ -11,10 +11,12 @@ import pytest
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
-from olsrepro.store.cost import estimate
+from olsrepro.store.cost import Cost, Speed, estimate, measured_speeds, speeds_of
+from olsrepro.store.folder import Store
 from olsrepro.store.record import FAILED, FINISHED, NAME, write_record
 
 PARAMS, MACS = 83_892, 12_507_392  # configs/backbone/resnet8.yaml
+SCALE = 0.125**2 * 0.34  # of weights and multiply-adds, by width and depth factor: configs/preset/smoke.yaml
 TRAIN, TEST, CLASSES = 1437, 360, 10  # configs/dataset/digits.yaml
 
 
@@ -25,7 +27,7 @@ def composed() -> RunConfig:
 
 @pytest.fixture
 def config(composed: RunConfig, tmp_path: Path) -> RunConfig:
-    """Four epochs of a ResNet-8 of half the width on 8 x 8 pixels; its store is empty."""
+    """Four epochs of a ResNet-8 on 8 x 8 pixels, scaled as preset smoke says; its store is empty."""
     return replace(composed, runtime=replace(composed.runtime, runs_dir=str(tmp_path)))
 
 
@@ -38,21 +40,26 @@ def finished(config: RunConfig, name: str, speed: float, device: str = "cpu: a p
     write_record(folder, {"status": FINISHED, "config": as_json, "training": training} | changes)
 
 
+def costs(config: RunConfig) -> Cost:
+    """The estimate by the speeds of the config's own store."""
+    return estimate(config, measured_speeds(Store(Path(config.runtime.runs_dir))))
+
+
 def test_a_run_is_counted_in_images_and_multiply_adds(config: RunConfig) -> None:
-    cost = estimate(config)
+    cost = costs(config)
     assert (cost.training_images, cost.test_images) == (4 * TRAIN, 4 * TEST)
-    a_pass = MACS / 16 / 4  # a quarter of the side, half of the width
+    a_pass = MACS / 16 * SCALE  # a quarter of the side
     assert cost.macs == pytest.approx((3 * 4 * TRAIN + 4 * TEST) * a_pass, rel=1e-12)
 
 
 def test_the_disk_holds_two_weights_two_checkpoints_and_the_logits(config: RunConfig) -> None:
-    weights = PARAMS / 4 * 4
-    assert estimate(config).disk_bytes == pytest.approx(6 * weights + 2 * TEST * CLASSES * 4)
+    weights = PARAMS * SCALE * 4
+    assert costs(config).disk_bytes == pytest.approx(6 * weights + 2 * TEST * CLASSES * 4)
 
 
 def test_a_network_that_no_config_counts_has_no_known_cost(config: RunConfig) -> None:
     unknown = replace(config, backbone=replace(config.backbone, params=0, macs=0))
-    cost = estimate(unknown)
+    cost = costs(unknown)
     assert cost.macs is None
     assert cost.disk_bytes is None
     lines = list(cost.lines())
@@ -61,10 +68,10 @@ def test_a_network_that_no_config_counts_has_no_known_cost(config: RunConfig) ->
 
 
 def test_the_speed_is_unknown_in_an_empty_store_and_in_none(config: RunConfig, tmp_path: Path) -> None:
-    assert estimate(config).images_per_s is None
+    assert costs(config).images_per_s is None
     nowhere = replace(config, runtime=replace(config.runtime, runs_dir=str(tmp_path / "missing")))
-    assert estimate(nowhere).images_per_s is None
-    assert list(estimate(config).lines())[-1].startswith("time: unknown")
+    assert costs(nowhere).images_per_s is None
+    assert list(costs(config).lines())[-1].startswith("time: unknown")
 
 
 def test_the_speed_is_the_median_of_finished_runs_of_the_same_network_on_the_same_images(config: RunConfig) -> None:
@@ -74,7 +81,7 @@ def test_the_speed_is_the_median_of_finished_runs_of_the_same_network_on_the_sam
     finished(config, "d-s0", 1e6, status=FAILED)
     finished(replace(config, backbone=replace(config.backbone, width=1.0)), "e-s0", 1e6)
     finished(replace(config, dataset=replace(config.dataset, name="other")), "f-s0", 1e6)
-    cost = estimate(config)
+    cost = costs(config)
     assert cost.images_per_s == 300.0
     hours = 4 * TRAIN / 300 / 3600
     assert (
@@ -90,23 +97,41 @@ def test_what_is_no_record_is_passed_over(config: RunConfig) -> None:
     (root / "torn-s0").mkdir()
     (root / "torn-s0" / NAME).write_text("{")
     finished(config, "a-s0", 100.0)
-    assert estimate(config).images_per_s == 100.0
+    assert costs(config).images_per_s == 100.0
 
 
 def test_the_lines_tell_the_numbers(config: RunConfig) -> None:
-    cost, disk = list(estimate(config).lines())[:2]
-    assert cost == f"cost: 5,748 training images, 1,440 test images, {estimate(config).macs:.3g} multiply-adds"
-    assert disk == f"disk: about {estimate(config).disk_bytes / 1e6:.1f} MB"
+    cost, disk = list(costs(config).lines())[:2]
+    assert cost == f"cost: 5,748 training images, 1,440 test images, {costs(config).macs:.3g} multiply-adds"
+    assert disk == f"disk: about {costs(config).disk_bytes / 1e6:.1f} MB"
 
 
 def test_label_tables_are_counted_where_there_are_any(config: RunConfig) -> None:
     with_tables = compose_run(["dataset=digits", "backbone=resnet8", "method=ols", "preset=smoke"])
-    assert estimate(with_tables).disk_bytes - estimate(config).disk_bytes == 4 * CLASSES**2 * 4
+    assert costs(with_tables).disk_bytes - costs(config).disk_bytes == 4 * CLASSES**2 * 4
 
 
 def test_only_the_speeds_of_the_device_that_most_runs_had_count(config: RunConfig) -> None:
     finished(config, "a-s0", 9000.0, device="cuda: a card")
     finished(config, "b-s0", 100.0)
     finished(config, "c-s0", 200.0)
-    cost = estimate(config)
+    cost = costs(config)
     assert (cost.images_per_s, cost.measured_on) == (150.0, "cpu: a processor")
+
+
+def test_speeds_are_measured_once_for_many_runs(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = replace(config, backbone=replace(config.backbone, width=1.0))
+    finished(config, "a-s0", 100.0)
+    finished(wide, "b-s0", 40.0)
+    speeds = measured_speeds(Store(Path(config.runtime.runs_dir)))
+    monkeypatch.setattr(Store, "records", lambda store: pytest.fail("the store was read again"))
+    other = replace(config, seed=3, method=compose_run(["method=ols"]).method)
+    told = [estimate(run, speeds).images_per_s for run in (config, wide, other)]
+    assert told == [100.0, 40.0, 100.0]
+
+
+def test_speeds_come_from_records_wherever_they_lie(config: RunConfig) -> None:
+    record = {"status": FINISHED, "config": config.as_dict(), "training": {"images_per_s": 7.0, "device": "cpu: here"}}
+    failed = {"status": FAILED, "config": config.as_dict(), "error": {}}
+    assert list(speeds_of([record, failed]).values()) == [Speed(7.0, "cpu: here")]
+    assert speeds_of([]) == {}

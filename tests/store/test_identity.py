@@ -107,7 +107,7 @@ def test_the_seed_is_the_suffix_and_nothing_else() -> None:
 
 SPELLINGS = [
     ("", "dataset=digits backbone=resnet8 method=ols noise=none recipe=digits preset=smoke seed=0"),
-    ("", "recipe.epochs=4 backbone.width=0.5 recipe.milestones=[2,3]"),
+    ("", "recipe.epochs=4 backbone.width=0.125 backbone.depth_factor=0.34 recipe.milestones=[2,3]"),
     ("", "method.alpha=0.5"),
     ("", "method.hard_weight=0.5 method.soft_weight=0.5"),
     ("", "method.update_period=epoch"),
@@ -115,7 +115,7 @@ SPELLINGS = [
     ("", "recipe.milestones=[2,3,4,900]"),
     ("", "noise=symmetric noise.rate=0"),
     ("", "noise=symmetric noise.rate=0 noise.seed=4"),
-    ("", "preset=paper recipe.epochs=4 backbone.width=0.5"),
+    ("", "preset=paper recipe.epochs=4 backbone.width=0.125 backbone.depth_factor=0.34"),
     ("method.update_period=7", "method.update_period=007"),
     ("method.variant=official_cifar", "method.initial_labels=zeros"),
     (
@@ -128,6 +128,9 @@ SPELLINGS = [
     ("dataset=cifar10 method=sce", "dataset=cifar10 method=sce method.alpha=0.1 method.beta=1"),
     ("dataset=cifar10 recipe=cifar100", "dataset=cifar10 recipe=cifar10"),
     ("preset=short dataset=cifar100", "preset=paper dataset=cifar100 recipe.epochs=30"),
+    ("dataset=digits@cifar10", "dataset=digits@cifar10 recipe=cifar100"),
+    ("dataset=digits@cifar10 method=sce", "dataset=digits@cifar10 method=sce method.alpha=0.1 method.beta=1"),
+    ("dataset=digits@cub recipe.cutout=112", "dataset=digits@cub recipe.cutout=110"),
     ("recipe.weight_decay=0.0", "recipe.weight_decay=-0.0"),
 ]
 
@@ -196,14 +199,15 @@ def test_every_field_of_the_recipe_changes_the_id(key: str) -> None:
     assert hash_of(changed) != hash_of(config)
 
 
-@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "digits@cifar10"])
 def test_the_data_set_changes_the_id(name: str) -> None:
     assert hash_of(replace(base(), dataset=replace(base().dataset, name=name))) != hash_of(base())
 
 
-def test_width_depth_block_and_family_change_the_id() -> None:
+def test_width_depth_factor_depth_block_and_family_change_the_id() -> None:
     backbone = composed("backbone=resnet20").backbone
-    others = [replace(backbone, width=0.25), replace(backbone, depth=26), replace(backbone, block="bottleneck")]
+    changes: list[dict[str, Any]] = [{"width": 0.25}, {"depth_factor": 0.5}, {"depth": 26}, {"block": "bottleneck"}]
+    others = [replace(backbone, **change) for change in changes]
     others += [backbone_class(family)() for family in families()]
     ids = {hash_of(replace(base(), backbone=other)) for other in [backbone, *others]}
     assert len(ids) == 1 + len(others)

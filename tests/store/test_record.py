@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from olsrepro.settings import UserError
-from olsrepro.store.record import FINISHED, NAME, errors, read_record, write_record
+from olsrepro.store.record import FAILED, FINISHED, NAME, SCHEMA, errors, read_record, write_record
 
 
 def curve(*top1: float) -> list[dict[str, float]]:
@@ -46,10 +51,12 @@ def test_the_top5_error_of_the_best_is_that_of_its_epoch_not_the_lowest() -> Non
     assert errors(curve(30, 10, 20), best_epoch=2)["best"]["top5_err"] == 0.2
 
 
-def test_a_record_comes_back_as_it_was_written_with_its_schema(tmp_path: Path) -> None:
+def test_a_record_comes_back_as_it_was_written_with_its_schema_and_its_digest(tmp_path: Path) -> None:
     path = write_record(tmp_path, {"status": FINISHED, "errors": {"last": 1.5}})
     assert path == tmp_path / NAME
-    assert read_record(tmp_path) == {"schema": 1, "status": FINISHED, "errors": {"last": 1.5}}
+    text = '{\n  "schema": 2,\n  "status": "finished",\n  "errors": {\n    "last": 1.5\n  }\n}'
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    assert read_record(tmp_path) == {"schema": 2, "status": FINISHED, "errors": {"last": 1.5}, "digest": digest}
 
 
 def test_without_a_record_there_is_none(tmp_path: Path) -> None:
@@ -67,10 +74,10 @@ def test_a_damaged_record_is_named_and_left(content: bytes, tmp_path: Path) -> N
     assert (tmp_path / NAME).read_bytes() == content
 
 
-@pytest.mark.parametrize("value", [{"schema": 2, "status": FINISHED}, {"status": FINISHED}, [1], "text"])
+@pytest.mark.parametrize("value", [{"schema": 1, "status": FINISHED}, {"status": FINISHED}, [1], "text"])
 def test_a_record_of_another_schema_is_refused(value: object, tmp_path: Path) -> None:
     (tmp_path / NAME).write_text(json.dumps(value))
-    with pytest.raises(UserError, match=r"is not of schema 1; .*--fresh$"):
+    with pytest.raises(UserError, match=r"is not of schema 2; .*--fresh$"):
         read_record(tmp_path)
 
 
@@ -78,4 +85,100 @@ def test_a_number_that_is_not_finite_enters_no_record(tmp_path: Path) -> None:
     write_record(tmp_path, {"status": FINISHED})
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_record(tmp_path, {"loss": float("nan")})
-    assert read_record(tmp_path) == {"schema": 1, "status": FINISHED}
+    assert read_record(tmp_path)["status"] == FINISHED
+
+
+def set_error(record: dict[str, Any]) -> None:
+    record["errors"]["last"] = 1.4
+
+
+def drop_note(record: dict[str, Any]) -> None:
+    del record["note"]
+
+
+def add_claim(record: dict[str, Any]) -> None:
+    record["errors"]["best"] = 1.0
+
+
+def make_finished(record: dict[str, Any]) -> None:
+    record["status"] = FINISHED
+
+
+def drop_digest(record: dict[str, Any]) -> None:
+    del record["digest"]
+
+
+def make_text(record: dict[str, Any]) -> None:
+    record["errors"]["last"] = "1.5"
+
+
+@pytest.mark.parametrize("edit", [set_error, drop_note, add_claim, make_finished, drop_digest, make_text])
+def test_a_record_that_was_edited_by_hand_is_named_and_left(
+    edit: Callable[[dict[str, Any]], None], tmp_path: Path
+) -> None:
+    path = write_record(tmp_path, {"status": FAILED, "errors": {"last": 1.5}, "note": "größer"})
+    record = json.loads(path.read_text())
+    written = path.read_text()
+    assert json.dumps(record, indent=2) + "\n" == written
+    edit(record)
+    path.write_text(json.dumps(record, indent=2) + "\n")
+    with pytest.raises(UserError, match=f"^{path} was edited by hand or is damaged; .*--fresh$"):
+        read_record(tmp_path)
+    assert json.loads(path.read_text()) == record
+
+
+@pytest.mark.parametrize("layout", [{"indent": 1}, {"indent": None}, {"indent": 2, "sort_keys": True}])
+def test_a_record_that_was_written_again_in_another_layout_counts_as_edited(
+    layout: dict[str, Any], tmp_path: Path
+) -> None:
+    path = write_record(tmp_path, {"status": FINISHED, "errors": {"last": 1.5, "best": 1.0}})
+    path.write_text(json.dumps(json.loads(path.read_text()), **layout) + "\n")
+    with pytest.raises(UserError, match="was edited by hand or is damaged"):
+        read_record(tmp_path)
+
+
+def test_a_record_in_another_runs_folder_is_named(tmp_path: Path) -> None:
+    first, second = tmp_path / "a-s0", tmp_path / "b-s0"
+    first.mkdir()
+    path = write_record(first, {"run_id": "a-s0", "status": FINISHED})
+    assert read_record(first)["run_id"] == "a-s0"
+    first.rename(second)
+    with pytest.raises(
+        UserError, match=f"^{second / NAME} was edited by hand or is damaged: it is the record of a-s0;"
+    ):
+        read_record(second)
+    assert not path.exists()
+
+
+def test_a_record_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(UserError, match=f"^{tmp_path / NAME} can't be read .*--fresh$"):
+        read_record(tmp_path)
+
+
+def test_a_record_that_was_read_can_be_written_anew(tmp_path: Path) -> None:
+    write_record(tmp_path, {"status": FAILED})
+    record = read_record(tmp_path)
+    write_record(tmp_path, record | {"status": FINISHED})
+    assert read_record(tmp_path)["status"] == FINISHED
+    assert read_record(tmp_path)["schema"] == SCHEMA
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=4),
+    lambda inside: (
+        st.lists(inside, max_size=3)
+        | st.tuples(inside, inside)
+        | st.dictionaries(st.text(max_size=3) | st.integers(0, 20), inside, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["errors", "noise", "training"]), PLAIN))
+def test_whatever_a_record_holds_its_digest_fits_when_it_is_read(
+    tmp_path_factory: pytest.TempPathFactory, values: dict[str, Any]
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    write_record(folder, values)
+    assert read_record(folder).items() >= json.loads(json.dumps(values)).items()

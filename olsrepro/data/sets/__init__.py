@@ -1,1 +1,1 @@
-"""One module a data set or family, found by scanning: ``NAMES``, ``read(name, root)``; importing it loads no torch."""
+"""One module a data set or family, found by scanning: ``NAMES``, ``read(settings, root)``; it imports no torch."""

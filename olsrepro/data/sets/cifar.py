@@ -12,6 +12,7 @@ import numpy as np
 
 from olsrepro.data.images import ImageData
 from olsrepro.data.manifest import ROOT_VARIABLE, Source, source_of
+from olsrepro.data.settings import DatasetSettings
 from olsrepro.settings import UserError
 
 NAMES = ("cifar10", "cifar100")
@@ -28,15 +29,15 @@ _TARGET_KEYS = {"cifar10": "labels", "cifar100": "fine_labels"}
 _CLASS_KEYS = {"cifar10": "label_names", "cifar100": "fine_label_names"}
 
 
-def read(name: str, root: Path) -> ImageData:
-    """Read a set from ``root``; the MD5 of each file is checked first.
+def read(settings: DatasetSettings, root: Path) -> ImageData:
+    """Read the set of the settings' name from ``root``; the MD5 of each file is checked first.
 
     Raises:
         UserError: a file is missing, isn't the published one, or holds anything but arrays, numbers and names.
     """
-    train_files, test_files, meta_file = _PARTS[name]
-    source = source_of(name)
-    names = _load(source, root, meta_file)[_CLASS_KEYS[name]]
+    train_files, test_files, meta_file = _PARTS[settings.name]
+    source = source_of(settings.name)
+    names = _load(source, root, meta_file)[_CLASS_KEYS[source.name]]
     train, test = (_images_and_targets(source, root, files) for files in (train_files, test_files))
     return ImageData.from_arrays(train, test, _MEAN, _STD, names)
 

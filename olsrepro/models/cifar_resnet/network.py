@@ -5,7 +5,7 @@ from __future__ import annotations
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.cifar_resnet.settings import BLOCKS, Settings
 from olsrepro.models.residual import BasicBlock, Bottleneck, ResidualNetwork, fan_out_normal
-from olsrepro.models.settings import scaled
+from olsrepro.models.settings import scaled, scaled_blocks
 
 PLANES = (64, 128, 256, 512)
 
@@ -24,7 +24,7 @@ def build(settings: Settings, num_classes: int) -> Backbone:
         stem_channels=planes[0],
         stem_kernel=3,
         planes=planes,
-        blocks=BLOCKS[settings.depth],
+        blocks=scaled_blocks(BLOCKS[settings.depth], settings.depth_factor),
         num_classes=num_classes,
         initialise=fan_out_normal,
     )

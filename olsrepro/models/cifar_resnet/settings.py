@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from olsrepro.models.settings import BackboneSettings, check_width
+from olsrepro.models.settings import BackboneSettings
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 """Blocks of the four stages by depth."""
@@ -30,4 +30,3 @@ class Settings(BackboneSettings):
         super().__post_init__()
         if self.depth not in BLOCKS:
             raise ValueError(f"backbone.depth={self.depth} is not known; valid: {', '.join(map(str, BLOCKS))}")
-        check_width(self.width)

@@ -7,7 +7,7 @@ from functools import partial
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.residual import Bottleneck, ResidualNetwork
 from olsrepro.models.resnext29.settings import Settings
-from olsrepro.models.settings import scaled
+from olsrepro.models.settings import scaled, scaled_blocks
 
 STEM_CHANNELS = 64
 GROUP_WIDTHS = (128, 256, 512)
@@ -26,6 +26,6 @@ def build(settings: Settings, num_classes: int) -> Backbone:
         stem_channels=scaled(STEM_CHANNELS, settings.width),
         stem_kernel=1,
         planes=[scaled(count, settings.width, settings.cardinality) for count in GROUP_WIDTHS],
-        blocks=BLOCKS,
+        blocks=scaled_blocks(BLOCKS, settings.depth_factor),
         num_classes=num_classes,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from olsrepro.models.settings import BackboneSettings, check_width
+from olsrepro.models.settings import BackboneSettings
 
 CARDINALITIES = (2, 32)
 
@@ -31,4 +31,3 @@ class Settings(BackboneSettings):
         if self.cardinality not in CARDINALITIES:
             valid = ", ".join(map(str, CARDINALITIES))
             raise ValueError(f"backbone.cardinality={self.cardinality} is not known; valid: {valid}")
-        check_width(self.width)

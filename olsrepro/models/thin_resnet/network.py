@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.residual import BasicBlock, Bottleneck, ResidualNetwork, fan_out_normal
-from olsrepro.models.settings import scaled
+from olsrepro.models.settings import scaled, scaled_blocks
 from olsrepro.models.thin_resnet.settings import Settings
 
 PLANES = (16, 32, 64)
@@ -23,7 +23,7 @@ def build(settings: Settings, num_classes: int) -> Backbone:
         stem_channels=planes[0],
         stem_kernel=3,
         planes=planes,
-        blocks=[settings.blocks_per_stage] * len(planes),
+        blocks=scaled_blocks([settings.blocks_per_stage] * len(planes), settings.depth_factor),
         num_classes=num_classes,
         initialise=fan_out_normal,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from olsrepro.models.settings import BackboneSettings, check_width
+from olsrepro.models.settings import BackboneSettings
 from olsrepro.settings import check_choice
 
 LAYERS_PER_STEP = {"basic": 6, "bottleneck": 9}
@@ -33,7 +33,6 @@ class Settings(BackboneSettings):
         super().__post_init__()
         check_choice("backbone.block", self.block, LAYERS_PER_STEP)
         check_depth(self.depth, self.block)
-        check_width(self.width)
 
     @property
     def blocks_per_stage(self) -> int:

@@ -1,0 +1,57 @@
+"""Names and overrides on one command line, as in ``olsrepro table 2 7 preset=smoke seeds=3``."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from olsrepro.settings import UserError
+
+if TYPE_CHECKING:
+    from olsrepro.experiments.experiment import Experiment
+    from olsrepro.experiments.request import Request
+
+ALL = "all"
+EXAMPLES = {"table": "2 or demo", "figure": "7a"}
+KEYS = """\
+keys beside those of `olsrepro train`:
+  preset=P    paper by default: all of each recipe. short, mini: a trend; smoke: proves the machinery alone
+  seeds=N     the seeds 0 to N - 1 of every cell; by default as many as the paper took, one for smoke
+  select=R    which epoch's numbers: best (the paper's: lowest test error), last, mean_of_last_ten"""
+
+
+def read_words(
+    words: Sequence[str], prefix: str, is_of_all: Callable[[Experiment], bool]
+) -> tuple[list[Experiment], Request]:
+    """The experiments that words name, each once and in order, and what is asked of them.
+
+    Args:
+        words: names, and ``key=value`` overrides.
+        prefix: ``table`` or ``figure``: what a bare number means.
+        is_of_all: which of the paper's experiments ``all`` stands for.
+
+    Raises:
+        UserError: a name or an override is not known, or no name is given.
+    """
+    from olsrepro.experiments.files import experiments, find
+    from olsrepro.experiments.request import parse_request
+
+    names = [word for word in words if "=" not in word]
+    if not names:
+        raise UserError(f"name what you want, such as {EXAMPLES[prefix]}, or all; `olsrepro experiments` lists them")
+
+    def named(name: str) -> Iterable[Experiment]:
+        if name != ALL:
+            return [find(name, prefix)]
+        return (item for item in experiments() if item.order is not None and is_of_all(item))
+
+    found = {item.name: item for name in names for item in named(name)}
+    return list(found.values()), parse_request([word for word in words if "=" in word])
+
+
+def command_line(verb: str, request: Request, experiment: Experiment) -> str:
+    """The command that trains what an experiment lacks, by the shortest name that it takes: ``2`` for ``table2``."""
+    rest = experiment.name.removeprefix(verb)
+    name = rest if rest and rest[0].isdecimal() else experiment.name
+    return shlex.join(["olsrepro", verb, name, *request.words()])

@@ -1,0 +1,34 @@
+"""`olsrepro experiments`: the tables and figures that there are."""
+
+from __future__ import annotations
+
+import argparse
+
+from olsrepro.cli import exit_codes
+
+SUMMARY = "list all tables and figures"
+DESCRIPTION = (
+    "Lists every experiment: its name, where the paper has it, cells, seeds, claims, and the sweep that it is."
+)
+EPILOG = """\
+examples:
+  olsrepro experiments
+  olsrepro table 2 --no-train"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """It has none."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the list; the exit code."""
+    from olsrepro.cli.listing import listing
+    from olsrepro.experiments.files import experiments
+
+    head = ("name", "place", "cells", "seeds", "claims", "sweep", "what it shows")
+    rows = [
+        (item.name, item.place, len(list(item.cells())), item.seeds or "", len(item.claims), item.sweep, item.title)
+        for item in experiments()
+    ]
+    print(listing(head, rows))
+    return exit_codes.DONE

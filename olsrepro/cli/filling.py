@@ -1,0 +1,157 @@
+"""What `table`, `figure` and `sweep` share: train what is missing, after saying what it costs, then build tables."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from olsrepro.cli import exit_codes
+
+if TYPE_CHECKING:
+    from olsrepro.experiments.collect import Outcome
+    from olsrepro.experiments.experiment import Experiment
+    from olsrepro.experiments.request import Request
+    from olsrepro.experiments.table import Table
+    from olsrepro.experiments.wanted import WantedCells
+
+
+@dataclass
+class Filled:
+    """Experiments with the runs that they want and what became of them.
+
+    Attributes:
+        request: how they were asked for.
+        wanted: of each experiment by name, in order.
+        runs_dir: the store.
+        found: outcomes by run id.
+    """
+
+    experiments: Sequence[Experiment]
+    request: Request
+    wanted: Mapping[str, WantedCells]
+    runs_dir: Path
+    found: dict[str, Outcome] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Read from the store what became of every run."""
+        from olsrepro.experiments.collect import outcomes
+        from olsrepro.experiments.wanted import distinct
+
+        for experiment in self.experiments:
+            runs = distinct([self.wanted[experiment.name]]).values()
+            self.found |= outcomes(runs, self.runs_dir, experiment.measure)
+
+    def table(self, experiment: Experiment, command: str) -> Table:
+        """The table of one of the experiments."""
+        from olsrepro.experiments.aggregate import build_table
+
+        return build_table(experiment, self.request, self.wanted[experiment.name], self.found, command)
+
+
+def want(experiments: Sequence[Experiment], request: Request) -> Filled:
+    """Compose and check every run of the experiments, and look what the store has of them.
+
+    Raises:
+        UserError: a run does not compose, or an override removes an axis; nothing was started.
+    """
+    from olsrepro.experiments.request import runs_folder
+    from olsrepro.experiments.wanted import wanted_cells
+
+    wanted = {experiment.name: wanted_cells(experiment, request) for experiment in experiments}
+    filled = Filled(experiments, request, wanted, runs_folder(request))
+    filled.look()
+    return filled
+
+
+def fill(filled: Filled, *, ask: bool) -> int:
+    """Train the missing runs and measure the missing facts, after a line on what it takes; the exit code.
+
+    Args:
+        filled: what is wanted; afterwards its outcomes are new.
+        ask: whether a user at a terminal is asked first.
+
+    Raises:
+        UserError: a device or a data set is not here; nothing was started.
+    """
+    _measure(filled)
+    missing = _missing_runs(filled)
+    code = exit_codes.DONE
+    if missing:
+        _say(_cost_line(missing, filled.runs_dir))
+        if ask and not _agreed():
+            _say("nothing was trained")
+        else:
+            code = _train(missing)
+    filled.look()
+    return code
+
+
+def _missing_runs(filled: Filled) -> list[Outcome]:
+    """Runs to train: missing, interrupted, or failed in a way that another try may mend."""
+    from olsrepro.experiments.collect import BROKEN, FINISHED, UNAVAILABLE
+    from olsrepro.experiments.wanted import distinct
+
+    training = [filled.wanted[item.name] for item in filled.experiments if not item.measure]
+    outcomes = [filled.found[run.id] for run in distinct(training).values() if run.is_available]
+    return [item for item in outcomes if item.state not in (FINISHED, BROKEN, UNAVAILABLE) and not _is_hopeless(item)]
+
+
+def _is_hopeless(outcome: Outcome) -> bool:
+    """Whether it failed in a way that the same numbers lead to again."""
+    from olsrepro.experiments.collect import NOT_FINITE
+
+    return outcome.record is not None and outcome.record["error"]["kind"] == NOT_FINITE
+
+
+def _cost_line(missing: Sequence[Outcome], runs_dir: Path) -> str:
+    from olsrepro.experiments.plan import work_of
+    from olsrepro.store.cost import measured_speeds
+    from olsrepro.store.folder import Store
+
+    work = work_of(missing, measured_speeds(Store(runs_dir)))
+    return f"to train: {work.line()}"
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        return True
+    sys.stderr.write("go on? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _train(missing: Sequence[Outcome]) -> int:
+    from rich.console import Console
+
+    from olsrepro.launch.many import run_many
+    from olsrepro.launch.run import Interrupted
+
+    configs = [outcome.wanted.config for outcome in missing if outcome.wanted.config is not None]
+    try:
+        finished = run_many(configs, Console(stderr=True, highlight=False, soft_wrap=True))
+    except Interrupted as stop:
+        _say(f"olsrepro: {stop}")
+        return exit_codes.INTERRUPTED
+    if finished.failed:
+        return exit_codes.RUN_FAILED
+    return exit_codes.HELD if finished.held else exit_codes.DONE
+
+
+def _measure(filled: Filled) -> None:
+    from olsrepro.experiments.collect import MISSING
+
+    for experiment in filled.experiments:
+        if experiment.measure:
+            runs = [run for runs in filled.wanted[experiment.name].values() for run in runs if run.is_available]
+            for config in {run.id: run.config for run in runs if filled.found[run.id].state == MISSING}.values():
+                from olsrepro.launch.measure import measure
+
+                assert config is not None
+                measure(experiment.measure, config)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)

@@ -1,0 +1,71 @@
+"""Where a command's text goes: standard output, or a file that is never overwritten unasked."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from olsrepro.settings import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from olsrepro.experiments.table import Table
+
+SUFFIXES = {".txt": "terminal", ".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json"}
+FORMATS = tuple(SUFFIXES.values())
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--format``, ``--ours``, ``--output``, ``--overwrite``."""
+    parser.add_argument("--format", metavar="F", help=f"{', '.join(FORMATS)}; else by the suffix of --output")
+    parser.add_argument("--ours", action="store_true", help="our numbers alone, without the paper's")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of to standard output")
+    parser.add_argument("--overwrite", action="store_true", help="let --output replace a file")
+
+
+def format_of(arguments: argparse.Namespace) -> str:
+    """The format that the options come to.
+
+    Raises:
+        UserError: an unknown format, or a file that is there already.
+    """
+    from olsrepro.settings import did_you_mean
+
+    output: Path | None = arguments.output
+    if output is not None and output.exists() and not arguments.overwrite:
+        raise UserError(f"--output {output} is there already; name another file, or add --overwrite")
+    chosen = arguments.format or (SUFFIXES.get(output.suffix, "terminal") if output else "terminal")
+    if chosen not in FORMATS:
+        raise UserError(f"--format {chosen} is not known; {did_you_mean(chosen, FORMATS)}")
+    return str(chosen)
+
+
+def on_terminal(arguments: argparse.Namespace) -> bool:
+    """Whether the text goes to a terminal, which shows colours."""
+    return arguments.output is None and sys.stdout.isatty()
+
+
+def write(text: str, arguments: argparse.Namespace) -> None:
+    """Print a text, or write it to the file that was asked for."""
+    text = text if text.endswith("\n") else f"{text}\n"
+    if arguments.output is None:
+        print(text, end="")
+        return
+    from olsrepro.files.atomic import write_text
+
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    write_text(arguments.output, text)
+
+
+def strict_code(tables: Sequence[Table], code: int) -> int:
+    """The exit code of ``--strict``: an incomplete table before a claim that fails; else the code so far."""
+    from olsrepro.cli import exit_codes
+
+    if code != exit_codes.DONE:
+        return code
+    if not all(table.is_complete for table in tables):
+        return exit_codes.INCOMPLETE
+    return exit_codes.CLAIM_FAILED if any(table.failed_claims for table in tables) else code

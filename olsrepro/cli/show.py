@@ -1,0 +1,120 @@
+"""`olsrepro show`: the records behind a cell, or one run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from olsrepro.cli import exit_codes
+from olsrepro.cli.experiment_words import KEYS
+from olsrepro.settings import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from olsrepro.experiments.collect import Outcome
+    from olsrepro.experiments.request import Request
+
+SUMMARY = "the records behind a cell of a table, or one run"
+DESCRIPTION = """\
+Shows what a number is made of: TABLE.ROW.COLUMN names a cell, as in 2.ols.resnet34; anything else is a run id. For
+every run: its errors by selection rule, config, commit, versions, device, times, and where its files lie."""
+EPILOG = f"""\
+{KEYS}
+
+examples:
+  olsrepro show 2.ols.resnet34
+  olsrepro show 7.hard.20 preset=short seeds=3
+  olsrepro show 3f9c2a17b04d5e61-s0 --format json"""
+
+FORMATS = ("terminal", "json")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("cell", metavar="TABLE.ROW.COLUMN|RUN", help="a cell, or a run id")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="which runs the cell is to be made of")
+    parser.add_argument("--format", default="terminal", metavar="F", help=", ".join(FORMATS))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the records; the exit code."""
+    from olsrepro.experiments.request import parse_request
+
+    if arguments.format not in FORMATS:
+        raise UserError(f"--format {arguments.format} is not known; {did_you_mean(arguments.format, FORMATS)}")
+    request = parse_request(arguments.overrides)
+    found = _of_cell(arguments.cell, request) if arguments.cell.count(".") == 2 else [_of_run(arguments.cell, request)]
+    if arguments.format == "json":
+        print(json.dumps([_as_dict(outcome) for outcome in found], indent=2))
+    else:
+        print("\n\n".join("\n".join(_lines(outcome)) for outcome in found))
+    return exit_codes.DONE
+
+
+def _of_cell(address: str, request: Request) -> list[Outcome]:
+    from olsrepro.experiments.collect import outcomes
+    from olsrepro.experiments.files import find
+    from olsrepro.experiments.request import runs_folder
+    from olsrepro.experiments.wanted import wanted_cells
+
+    table, row, column = address.split(".")
+    experiment = find(table, "table")
+    for key, known, what in ((row, experiment.rows, "row"), (column, experiment.columns, "column")):
+        if key not in known:
+            raise UserError(f"{address}: {experiment.name} has no {what} {key}; {did_you_mean(key, known)}")
+    runs = wanted_cells(experiment, request).get((row, column))
+    if runs is None:
+        raise UserError(f"{address}: the paper quotes this row from {experiment.rows[row].quoted}; no run is behind it")
+    return list(outcomes(runs, runs_folder(request), experiment.measure).values())
+
+
+def _of_run(name: str, request: Request) -> Outcome:
+    from olsrepro.experiments.collect import outcome_of_folder
+    from olsrepro.experiments.request import runs_folder
+
+    root = runs_folder(request)
+    folder = root / name
+    if not folder.is_dir():
+        known = [path.name for path in root.glob("*-s*")]
+        near = f"; {did_you_mean(name, known)}" if known and len(known) < 1000 else ""
+        raise UserError(f"{name} is no cell (TABLE.ROW.COLUMN) and no run in {root}{near}")
+    return outcome_of_folder(folder)
+
+
+def _lines(outcome: Outcome) -> Iterator[str]:
+    yield f"{outcome.folder.name}: {outcome.state}" + (f" ({outcome.problem})" if outcome.problem else "")
+    if outcome.record is None:
+        return
+    yield f"  folder    {outcome.folder}"
+    for key in ("errors", "facts", "noise", "training", "error"):
+        yield from _mapping(key, outcome.record.get(key))
+    for key, value in outcome.record.get("config", {}).items():
+        yield from _mapping(key, value)
+    for process in outcome.record["history"]:
+        yield from _mapping("process", process)
+
+
+def _mapping(name: str, value: Any) -> Iterator[str]:
+    """One line for a mapping, nested ones with theirs in brackets; nothing for what is not there."""
+    if isinstance(value, dict):
+        shown = ", ".join(f"{key} {_short(item)}" for key, item in value.items() if key != "traceback")
+        yield f"  {name:<9} {shown}"
+    elif value is not None:
+        yield f"  {name:<9} {_short(value)}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{key} {_short(item)}" for key, item in value.items()) + ")"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _as_dict(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "run": outcome.folder.name,
+        "folder": str(outcome.folder),
+        "state": outcome.state,
+        "problem": outcome.problem,
+        "record": outcome.record,
+    }

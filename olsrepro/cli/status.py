@@ -1,0 +1,65 @@
+"""`olsrepro status`: what the store holds, and how far the tables are."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from olsrepro.cli import exit_codes
+from olsrepro.cli.experiment_words import KEYS
+
+if TYPE_CHECKING:
+    from olsrepro.experiments.request import Request
+    from olsrepro.experiments.standing import Standing
+
+SUMMARY = "what the store holds, and how far the tables are"
+DESCRIPTION = """\
+Counts the records of the store by what became of them and by preset, names what failed, what is being written and what
+can't be read, and says of each table and figure how many of its runs are finished."""
+EPILOG = f"""\
+{KEYS}
+
+examples:
+  olsrepro status
+  olsrepro status preset=short seeds=3"""
+
+SHOWN = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="which runs the tables are to be made of")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the state of things; the exit code."""
+    from olsrepro.experiments.request import parse_request, runs_folder
+    from olsrepro.experiments.standing import standing
+    from olsrepro.store.folder import Store
+
+    request = parse_request(arguments.overrides)
+    found = standing(Store(runs_folder(request)), request)
+    print("\n".join(_lines(found, request)))
+    return exit_codes.DONE
+
+
+def _lines(found: Standing, request: Request) -> Iterator[str]:
+    from olsrepro.cli.listing import listing
+
+    counts = (
+        ("finished", found.finished),
+        ("failed", found.failed),
+        ("being written", found.running),
+        ("unreadable", found.broken),
+    )
+    yield f"{found.root}: " + ", ".join(f"{len(lines)} {state}" for state, lines in counts)
+    if found.presets:
+        yield "finished by preset: " + ", ".join(f"{name} {count}" for name, count in found.presets.items())
+    for state, lines in counts[1:]:
+        for line in lines[:SHOWN]:
+            yield f"  {state}: {line}"
+        if len(lines) > SHOWN:
+            yield f"  {state}: and {len(lines) - SHOWN} more"
+    head = ("experiment", "preset", "finished", "of", "what it shows")
+    yield listing(head, [(row.name, row.preset, row.finished, row.wanted, row.title) for row in found.experiments])

@@ -1,0 +1,39 @@
+"""A stand-in's images are as large as the backbone needs, and what augments them shrinks from the original's side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from olsrepro.data.settings import DatasetSettings
+from olsrepro.data.stand_in import LEAST_SIDE, is_stand_in, original_side
+from olsrepro.models.settings import BackboneSettings
+from olsrepro.training.settings import RecipeSettings
+
+LEAST_HOLE = 2  # pixels: an odd hole is one smaller (data.augment), so that 1 would cut out nothing
+
+
+def sized(dataset: DatasetSettings, backbone: BackboneSettings) -> DatasetSettings:
+    """A stand-in with the image size that the backbone takes; any other data set as it is."""
+    if not is_stand_in(dataset.name):
+        return dataset
+    return replace(dataset, image_size=max(LEAST_SIDE, backbone.min_image_size))
+
+
+def shrunk(recipe: RecipeSettings, dataset: DatasetSettings) -> RecipeSettings:
+    """The recipe of a stand-in: padding and CutOut's hole keep their share of the side, and never vanish.
+
+    Both are told in pixels of the set that it stands for, whether a recipe or a user tells them.
+    """
+    if not is_stand_in(dataset.name):
+        return recipe
+    side, original = dataset.image_size, original_side(dataset.name)
+    return replace(
+        recipe,
+        padding=_share(recipe.padding, side, original, least=1),
+        cutout=_share(recipe.cutout, side, original, least=LEAST_HOLE),
+    )
+
+
+def _share(pixels: int, side: int, original: int, least: int) -> int:
+    """``pixels`` times side / original, rounded half up; at least ``least``, but for 0."""
+    return max(least, (2 * pixels * side + original) // (2 * original)) if pixels else 0

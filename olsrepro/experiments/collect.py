@@ -1,0 +1,181 @@
+"""What the store holds of wanted runs: one outcome a run, and the numbers that a cell reads from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from olsrepro.experiments.experiment import CellKey, Experiment
+from olsrepro.experiments.wanted import Wanted, WantedCells
+from olsrepro.files.lease import Holder, read_holder
+from olsrepro.settings import UserError
+from olsrepro.store.facts import facts_folder
+from olsrepro.store.record import FAILED, LAST_EPOCHS, Record, read_record
+
+FINISHED, RUNNING, MISSING, BROKEN, UNAVAILABLE = "finished", "running", "missing", "broken", "unavailable"
+
+NOT_FINITE = "not finite"
+"""The kind of failure of a run whose loss or weights are no longer numbers; another try ends alike."""
+
+Row = Mapping[str, Any]
+Curves = Mapping[CellKey, Sequence[Sequence[float]]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a wanted run.
+
+    Attributes:
+        wanted: the run.
+        folder: where it lies, whether it exists or not.
+        state: ``finished``, ``failed``, ``running`` (a lease lies there), ``missing``, ``broken`` (its record is
+            damaged, edited or of another schema), ``unavailable``.
+        record: of a finished or failed run.
+        problem: one line on a failed, running, broken or unavailable run.
+    """
+
+    wanted: Wanted
+    folder: Path
+    state: str
+    record: Record | None = None
+    problem: str = ""
+
+
+def outcomes(wanted: Iterable[Wanted], runs_dir: Path, measure: str = "") -> dict[str, Outcome]:
+    """What the store holds of runs, by run id; each record is read once."""
+    return {run.id: _outcome(run, _folder(run, runs_dir, measure)) for run in wanted}
+
+
+def _folder(run: Wanted, runs_dir: Path, measure: str) -> Path:
+    return facts_folder(runs_dir, run.id) if measure else runs_dir / run.id
+
+
+def outcome_of_folder(folder: Path) -> Outcome:
+    """What became of the run in a folder, whoever wanted it."""
+    return _looked_up(Wanted(folder.name, 0, None), folder)
+
+
+def _outcome(run: Wanted, folder: Path) -> Outcome:
+    if run.config is None:
+        return Outcome(run, folder, UNAVAILABLE, problem=f"not available yet: {run.awaits}")
+    return _looked_up(run, folder)
+
+
+def _looked_up(run: Wanted, folder: Path) -> Outcome:
+    try:
+        record = read_record(folder)
+    except UserError as error:
+        return Outcome(run, folder, BROKEN, problem=str(error))
+    if record is None:
+        return _unfinished(run, folder)
+    if record["status"] == FAILED:
+        return Outcome(run, folder, FAILED, record, failure_line(run.id, record))
+    return Outcome(run, folder, FINISHED, record)
+
+
+def failure_line(name: str, record: Record) -> str:
+    """One line on a failed run, from its record."""
+    error = record["error"]
+    return f"{name} failed ({error['kind']}): {error['message']}"
+
+
+def _unfinished(run: Wanted, folder: Path) -> Outcome:
+    holder = _holder(folder)
+    if holder is None:
+        return Outcome(run, folder, MISSING)
+    return Outcome(run, folder, RUNNING, problem=f"{run.id} is being written by pid {holder.pid} on {holder.host}")
+
+
+def _holder(folder: Path) -> Holder | None:
+    try:
+        return read_holder(folder)
+    except UserError:
+        return None
+
+
+def value(outcome: Outcome, experiment: Experiment, metric: str, select: str) -> float | None:
+    """The number that a cell reads from a finished run; None where the run has none.
+
+    Args:
+        outcome: of the run.
+        experiment: whose cell it is.
+        metric: what the cell shows.
+        select: which epoch's number counts.
+    """
+    if outcome.state != FINISHED or outcome.record is None or outcome.wanted.awaits:
+        return None
+    if experiment.measure:
+        found = outcome.record["facts"].get(metric)
+        return None if found is None else float(found)
+    if metric in outcome.record["errors"][select]:
+        return float(outcome.record["errors"][select][metric])
+    if metric in CURVES:
+        return _from_curve(metric, curve_rows(outcome), outcome.record, select)
+    return None
+
+
+def training_end(outcome: Outcome) -> tuple[float | None] | None:
+    """The last training error in percent, or None for one that is not finite; None for a run without an end."""
+    if outcome.state == FINISHED:
+        rows = curve_rows(outcome)
+        return (float(rows[-1]["train_err"]),) if rows else None
+    diverged = outcome.record is not None and outcome.record["error"]["kind"] == NOT_FINITE
+    return (None,) if diverged else None
+
+
+def curve_rows(outcome: Outcome) -> list[Row]:
+    """A run's curve, one row an epoch; empty where its file is gone."""
+    try:
+        lines = (outcome.folder / "curves.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+    except (OSError, ValueError):
+        return []
+
+
+def _wrong_label_err(row: Row) -> float | None:
+    """Error in percent of the flipped training images against their wrong labels; None without flipped ones."""
+    flipped = row["n_flipped"]
+    return 100 * (flipped - row["hit_flipped_wrong"]) / flipped if flipped else None
+
+
+def cell_curves(experiment: Experiment, wanted: WantedCells, found: Mapping[str, Outcome]) -> Curves:
+    """A series an epoch for every finished run of each cell whose metric has a curve."""
+    curves = {}
+    for cell, runs in wanted.items():
+        name = experiment.metric_of(cell).name
+        if name in CURVES:
+            series = [[CURVES[name](row) for row in curve_rows(found[run.id])] for run in runs if not run.awaits]
+            curves[cell] = [[number for number in one if number is not None] for one in series if one]
+    return curves
+
+
+CURVES: Mapping[str, Callable[[Row], float | None]] = {
+    "train_err": lambda row: float(row["train_err"]),
+    "train_err_at_5": lambda row: float(row["train_err"]),
+    "wrong_label_err": _wrong_label_err,
+    "top1_err": lambda row: float(row["test_top1_err"]),
+    "top5_err": lambda row: float(row["test_top5_err"]),
+}
+"""What a row of a run's curve says, by metric."""
+
+_AT_EPOCH = {"train_err_at_5": 5}
+
+
+def _from_curve(metric: str, rows: Sequence[Row], record: Record, select: str) -> float | None:
+    """The mean over the epochs that metric or selection rule name; None where the curve lacks one."""
+    chosen = [row for row in rows if row["epoch"] in _epochs(metric, len(rows), record, select)]
+    values = [found for row in chosen if (found := CURVES[metric](row)) is not None]
+    return sum(values) / len(values) if values and len(values) == len(chosen) else None
+
+
+def _epochs(metric: str, last: int, record: Record, select: str) -> range:
+    """Epochs, counted from 1."""
+    if metric in _AT_EPOCH:
+        return range(_AT_EPOCH[metric], _AT_EPOCH[metric] + 1)
+    if select == "mean_of_last_ten":
+        return range(max(1, last - LAST_EPOCHS + 1), last + 1)
+    epoch = record["errors"][select]["epoch"]
+    return range(epoch, epoch + 1)

@@ -1,0 +1,36 @@
+"""The one way from tables to text: formats by name, each in a module of its own that is loaded when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from olsrepro.experiments.render.layout import COLUMNS, Options
+from olsrepro.experiments.table import Table
+from olsrepro.settings import UserError, did_you_mean
+
+FORMATS = ("terminal", "markdown", "latex", "csv", "json")
+"""Each is a module of this package with ``render(tables, options) -> str``."""
+
+
+def render(
+    tables: Sequence[Table], format: str, columns: str = "both", width: int | None = None, color: bool = False
+) -> str:
+    """Tables as one text, which ends with a line break.
+
+    Args:
+        tables: in order; text formats part them by blank lines, CSV has one header, JSON is a list of more than one.
+        format: one of ``FORMATS``.
+        columns: ``both``: ours beside the paper's; ``ours``: ours alone. CSV and JSON always have everything.
+        width: of a line in characters; None: the terminal's, or what fits a page. CSV and JSON have none.
+        color: whether there may be colours; the terminal's alone.
+
+    Raises:
+        UserError: the format or the columns are not known.
+    """
+    for key, value, known in (("format", format, FORMATS), ("columns", columns, COLUMNS)):
+        if value not in known:
+            raise UserError(f"{key}={value} is not known; {did_you_mean(value, known)}")
+    module = import_module(f"olsrepro.experiments.render.{format}")
+    text: str = module.render(tables, Options(columns, width, color))
+    return text

@@ -1,0 +1,126 @@
+"""Parting a grid that is wider or longer than the page, so that no number is ever cut."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from olsrepro.experiments.render.layout import Block, Entry, Grid, GridLine
+
+_SHORT = 16
+
+Seen = Callable[[Entry], str]
+"""An entry as it will stand there, without what is not seen."""
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Widths in characters: of the labels, of the sources (0 where there are none), of each column."""
+
+    label: int
+    source: int
+    columns: tuple[int, ...]
+
+
+def widths(grid: Grid, seen: Seen, longest: int = 1) -> Widths:
+    """How wide everything is; long headings are wrapped between words, entries and labels are not.
+
+    Args:
+        grid: to be drawn.
+        seen: what takes room of an entry.
+        longest: from how many characters on the heading of a group of rows is wrapped too.
+    """
+    entries = [[seen(line.entries[place]) for line in grid.lines] for place in range(len(grid.heads))]
+    labels = [line.label for line in grid.lines]
+    groups = [line for block in grid.blocks for line in wrapped(block.group, longest)]
+    return Widths(
+        max((len(part) for part in (*labels, *groups)), default=0),
+        max((len(line.source) for line in grid.lines), default=0),
+        tuple(
+            max(*map(len, texts), _heading_width(head), _heading_width(group), 1)
+            for texts, head, group in zip(entries, grid.heads, grid.groups, strict=True)
+        ),
+    )
+
+
+def _heading_width(text: str) -> int:
+    """What a heading needs: its longest word, or up to a few words on one line."""
+    return max(min(len(text), _SHORT), *map(len, text.split()), 0)
+
+
+def wrapped(heading: str, width: int) -> list[str]:
+    """A heading over several lines of at most ``width`` characters; a word is never broken, and there is one line."""
+    return textwrap.wrap(heading, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def wrap_labels(grid: Grid, width: int) -> Grid:
+    """The grid with labels of at most ``width`` characters, or of one word: the rest goes on in the next lines."""
+    return replace(grid, blocks=tuple(_wrap_label(block, width) for block in grid.blocks))
+
+
+def _wrap_label(block: Block, width: int) -> Block:
+    first = block.lines[0]
+    labels = wrapped(first.label, width)
+    empty = GridLine("", "", tuple(() for _ in first.entries))
+    lines = [*block.lines, *[empty] * (len(labels) - len(block.lines))]
+    labels += [""] * (len(lines) - len(labels))
+    return replace(block, lines=tuple(replace(line, label=label) for line, label in zip(lines, labels, strict=True)))
+
+
+def part_columns(grid: Grid, columns: Sequence[int], room: int, gap: int) -> list[Grid]:
+    """The grid as several, each with as many columns as fit into ``room`` characters, but at least one.
+
+    Args:
+        grid: the whole.
+        columns: the width of each column.
+        room: what the columns of a part may take together.
+        gap: what each takes beside its width.
+    """
+    return [_columns(grid, part) for part in even_slices([width + gap for width in columns], room)]
+
+
+def part_rows(grid: Grid, length: int) -> list[Grid]:
+    """The grid as several of at most ``length`` lines each; the lines of a row stay together."""
+    sizes = [len(block.lines) + bool(heading) for heading, block in grid.headed_blocks()]
+    return [replace(grid, blocks=grid.blocks[part]) for part in even_slices(sizes, length)]
+
+
+def slices_within(sizes: Sequence[int], room: int) -> list[slice]:
+    """Neighbours whose sizes add up to at most ``room``, as slices; a size beyond it stands alone."""
+    starts, taken = [0], 0
+    for place, size in enumerate(sizes):
+        if place > starts[-1] and taken + size > room:
+            starts.append(place)
+            taken = 0
+        taken += size
+    return [slice(start, end) for start, end in zip(starts, [*starts[1:], len(sizes)], strict=True)]
+
+
+def even_slices(sizes: Sequence[int], room: int) -> list[slice]:
+    """As few slices as :func:`slices_within` makes, the largest as small as can be."""
+    count = len(slices_within(sizes, room))
+    tries = (slices_within(sizes, smaller) for smaller in range(1, room))
+    return next((slices for slices in tries if len(slices) <= count), slices_within(sizes, room))
+
+
+def _columns(grid: Grid, part: slice) -> Grid:
+    blocks = tuple(_cut(block, part) for block in grid.blocks)
+    return replace(grid, groups=grid.groups[part], heads=grid.heads[part], blocks=blocks)
+
+
+def _cut(block: Block, part: slice) -> Block:
+    """A row's lines in some columns; those that say nothing there are left out, but never the first."""
+    first, *others = (replace(line, entries=line.entries[part]) for line in block.lines)
+    return replace(block, lines=(first, *(line for line in others if any(line.entries))))
+
+
+def spans(groups: Sequence[str]) -> list[tuple[str, int]]:
+    """Neighbours under one heading: (heading, how many columns)."""
+    found: list[tuple[str, int]] = []
+    for group in groups:
+        if found and found[-1][0] == group:
+            found[-1] = (group, found[-1][1] + 1)
+        else:
+            found.append((group, 1))
+    return found

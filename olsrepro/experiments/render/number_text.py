@@ -1,0 +1,38 @@
+"""How numbers are printed: rounded here and nowhere else, in the paper's style, with a true minus sign."""
+
+from __future__ import annotations
+
+from olsrepro.experiments.metrics import Metric
+from olsrepro.experiments.table import Interval
+
+MINUS = "−"
+
+
+def mean_text(value: float, metric: Metric) -> str:
+    """``25.31``, with the metric's decimals; its word for a value that is a yes or no."""
+    if value in metric.words:
+        return metric.words[value]
+    digits = f"{abs(value):.{metric.decimals}f}"
+    return MINUS + digits if value < 0 and float(digits) else digits
+
+
+def spread_text(value: float, decimals: int) -> str:
+    """``.18`` or ``1.07``: a number that is not negative, without the 0 before the point."""
+    digits = f"{value:.{decimals}f}"
+    return digits.removeprefix("0") if digits.startswith("0.") else digits
+
+
+def signed_text(value: float, decimals: int) -> str:
+    """``+.07`` or ``−1.20``; what rounds to zero has no sign."""
+    digits = spread_text(abs(value), decimals)
+    if not float(digits):
+        return digits
+    return ("+" if value > 0 else MINUS) + digits
+
+
+def interval_text(interval: Interval, decimals: int) -> str:
+    """``+.07 [−.29, +.43]``, or the difference alone where it has no limits."""
+    difference = signed_text(interval.difference, decimals)
+    if interval.low is None or interval.high is None:
+        return difference
+    return f"{difference} [{signed_text(interval.low, decimals)}, {signed_text(interval.high, decimals)}]"

@@ -1,0 +1,107 @@
+"""What a user asks of a table beside its name: preset, seeds, selection rule, and changes to its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from olsrepro.config.compose import compose_many
+from olsrepro.config.locate import configs_folder
+from olsrepro.config.overrides import group_choices
+from olsrepro.experiments.experiment import SELECTIONS, Experiment
+from olsrepro.settings import UserError, did_you_mean
+
+SMOKE = "smoke"
+
+
+@dataclass(frozen=True)
+class Request:
+    """How an experiment is to be had.
+
+    Attributes:
+        preset: which preset its runs take; None: the experiment's own.
+        seeds: of every cell; None: as many as the paper took, from 0 on; one for preset smoke.
+        select: which epoch's numbers count; None: as the experiment says.
+        overrides: lines that change every run.
+    """
+
+    preset: str | None = None
+    seeds: tuple[int, ...] | None = None
+    select: str | None = None
+    overrides: tuple[str, ...] = ()
+
+    def preset_of(self, experiment: Experiment) -> str:
+        """The preset of an experiment's runs."""
+        return self.preset or experiment.preset
+
+    def seeds_of(self, experiment: Experiment) -> tuple[int, ...]:
+        """The seeds of every cell; none where facts are measured."""
+        if experiment.measure:
+            return (0,)
+        if self.seeds is not None:
+            return self.seeds
+        return tuple(range(1 if self.preset_of(experiment) == SMOKE else experiment.seeds))
+
+    def select_of(self, experiment: Experiment) -> str:
+        """The selection rule of an experiment's numbers."""
+        return self.select or experiment.select
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """The overrides that change what is trained; where and how it runs changes nothing."""
+        return tuple(line for line in self.overrides if not line.startswith("runtime."))
+
+    def words(self) -> tuple[str, ...]:
+        """As typed on a command line."""
+        seeds = None if self.seeds is None else len(self.seeds)
+        named = (("preset", self.preset), ("seeds", seeds), ("select", self.select))
+        return (*(f"{key}={value}" for key, value in named if value is not None), *self.overrides)
+
+
+def runs_folder(request: Request) -> Path:
+    """The store that the request's runs lie in."""
+    lines = [line for line in request.overrides if line.startswith("runtime.")]
+    return Path(compose_many([lines])[0].runtime.runs_dir)
+
+
+def parse_request(lines: Sequence[str]) -> Request:
+    """Read ``preset=``, ``seeds=`` and ``select=`` apart from overrides of runs.
+
+    Raises:
+        UserError: one of them has a wrong value or is given twice, or ``seed=`` is given.
+    """
+    own: dict[str, str] = {}
+    rest: list[str] = []
+    for line in lines:
+        key, _, value = line.partition("=")
+        if key == "seed":
+            raise UserError(f"{line}: a table takes seeds=N, for the seeds 0 to N - 1")
+        if key in own:
+            raise UserError(f"{key} is given twice, {key}={own[key]} and {line}; keep one of them")
+        if key in ("preset", "seeds", "select"):
+            own[key] = value
+        else:
+            rest.append(line)
+    return Request(_preset(own.get("preset")), _seeds(own.get("seeds")), _select(own.get("select")), tuple(rest))
+
+
+def _preset(value: str | None) -> str | None:
+    known = group_choices("preset", [configs_folder()])
+    if value is not None and value not in known:
+        raise UserError(f"preset={value} is not known; {did_you_mean(value, known)}")
+    return value
+
+
+def _seeds(value: str | None) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    if not value.isdecimal() or int(value) < 1:
+        raise UserError(f"seeds={value} must be a number of seeds of at least 1; seeds=3 takes 0, 1 and 2")
+    return tuple(range(int(value)))
+
+
+def _select(value: str | None) -> str | None:
+    if value is not None and value not in SELECTIONS:
+        raise UserError(f"select={value} is not known; {did_you_mean(value, SELECTIONS)}")
+    return value

@@ -1,0 +1,88 @@
+"""How far things are: what the store holds, and how many of each experiment's runs are finished."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from olsrepro.experiments.collect import BROKEN, RUNNING, failure_line, outcome_of_folder
+from olsrepro.experiments.experiment import Experiment
+from olsrepro.experiments.files import experiments
+from olsrepro.experiments.request import Request
+from olsrepro.experiments.wanted import distinct, wanted_cells
+from olsrepro.store.folder import Store
+from olsrepro.store.record import FAILED, FINISHED
+
+
+@dataclass(frozen=True)
+class Progress:
+    """An experiment, how many distinct runs it wants, and how many of them are finished."""
+
+    name: str
+    title: str
+    preset: str
+    wanted: int
+    finished: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a store holds.
+
+    Attributes:
+        root: where it lies.
+        finished: run ids.
+        failed, running, broken: one line each.
+        presets: how many finished runs each preset has.
+        experiments: how far they are.
+    """
+
+    root: Path
+    finished: tuple[str, ...]
+    failed: tuple[str, ...]
+    running: tuple[str, ...]
+    broken: tuple[str, ...]
+    presets: Mapping[str, int]
+    experiments: tuple[Progress, ...]
+
+
+def standing(store: Store, request: Request) -> Standing:
+    """What the store holds, and how far each experiment is with the runs of a request.
+
+    Raises:
+        UserError: an override does not fit an experiment.
+    """
+    finished: dict[str, str] = {}
+    lines: dict[str, list[str]] = {FAILED: [], BROKEN: []}
+    seen: set[str] = set()
+    for folder, record in store.records():
+        seen.add(folder.name)
+        if isinstance(record, str):
+            lines[BROKEN].append(record)
+        elif record["status"] == FINISHED:
+            finished[folder.name] = record["config"]["preset"]
+        else:
+            lines[FAILED].append(failure_line(folder.name, record))
+    return Standing(
+        root=store.root,
+        finished=tuple(finished),
+        failed=tuple(lines[FAILED]),
+        running=tuple(_running(folder for folder in store.run_folders() if folder.name not in seen)),
+        broken=tuple(lines[BROKEN]),
+        presets=dict(Counter(finished.values()).most_common()),
+        experiments=tuple(_progress(item, request, finished) for item in experiments() if not item.measure),
+    )
+
+
+def _running(folders: Iterable[Path]) -> Iterator[str]:
+    """Of folders without a record, those in which a lease lies: what is being written."""
+    outcomes = map(outcome_of_folder, folders)
+    return (outcome.problem for outcome in outcomes if outcome.state == RUNNING)
+
+
+def _progress(experiment: Experiment, request: Request, finished: Container[str]) -> Progress:
+    runs = distinct([wanted_cells(experiment, request)])
+    done = sum(name in finished for name in runs)
+    return Progress(experiment.name, experiment.title, request.preset_of(experiment), len(runs), done)

@@ -1,0 +1,134 @@
+"""Which runs an experiment wants: its cells' overrides, composed; runs that cells or tables share are one run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from olsrepro.config.compose import compose_many
+from olsrepro.config.locate import configs_folder
+from olsrepro.config.overrides import GROUPS, group_choices
+from olsrepro.config.run_config import RunConfig
+from olsrepro.data.stand_in import MARK
+from olsrepro.experiments.awaited import missing_component, missing_evaluation
+from olsrepro.experiments.experiment import CellKey, Experiment, Line
+from olsrepro.experiments.request import SMOKE, Request
+from olsrepro.settings import UserError
+from olsrepro.store.facts import facts_id
+from olsrepro.store.identity import run_id
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A run that a cell wants.
+
+    Attributes:
+        id: its run id; for one that can't be composed yet, what tells it from others.
+        seed: its seed.
+        config: composed; None where it needs what is not built yet.
+        awaits: the component or evaluation that is not built yet, such as ``method=byot``; empty: nothing.
+    """
+
+    id: str
+    seed: int
+    config: RunConfig | None
+    awaits: str = ""
+
+    @property
+    def is_available(self) -> bool:
+        """Whether it can be trained and its cell measured."""
+        return not self.awaits and self.config is not None
+
+
+WantedCells = Mapping[CellKey, tuple[Wanted, ...]]
+
+
+def wanted_cells(experiment: Experiment, request: Request) -> WantedCells:
+    """The runs of every cell, by seed; none for a row that the paper quotes from elsewhere.
+
+    Raises:
+        UserError: an override removes one of the experiment's axes, or a run does not compose.
+    """
+    _refuse_axis_overrides(experiment, request)
+    cells = [cell for cell in experiment.cells() if not experiment.rows[cell[0]].quoted]
+    plain = {cell: _lines(experiment, cell, request) for cell in cells}
+    keys = [(cell, seed) for cell in cells for seed in request.seeds_of(experiment)]
+    missing = {cell: missing_component(plain[cell]) for cell in cells}
+    composed = iter(_compose(experiment, [[*plain[cell], f"seed={seed}"] for cell, seed in keys if not missing[cell]]))
+    found: dict[CellKey, list[Wanted]] = {cell: [] for cell in cells}
+    for cell, seed in keys:
+        config = None if missing[cell] else next(composed)
+        found[cell].append(_wanted(experiment, cell, plain[cell], seed, config, missing[cell]))
+    return {cell: tuple(runs) for cell, runs in found.items()}
+
+
+def _wanted(
+    experiment: Experiment,
+    cell: CellKey,
+    lines: Sequence[str],
+    seed: int,
+    config: RunConfig | None,
+    missing: str | None,
+) -> Wanted:
+    if config is None:
+        return Wanted(json.dumps([sorted(lines), seed]), seed, None, missing or "")
+    name = facts_id(experiment.measure, config) if experiment.measure else run_id(config)
+    return Wanted(name, seed, config, missing_evaluation(experiment.evaluation_of(cell)) or "")
+
+
+def _compose(experiment: Experiment, requests: Sequence[Sequence[str]]) -> Sequence[RunConfig]:
+    try:
+        return compose_many(requests)
+    except UserError as error:
+        raise UserError(f"{experiment.name}: {error}") from None
+
+
+def _lines(experiment: Experiment, cell: CellKey, request: Request) -> list[str]:
+    """The overrides of a cell's runs, the user's last; a stand-in for the data set under preset smoke."""
+    preset = request.preset_of(experiment)
+    own = _by_key(experiment.lines_of(cell))
+    if preset == SMOKE and experiment.stand_ins and (name := own.get("dataset", "")) and _has_stand_in(name):
+        own["dataset"] = f"{MARK}{name}"
+    changed = _by_key(request.overrides)
+    for key in changed:
+        if key in GROUPS:  # another component does not have the values that this experiment set for its own
+            own = {name: value for name, value in own.items() if not name.startswith(f"{key}.")}
+    return [f"{key}={value}" for key, value in (own | changed | {"preset": preset}).items()]
+
+
+def _by_key(lines: Iterable[str]) -> dict[str, str]:
+    pairs = (line.partition("=") for line in lines)
+    return {key: value for key, _, value in pairs}
+
+
+def _has_stand_in(dataset: str) -> bool:
+    return f"{MARK}{dataset}" in group_choices("dataset", [configs_folder()])
+
+
+def _refuse_axis_overrides(experiment: Experiment, request: Request) -> None:
+    """An override of what tells rows or columns apart would make them one."""
+    for line in request.overrides:
+        key = line.partition("=")[0]
+        for axis, members in (("rows", experiment.rows), ("columns", experiment.columns)):
+            keys = {own.partition("=")[0] for member in members.values() for own in _own_lines(member)}
+            if key in keys or (key in GROUPS and any(own.startswith(f"{key}.") for own in keys)):
+                raise UserError(
+                    f"{line}: the {axis} of {experiment.name} differ in {key}; an override would make them one"
+                )
+
+
+def _own_lines(line: Line) -> Iterable[str]:
+    return chain(line.run, *line.also.values())
+
+
+def distinct(cells: Iterable[WantedCells]) -> dict[str, Wanted]:
+    """All runs by id, each once, in the order in which they are first wanted; an available want wins."""
+    found: dict[str, Wanted] = {}
+    for wants in cells:
+        for runs in wants.values():
+            for run in runs:
+                if run.id not in found or (run.is_available and not found[run.id].is_available):
+                    found[run.id] = run
+    return found

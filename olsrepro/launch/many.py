@@ -1,0 +1,63 @@
+"""Many runs, one after another in this process: a failure is told and the rest goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from olsrepro.config.run_config import RunConfig
+from olsrepro.data.registry import read_dataset
+from olsrepro.files.lease import Held
+from olsrepro.launch.run import RunFailed, run
+from olsrepro.settings import UserError
+from olsrepro.training.setup import prepare_device
+
+PACE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What came of a set of runs: how many were trained, and a line for each that was not."""
+
+    trained: int
+    failed: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+
+
+def run_many(configs: Sequence[RunConfig], console: Console) -> Finished:
+    """Train runs in order; an epoch's line at most every :data:`PACE_S` seconds.
+
+    Raises:
+        UserError: a device or a data set that they need is not here; nothing was started.
+        Interrupted: a signal asked for a stop; the same command goes on.
+    """
+    _refuse_unready(configs)
+    failed: list[str] = []
+    held: list[str] = []
+    for number, config in enumerate(configs, start=1):
+        console.print(f"[{number}/{len(configs)}] ", end="", markup=False, highlight=False)
+        try:
+            run(config, console=console, pace_s=PACE_S)
+        except Held as error:
+            held.append(_told(str(error), console))
+        except (RunFailed, UserError) as error:
+            failed.append(_told(str(error), console))
+    return Finished(len(configs) - len(failed) - len(held), tuple(failed), tuple(held))
+
+
+def _refuse_unready(configs: Sequence[RunConfig]) -> None:
+    """Every device and data set is looked at once, before the first run."""
+    prepared = {(config.runtime.device, config.runtime.channels_last): config.runtime for config in configs}
+    for runtime in prepared.values():
+        prepare_device(runtime)
+    needed = {(config.dataset.name, config.runtime.data_dir): config for config in configs}
+    for config in needed.values():
+        read_dataset(config.dataset, Path(config.runtime.data_dir))
+
+
+def _told(line: str, console: Console) -> str:
+    console.print(line, markup=False, highlight=False)
+    return line

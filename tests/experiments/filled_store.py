@@ -1,0 +1,70 @@
+"""A store of records made by hand: what tables are drawn from, without a training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from olsrepro.experiments.experiment import CellKey, Experiment
+from olsrepro.experiments.request import Request
+from olsrepro.experiments.wanted import Wanted, wanted_cells
+from olsrepro.store.identity import canonical
+from olsrepro.store.record import FINISHED, write_record
+
+PROCESS: Mapping[str, Any] = {
+    "device": "cpu: a test's x 2",
+    "olsrepro": "0.0",
+    "code": {"commit": "0123456789abcdef", "dirty": None},
+}
+
+ErrorOf = Callable[[CellKey, int], float]
+
+
+def finished_record(run: Wanted, last: float, best: float | None = None) -> dict[str, Any]:
+    """The record of a run with these top-1 errors at its last and its best epoch."""
+    assert run.config is not None
+    least = last if best is None else best
+    return {
+        "run_id": run.id,
+        "canonical": canonical(run.config),
+        "config": {key: value for key, value in run.config.as_dict().items() if key != "runtime"},
+        "status": FINISHED,
+        "errors": {
+            "last": {"top1_err": last, "top5_err": last / 4, "epoch": 300},
+            "best": {"top1_err": least, "top5_err": least / 4, "epoch": 290},
+            "mean_of_last_ten": {"top1_err": last, "top5_err": last / 4, "epochs": 10},
+        },
+        "training": {"images": 50_000, "seconds": 10.0, "images_per_s": 5000.0, "device": PROCESS["device"]},
+        "history": [dict(PROCESS)],
+    }
+
+
+def fill_store(root: Path, experiment: Experiment, request: Request, error_of: ErrorOf) -> list[Wanted]:
+    """Write a record for every run of an experiment that can be composed; the runs, each once.
+
+    Args:
+        root: of the store.
+        experiment: whose runs.
+        request: with which preset and seeds.
+        error_of: the top-1 error of a cell's run by seed; the first cell that wants a run decides.
+    """
+    written: dict[str, Wanted] = {}
+    for cell, runs in wanted_cells(experiment, request).items():
+        for run in runs:
+            if run.config is not None and run.id not in written:
+                put_record(root / run.id, finished_record(run, error_of(cell, run.seed)))
+                written[run.id] = run
+    return list(written.values())
+
+
+def put_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write a record into a folder that need not be there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_record(folder, record)
+
+
+def write_curve(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """A run's curve."""
+    (folder / "curves.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -1,0 +1,82 @@
+"""What a plan counts: distinct runs where they are first wanted, what the store has, what the rest costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from filled_store import fill_store, finished_record, put_record
+
+from olsrepro.experiments.files import experiments, load
+from olsrepro.experiments.plan import Work, make_plan
+from olsrepro.experiments.request import Request
+from olsrepro.experiments.wanted import distinct, wanted_cells
+from olsrepro.store.cost import estimate, measured_speeds, speeds_of
+from olsrepro.store.folder import Store
+from olsrepro.store.record import FAILED
+
+ALL = [item for item in experiments() if item.order is not None]
+
+
+def test_a_run_counts_where_it_is_first_wanted(tmp_path: Path) -> None:
+    plan = make_plan([load("table2"), load("table7"), load("table11"), load("table3")], Request(), tmp_path, {})
+    assert [(entry.printed, entry.new) for entry in plan.entries] == [(165, 165), (165, 165), (27, 18), (3, 0)]
+    assert plan.runs == 348
+
+
+def test_all_of_it_is_584_runs_and_what_waits_is_named(tmp_path: Path) -> None:
+    plan = make_plan(ALL, Request(), tmp_path, {})
+    entries = {entry.name: entry for entry in plan.entries}
+    assert plan.runs == 584
+    assert entries["table4"].awaits == {"dataset=imagenet": 16}
+    assert entries["table11"].evaluations == {"evaluation=ece": 9}
+    assert entries["table2"].missing == 105
+    assert entries["table1"].new == 0
+
+
+def test_the_multiply_adds_are_those_of_section_c_6(tmp_path: Path) -> None:
+    macs = {entry.name: entry.work.macs / 1e18 for entry in make_plan(ALL, Request(), tmp_path, {}).entries}
+    assert macs["table11"] == pytest.approx(0.122, abs=0.0005)
+    assert macs["table7"] == pytest.approx(0.377, abs=0.0005)
+    assert macs["table8"] == pytest.approx(0.014, abs=0.0005)
+    assert macs["figure7a"] + macs["figure7b"] == pytest.approx(0.036, abs=0.0005)
+
+
+def test_what_the_store_has_is_not_to_be_trained(tmp_path: Path) -> None:
+    table8 = load("table8")
+    runs = list(distinct([wanted_cells(table8, Request())]).values())
+    put_record(tmp_path / runs[0].id, finished_record(runs[0], 7.0))
+    error = {"kind": "crash", "message": "boom", "traceback": None, "at": "now"}
+    put_record(tmp_path / runs[1].id, {**finished_record(runs[1], 7.0), "status": FAILED, "error": error})
+    entry = make_plan([table8], Request(), tmp_path, {}).entries[0]
+    assert (entry.finished, entry.failed, entry.missing) == (1, 1, 4)
+    assert entry.work.runs == 4
+
+
+def test_hours_come_from_the_speed_of_like_runs_in_the_store(tmp_path: Path) -> None:
+    table8 = load("table8")
+    run = next(iter(distinct([wanted_cells(table8, Request())]).values()))
+    put_record(tmp_path / run.id, finished_record(run, 7.0))
+    speeds = measured_speeds(Store(tmp_path))
+    work = make_plan([table8], Request(), tmp_path, speeds).entries[0].work
+    assert work.untimed == 0
+    assert work.hours == pytest.approx(5 * 300 * 50_000 / 5000 / 3600)
+
+
+def test_cheaper_presets_cost_all_of_it_again_for_less(tmp_path: Path) -> None:
+    fill_store(tmp_path, load("table8"), Request(), lambda *_: 7.0)
+    plan = make_plan([load("table8")], Request(), tmp_path, {})
+    assert plan.total == Work()
+    assert list(plan.cheaper) == ["short", "mini", "smoke"]
+    assert [work.runs for work in plan.cheaper.values()] == [6, 6, 6]
+    macs = [work.macs for work in plan.cheaper.values()]
+    assert macs == sorted(macs, reverse=True)
+
+
+def test_an_unknown_part_of_an_amount_is_told() -> None:
+    run = next(iter(distinct([wanted_cells(load("table8"), Request())]).values()))
+    assert run.config is not None
+    work = Work().plus(estimate(run.config, speeds_of([])))
+    assert "hours unknown until such runs are finished" in work.line()
+    known = Work(runs=2, hours=1.5, untimed=1)
+    assert "> 1.5 h" in known.line()
