@@ -149,6 +149,15 @@ def test_a_verdict_that_the_last_epoch_does_not_bear_out_is_undecided(tmp_path: 
     assert (found.verdict, found.reason) == ("undecided", "selection")
 
 
+def test_a_table_whose_rule_is_the_last_epoch_is_judged_by_that_alone(tmp_path: Path) -> None:
+    demo = load("demo")
+    for cell, runs in wanted_cells(demo, Request()).items():
+        for run in runs:
+            last = {"hard": 30.0, "ls": 29.0, "ols": 25.0}[cell[0]] + SPREAD[run.seed % 3]
+            put_record(tmp_path / run.id, finished_record(run, last, best=10.0 + SPREAD[run.seed % 3]))
+    assert verdicts(table(demo, tmp_path, Request()))["D1"].verdict == "holds"
+
+
 def test_what_a_table_comes_from_is_listed(tmp_path: Path) -> None:
     fill_store(tmp_path, TABLE2, Request("paper"), as_printed(TABLE2))
     run = run_of("ls", "resnet34", 1)
