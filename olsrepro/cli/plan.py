@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _text(plan: Plan) -> str:
     from olsrepro.cli.listing import listing
 
-    head = ("experiment", "runs", "new", "finished", "failed", "missing", "not available yet", "EMAC", "hours", "disk")
+    head = ("", "runs", "new", "done", "failed", "missing", "waiting", "EMAC", "hours", "disk GB")
     rows = [
         (
             entry.place or entry.name,
@@ -65,15 +65,16 @@ def _text(plan: Plan) -> str:
             entry.finished,
             entry.failed,
             entry.missing,
-            ", ".join(f"{count} {name}" for name, count in entry.awaits.items()),
+            sum(entry.awaits.values()),
             *entry.work.columns(),
         )
         for entry in plan.entries
     ]
     lines = [
-        listing(head, rows, fold=6),
+        listing(head, rows),
         f"preset {plan.preset}: {plan.runs} distinct runs; to train: {plan.total.line()}",
+        *(f"  all of it under preset={name}: {work.line()}" for name, work in plan.cheaper.items()),
+        "new: wanted by none above; waiting: for what is not built yet; ?: no speed of such runs in this store yet",
+        *(f"  {entry.place or entry.name} waits for {what}" for entry in plan.entries if (what := entry.waits)),
     ]
-    lines += [f"  all of it under preset={name}: {work.line()}" for name, work in plan.cheaper.items()]
-    lines += [f"  {entry.place or entry.name}: {what}" for entry in plan.entries if (what := entry.unmeasured)]
     return "\n".join(lines)

@@ -54,11 +54,11 @@ class Work:
         )
 
     def columns(self) -> tuple[str, str, str]:
-        """Multiply-adds in units of 1e18, hours, disk; with ``>`` where a part is unknown."""
+        """Multiply-adds in units of 1e18, hours, disk in GB; with ``>`` where a part is unknown."""
         return (
             _at_least(f"{self.macs / 1e18:.3g}", self.uncounted, self.runs),
             _at_least(f"{self.hours:.2g}", self.untimed, self.runs),
-            f"{self.disk_bytes / 1e9:.2f} GB" if self.runs else "",
+            f"{self.disk_bytes / 1e9:.2f}" if self.runs else "",
         )
 
     def line(self) -> str:
@@ -68,7 +68,7 @@ class Work:
         macs, hours, disk = self.columns()
         images = f"{self.images:.3g} training images"
         told = f"{hours} h" if hours != UNKNOWN else "hours unknown until such runs are finished in this store"
-        return f"{self.runs} run{'s' * (self.runs > 1)}, {images}, {macs} EMAC (1e18 multiply-adds), {told}, {disk}"
+        return f"{self.runs} run{'s' * (self.runs > 1)}, {images}, {macs} EMAC (1e18 multiply-adds), {told}, {disk} GB"
 
 
 UNKNOWN = "?"
@@ -108,9 +108,10 @@ class Entry:
     work: Work = field(default_factory=Work)
 
     @property
-    def unmeasured(self) -> str:
-        """A clause on the cells whose evaluation is not built yet; empty where there are none."""
-        return "; ".join(f"{count} cells wait for {name}" for name, count in self.evaluations.items())
+    def waits(self) -> str:
+        """What is not built yet, as in ``method=byot (15 runs), evaluation=ece (9 cells)``; empty where all is."""
+        runs = [f"{name} ({count} runs)" for name, count in self.awaits.items()]
+        return ", ".join([*runs, *(f"{name} ({count} cells)" for name, count in self.evaluations.items())])
 
 
 @dataclass(frozen=True)
