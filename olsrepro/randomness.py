@@ -41,8 +41,11 @@ def uniform(key: int, indices: Tensor) -> Tensor:
     return _logical_shift(random_bits(key, indices), 11).double() * 2.0**-53
 
 
-def integers(key: int, indices: Tensor, low: int, high: int) -> Tensor:
-    """Uniform int64 numbers in ``low .. high - 1``, one for each index (``high - low`` below 2**31)."""
+def integers(key: int, indices: Tensor, low: int, high: int | Tensor) -> Tensor:
+    """Uniform int64 numbers in ``low .. high - 1``, one for each index (``high - low`` below 2**31).
+
+    ``high`` is a number or, to differ between indices, an int64 tensor of their shape.
+    """
     return low + ((_logical_shift(random_bits(key, indices), 32) * (high - low)) >> 32)
 
 

@@ -46,7 +46,7 @@ def _first_loss(config) -> float:
     device = prepare_device(config.runtime)
     data = read_dataset(config.dataset, Path(config.runtime.data_dir))
     labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed)
-    task = Classification(data, labels, config.recipe, config.seed, device)
+    task = Classification(data, labels, config.recipe, config.method, config.seed, device)
     learner = build_learner(
         config.backbone, config.method, config.dataset, config.recipe, config.runtime, config.seed, device
     )

@@ -15,11 +15,27 @@ METHODS: dict[str, list[str]] = {
     "sce": ["method.alpha=1.0", "method.beta=0.5"],
     "tfkd_reg": ["method.alpha=0.5", "method.multiplier=10"],
     "ols": ["method.update_period=7"],
+    "pairwise_confusion": ["method.start=0.3"],
+    "ddgsd": [],
+    "byot": [],
+    "byot_ols": ["method.first_period=deep", "method.update_period=7"],
+    "tfkd_self": [],
+    "ols_single": [],
 }
 
 VARIANTS: dict[str, list[str]] = {
     "ols of the fine-grained code": ["method=ols", "method.variant=official_finegrained"],
     "ols with periods of an epoch in bf16": ["method=ols", "recipe.precision=bf16"],
+    "ddgsd with two forwards of a flipped and a cropped view": [
+        "method=ddgsd",
+        "method.views=flip_vs_crop",
+        "method.joint_forward=false",
+    ],
+    "byot tested by its heads together": ["method=byot", "method.eval=ensemble"],
+    "byot_ols whose side heads wait for the second period": ["method=byot_ols"],
+    "ols_single by the same batch": ["method=ols_single", "method.source=same_batch"],
+    "ols_single by a second forward": ["method=ols_single", "method.source=extra_forward"],
+    "ols with CutOut": ["method=ols", "recipe.cutout=4"],
     "hard with CutOut and an ensemble": [
         "method=hard",
         "recipe.cutout=4",

@@ -18,7 +18,8 @@ KEYS = """\
 keys beside those of `olsrepro train`:
   preset=P    paper by default: all of each recipe. short, mini: a trend; smoke: proves the machinery alone
   seeds=N     the seeds 0 to N - 1 of every cell; by default as many as the paper took, one for smoke
-  select=R    which epoch's numbers: best (the paper's: lowest test error), last, mean_of_last_ten"""
+  select=R    which epoch's numbers: best (the paper's: lowest test error), last, mean_of_last_ten
+  extra=true  rows that the paper does not have too, where an experiment has some: other readings of a method"""
 
 
 def read_words(
@@ -34,7 +35,7 @@ def read_words(
     Raises:
         UserError: a name or an override is not known, or no name is given.
     """
-    from olsrepro.experiments.files import experiments, find
+    from olsrepro.experiments.files import experiments, find, load_with_extras
     from olsrepro.experiments.request import parse_request
 
     names = [word for word in words if "=" not in word]
@@ -46,8 +47,9 @@ def read_words(
             return [find(name, prefix)]
         return (item for item in experiments() if item.order is not None and is_of_all(item))
 
+    request = parse_request([word for word in words if "=" in word])
     found = {item.name: item for name in names for item in named(name)}
-    return list(found.values()), parse_request([word for word in words if "=" in word])
+    return [load_with_extras(name) if request.extra else item for name, item in found.items()], request
 
 
 def command_line(verb: str, request: Request, experiment: Experiment) -> str:

@@ -91,12 +91,14 @@ def fill(filled: Filled, *, ask: bool) -> int:
 
 def _missing_runs(filled: Filled) -> list[Outcome]:
     """Runs to train: missing, interrupted, or failed in a way that another try may mend."""
-    from olsrepro.experiments.collect import BROKEN, FINISHED, UNAVAILABLE
-    from olsrepro.experiments.wanted import distinct
+    from olsrepro.experiments.collect import BROKEN, FINISHED, UNAVAILABLE, outcomes
+    from olsrepro.experiments.wanted import distinct, with_teachers
 
     training = [filled.wanted[item.name] for item in filled.experiments if not item.measure]
-    outcomes = [filled.found[run.id] for run in distinct(training).values() if run.is_available]
-    return [item for item in outcomes if item.state not in (FINISHED, BROKEN, UNAVAILABLE) and not _is_hopeless(item)]
+    wanted = with_teachers(run for run in distinct(training).values() if run.is_available)
+    found = outcomes((run for run in wanted if run.id not in filled.found), filled.runs_dir) | filled.found
+    ours = (found[run.id] for run in wanted)
+    return [item for item in ours if item.state not in (FINISHED, BROKEN, UNAVAILABLE) and not _is_hopeless(item)]
 
 
 def _is_hopeless(outcome: Outcome) -> bool:

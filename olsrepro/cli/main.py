@@ -31,7 +31,7 @@ where things lie:
 {exit_codes.MEANINGS}"""
 
 
-COMMANDS = ("table", "figure", "plan", "status", "show", "experiments", "sweep", "train", "data")
+COMMANDS = ("table", "figure", "plan", "status", "show", "experiments", "methods", "explain", "sweep", "train", "data")
 
 
 class _Parser(argparse.ArgumentParser):

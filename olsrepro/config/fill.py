@@ -24,6 +24,7 @@ WORDS = {
     bool: "true or false",
     str: "text",
     list[int]: "a list of whole numbers, as in [2,3]",
+    list[float]: "a list of numbers, as in [1.5,0.5]",
     NoneType: "null",
 }
 

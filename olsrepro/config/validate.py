@@ -16,6 +16,10 @@ def validate(config: RunConfig) -> None:
     _cutout_fits_image(config)
     _batch_fits_dataset(config)
     _ensembles_fit_epochs(config)
+    _backbone_has_stages(config)
+    _batch_has_pairs(config)
+    _samples_can_be_remembered(config)
+    _method_fits_run(config)
 
 
 def _image_fits_backbone(config: RunConfig) -> None:
@@ -49,3 +53,37 @@ def _ensembles_fit_epochs(config: RunConfig) -> None:
             raise UserError(
                 f"runtime.ensemble_sizes: {size} models need {size} epochs; recipe.epochs={config.recipe.epochs}"
             )
+
+
+def _backbone_has_stages(config: RunConfig) -> None:
+    if config.method.needs_stages and not config.backbone.has_stages:
+        raise UserError(
+            f"method={config.method.name} puts heads on the stages of its backbone, and backbone={config.backbone.name}"
+            " names none: choose a ResNet or a ResNeXt, such as resnet20"
+        )
+
+
+def _batch_has_pairs(config: RunConfig) -> None:
+    size = config.recipe.batch_size
+    if config.method.needs_pairs and size % 2:
+        raise UserError(
+            f"recipe.batch_size={size} is odd and method={config.method.name} pairs the halves of a batch: set"
+            f" {size + 1} or {size - 1}"
+        )
+
+
+def _samples_can_be_remembered(config: RunConfig) -> None:
+    method, dataset = config.method, config.dataset
+    if method.needs_sample_index and not dataset.sample_index:
+        raise UserError(
+            f"method={method.name} remembers predictions by sample, and dataset={dataset.name} has no sample index"
+            " (dataset.sample_index=false in its config): choose another data set or method"
+        )
+
+
+def _method_fits_run(config: RunConfig) -> None:
+    try:
+        config.method.check_run(config.dataset, config.recipe.epochs)
+        config.method.images_per_batch(config.recipe.batch_size)
+    except ValueError as error:
+        raise UserError(str(error)) from None

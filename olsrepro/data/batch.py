@@ -16,9 +16,11 @@ class Batch:
         targets: int64 (B,), the given labels (noisy ones, where there is label noise).
         indices: int64 (B,), places of the samples in the training set.
         epoch: 0-based.
+        more_views: further images (B, 3, H, W) for the same samples, in the order in which the method asked for them.
     """
 
     images: Tensor
     targets: Tensor
     indices: Tensor
     epoch: int
+    more_views: tuple[Tensor, ...] = ()

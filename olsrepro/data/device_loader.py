@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,8 @@ from torch import Tensor
 
 from olsrepro.data.augment import Normaliser, augmented, cut_out_, zero_padded
 from olsrepro.data.batch import Batch
-from olsrepro.data.settings import AugmentSettings
+from olsrepro.data.classmates import classmates
+from olsrepro.data.settings import AugmentSettings, View
 from olsrepro.randomness import address, integers, permutation
 
 # Images augmented at once: on a CPU as many as its cache holds, on a GPU enough to make the launches cheap.
@@ -20,12 +21,8 @@ _GPU_CHUNK = 4096
 
 @dataclass(frozen=True)
 class EpochDraws:
-    """The random numbers of one epoch; all but the order by sample index, None where nothing is drawn.
+    """The random numbers of one epoch's views of the samples, by sample index; None where nothing is drawn."""
 
-    ``order`` is int64 (N,): the sample indices in the order in which they come.
-    """
-
-    order: Tensor
     crop_y: Tensor | None
     crop_x: Tensor | None
     flip: Tensor | None
@@ -33,18 +30,29 @@ class EpochDraws:
     cutout_x: Tensor | None
 
 
+def draw_order(count: int, seed: int, epoch: int, device: torch.device | str) -> Tensor:
+    """The sample indices, int64 (N,), in the order in which an epoch takes them."""
+    return permutation(address(seed, "order", epoch), count, device)
+
+
 def draw_epoch(
-    count: int, size: tuple[int, int], augment: AugmentSettings, seed: int, epoch: int, device: torch.device | str
+    count: int,
+    size: tuple[int, int],
+    augment: AugmentSettings,
+    seed: int,
+    epoch: int,
+    device: torch.device | str,
+    view: int = 0,
 ) -> EpochDraws:
-    """Draw for ``count`` images of (H, W) = ``size``; each number depends on (seed, purpose, epoch, index)."""
+    """Draw for ``count`` images of (H, W) = ``size``; each number depends on (seed, purpose, epoch, view, index)."""
     samples = torch.arange(count, device=device)
+    place = (epoch, view) if view else (epoch,)
 
     def draw(purpose: str, choices: int, wanted: bool) -> Tensor | None:
-        return integers(address(seed, purpose, epoch), samples, 0, choices) if wanted else None
+        return integers(address(seed, purpose, *place), samples, 0, choices) if wanted else None
 
     offsets, flip = 2 * augment.padding + 1, draw("flip", 2, augment.flip)
     return EpochDraws(
-        order=permutation(address(seed, "order", epoch), count, device),
         crop_y=draw("crop_y", offsets, augment.padding > 0),
         crop_x=draw("crop_x", offsets, augment.padding > 0),
         flip=None if flip is None else flip.bool(),
@@ -72,6 +80,7 @@ class DeviceLoader:
         seed: of the run.
         device: where the set is kept and the batches are made.
         channels_last: memory format of a batch's images.
+        more_views: what a batch carries beside its images.
     """
 
     def __init__(
@@ -86,16 +95,22 @@ class DeviceLoader:
         seed: int,
         device: torch.device | str,
         channels_last: bool = False,
+        more_views: Sequence[View] = (),
     ) -> None:
         self.device = torch.device(device)
         self.batch_size = batch_size
         self.count = images.shape[0]
-        self._size = (images.shape[2], images.shape[3])
-        self._padded = zero_padded(images.to(self.device), augment.padding).contiguous()
         self._targets = targets.to(self.device)
-        self._normalise = Normaliser(mean, std, self.device, channels_last=channels_last)
-        self._augment = augment
         self._seed = seed
+        images = images.to(self.device)
+        normalise = Normaliser(mean, std, self.device, channels_last=channels_last)
+        views = (View(augment), *more_views)
+        padded = {padding: zero_padded(images, padding).contiguous() for padding in {v.augment.padding for v in views}}
+        size = (images.shape[2], images.shape[3])
+        self._views = [
+            _ViewOf(padded[view.augment.padding], size, view, number, seed, normalise)
+            for number, view in enumerate(views)
+        ]
 
     def __len__(self) -> int:
         """Steps in an epoch."""
@@ -103,24 +118,62 @@ class DeviceLoader:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of a 0-based epoch, from step ``start`` on."""
-        draws = draw_epoch(self.count, self._size, self._augment, self._seed, epoch, self.device)
+        order = draw_order(self.count, self._seed, epoch, self.device)
+        views = [view.in_epoch(epoch, self._targets) for view in self._views]
         chunk = _batches_per_chunk(self.batch_size, self.device) * self.batch_size
         for first in range(start * self.batch_size, self.count, chunk):
-            indices = draws.order[first : first + chunk]
-            images, targets = self._images(indices, draws), self._targets[indices]
+            indices = order[first : first + chunk]
+            images, *more = (view.images(indices) for view in views)
+            targets = self._targets[indices]
             for at in range(0, len(indices), self.batch_size):
-                batch = slice(at, at + self.batch_size)
-                yield Batch(images[batch], targets[batch], indices[batch], epoch)
+                rows = slice(at, at + self.batch_size)
+                further = tuple(view[rows] for view in more)
+                yield Batch(images[rows], targets[rows], indices[rows], epoch, further)
 
-    def _images(self, indices: Tensor, draws: EpochDraws) -> Tensor:
+
+@dataclass(frozen=True)
+class _ViewOf:
+    """How one view of a padded set is made; ``number`` 0 is the batch's own images."""
+
+    padded: Tensor
+    size: tuple[int, int]
+    view: View
+    number: int
+    seed: int
+    normalise: Normaliser
+
+    def in_epoch(self, epoch: int, targets: Tensor) -> _EpochView:
+        """With the random numbers of a 0-based epoch."""
+        count, device, augment = len(self.padded), self.padded.device, self.view.augment
+        shown = None
+        if self.view.of == "classmate":
+            shown = classmates(targets, address(self.seed, "classmate", epoch, self.number))
+        return _EpochView(
+            self, shown, draw_epoch(count, self.size, augment, self.seed, epoch, device, view=self.number)
+        )
+
+
+@dataclass(frozen=True)
+class _EpochView:
+    """One view in one epoch; ``shown`` says whose image stands for each sample, None its own."""
+
+    of: _ViewOf
+    shown: Tensor | None
+    draws: EpochDraws
+
+    def images(self, indices: Tensor) -> Tensor:
+        """Float32 images (B, 3, H, W) for samples (B,)."""
+
         def of_samples(drawn: Tensor | None) -> Tensor:
             return torch.zeros_like(indices) if drawn is None else drawn[indices]
 
+        draws, of = self.draws, self.of
         flips = None if draws.flip is None else draws.flip[indices]
-        crops = augmented(self._padded, self._size, indices, of_samples(draws.crop_y), of_samples(draws.crop_x), flips)
-        images = self._normalise(crops)
+        shown = indices if self.shown is None else self.shown[indices]
+        crops = augmented(of.padded, of.size, shown, of_samples(draws.crop_y), of_samples(draws.crop_x), flips)
+        images = of.normalise(crops)
         if draws.cutout_y is not None:
-            cut_out_(images, of_samples(draws.cutout_y), of_samples(draws.cutout_x), self._augment.cutout)
+            cut_out_(images, of_samples(draws.cutout_y), of_samples(draws.cutout_x), of.view.augment.cutout)
         return images
 
 

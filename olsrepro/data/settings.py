@@ -12,13 +12,17 @@ NOISE_KINDS = ("none", "symmetric")
 
 @dataclass(frozen=True)
 class DatasetSettings(Component):
-    """Which data set, and facts about it that planning reads: sizes in images, ``image_size`` in pixels (square)."""
+    """Which data set, and facts about it that planning reads: sizes in images, ``image_size`` in pixels (square).
+
+    ``sample_index`` tells whether a sample has the same index in every epoch, so that something can be kept of it.
+    """
 
     name: str
     num_classes: int = fact()
     train_size: int = fact()
     test_size: int = fact()
     image_size: int = fact()
+    sample_index: bool = fact(True)
 
     labels: ClassVar[frozenset[str]] = frozenset()
 
@@ -69,3 +73,22 @@ class AugmentSettings(Component):
     def __post_init__(self) -> None:
         check_range("padding", self.padding, 0)
         check_range("cutout", self.cutout, 0)
+
+
+VIEWS_OF = ("sample", "classmate")
+
+
+@dataclass(frozen=True)
+class View:
+    """A further image for each sample of a batch.
+
+    Attributes:
+        augment: what changes it.
+        of: ``sample``, another draw of the same image, or ``classmate``, another sample's image of the given class.
+    """
+
+    augment: AugmentSettings
+    of: str = "sample"
+
+    def __post_init__(self) -> None:
+        check_choice("of", self.of, VIEWS_OF)

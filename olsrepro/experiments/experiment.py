@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from olsrepro.experiments.metrics import Metric, metric
 from olsrepro.settings import check_choice
@@ -34,6 +34,7 @@ class Line:
         evaluate: the evaluation that its cells are measured by, ``{name: ..., parameters}``; empty: the run's own
             errors and curves.
         quoted: the source that the paper took this row from; such a row has no runs.
+        extra: a row that the paper does not have; left out unless it is asked for.
         x: its place on a numerical axis, for figures of points and claims on slopes.
     """
 
@@ -45,6 +46,7 @@ class Line:
     metric: str = ""
     evaluate: Mapping[str, object] = field(default_factory=dict)
     quoted: str = ""
+    extra: bool = False
     x: float | None = None
 
 
@@ -174,6 +176,10 @@ class Experiment:
         check_choice("select", self.select, SELECTIONS)
         for key in self.pool_by:
             check_choice("pool_by", key, POOLS)
+
+    def without_extras(self) -> Experiment:
+        """With the paper's rows alone."""
+        return replace(self, rows={key: line for key, line in self.rows.items() if not line.extra})
 
     def cells(self) -> Iterator[CellKey]:
         """All cells but those of the average row, row by row."""

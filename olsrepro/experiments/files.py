@@ -69,13 +69,18 @@ def _candidates(name: str, prefix: str) -> list[str]:
     return [name.lower(), f"{kind}{number}", *([] if match[1] else [f"{other}{number}"])]
 
 
-@cache
 def load(name: str) -> Experiment:
-    """The experiment in ``configs/experiment/<name>.yaml``.
+    """The experiment in ``configs/experiment/<name>.yaml``, with the paper's rows alone.
 
     Raises:
         UserError: the file does not describe one; the message has the key.
     """
+    return load_with_extras(name).without_extras()
+
+
+@cache
+def load_with_extras(name: str) -> Experiment:
+    """As :func:`load`, with the rows that the paper does not have."""
     return read(configs_folder() / "experiment" / f"{name}.yaml")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from olsrepro.experiments.collect import FINISHED, UNAVAILABLE, Outcome, outcomes
 from olsrepro.experiments.experiment import Experiment
 from olsrepro.experiments.request import Request
-from olsrepro.experiments.wanted import Wanted, distinct, wanted_cells
+from olsrepro.experiments.wanted import Wanted, distinct, wanted_cells, with_teachers
 from olsrepro.store.cost import Cost, Speeds, estimate
 from olsrepro.store.record import FAILED
 
@@ -151,7 +151,7 @@ def make_plan(experiments: Sequence[Experiment], request: Request, runs_dir: Pat
 def _entry(experiment: Experiment, request: Request, runs_dir: Path, speeds: Speeds, seen: set[str]) -> Entry:
     cells = wanted_cells(experiment, request)
     runs = {} if experiment.measure else distinct([cells])
-    new = [run for run in runs.values() if run.id not in seen]
+    new = [run for run in with_teachers(runs.values()) if run.id not in seen]
     seen.update(run.id for run in new)
     found = outcomes(new, runs_dir).values()
     states = Counter(outcome.state for outcome in found)
@@ -176,7 +176,7 @@ def _entry(experiment: Experiment, request: Request, runs_dir: Path, speeds: Spe
 def _whole_work(experiments: Sequence[Experiment], request: Request, speeds: Speeds) -> Work:
     """Of all their runs, whatever the store has."""
     cells = [wanted_cells(experiment, request) for experiment in experiments if not experiment.measure]
-    return _work(distinct(cells).values(), speeds)
+    return _work(with_teachers(distinct(cells).values()), speeds)
 
 
 def _work(runs: Iterable[Wanted], speeds: Speeds) -> Work:

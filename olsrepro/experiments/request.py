@@ -24,12 +24,14 @@ class Request:
         seeds: of every cell; None: as many as the paper took, from 0 on; one for preset smoke.
         select: which epoch's numbers count; None: as the experiment says.
         overrides: lines that change every run.
+        extra: whether rows are wanted that the paper does not have.
     """
 
     preset: str | None = None
     seeds: tuple[int, ...] | None = None
     select: str | None = None
     overrides: tuple[str, ...] = ()
+    extra: bool = False
 
     def preset_of(self, experiment: Experiment) -> str:
         """The preset of an experiment's runs."""
@@ -55,7 +57,8 @@ class Request:
     def words(self) -> tuple[str, ...]:
         """As typed on a command line."""
         seeds = None if self.seeds is None else len(self.seeds)
-        named = (("preset", self.preset), ("seeds", seeds), ("select", self.select))
+        extra = "true" if self.extra else None
+        named = (("preset", self.preset), ("seeds", seeds), ("select", self.select), ("extra", extra))
         return (*(f"{key}={value}" for key, value in named if value is not None), *self.overrides)
 
 
@@ -66,7 +69,7 @@ def runs_folder(request: Request) -> Path:
 
 
 def parse_request(lines: Sequence[str]) -> Request:
-    """Read ``preset=``, ``seeds=`` and ``select=`` apart from overrides of runs.
+    """Read ``preset=``, ``seeds=``, ``select=`` and ``extra=`` apart from overrides of runs.
 
     Raises:
         UserError: one of them has a wrong value or is given twice, or ``seed=`` is given.
@@ -79,11 +82,17 @@ def parse_request(lines: Sequence[str]) -> Request:
             raise UserError(f"{line}: a table takes seeds=N, for the seeds 0 to N - 1")
         if key in own:
             raise UserError(f"{key} is given twice, {key}={own[key]} and {line}; keep one of them")
-        if key in ("preset", "seeds", "select"):
+        if key in ("preset", "seeds", "select", "extra"):
             own[key] = value
         else:
             rest.append(line)
-    return Request(_preset(own.get("preset")), _seeds(own.get("seeds")), _select(own.get("select")), tuple(rest))
+    return Request(
+        _preset(own.get("preset")),
+        _seeds(own.get("seeds")),
+        _select(own.get("select")),
+        tuple(rest),
+        _extra(own.get("extra")),
+    )
 
 
 def _preset(value: str | None) -> str | None:
@@ -105,3 +114,9 @@ def _select(value: str | None) -> str | None:
     if value is not None and value not in SELECTIONS:
         raise UserError(f"select={value} is not known; {did_you_mean(value, SELECTIONS)}")
     return value
+
+
+def _extra(value: str | None) -> bool:
+    if value not in (None, "true", "false"):
+        raise UserError(f"extra={value} must be true or false")
+    return value == "true"

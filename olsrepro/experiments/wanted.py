@@ -11,6 +11,7 @@ from olsrepro.config.compose import compose_many
 from olsrepro.config.locate import configs_folder
 from olsrepro.config.overrides import GROUPS, group_choices
 from olsrepro.config.run_config import RunConfig
+from olsrepro.config.teacher import teacher_config
 from olsrepro.data.stand_in import MARK
 from olsrepro.experiments.awaited import missing_component, missing_evaluation
 from olsrepro.experiments.experiment import CellKey, Experiment, Line
@@ -121,6 +122,16 @@ def _refuse_axis_overrides(experiment: Experiment, request: Request) -> None:
 
 def _own_lines(line: Line) -> Iterable[str]:
     return chain(line.run, *line.also.values())
+
+
+def with_teachers(runs: Iterable[Wanted]) -> list[Wanted]:
+    """Runs in order, each behind the run that teaches it, which is trained where it is missing; every run once."""
+    found: dict[str, Wanted] = {}
+    for run in runs:
+        teacher = None if run.config is None else teacher_config(run.config)
+        for wanted in (() if teacher is None else (Wanted(run_id(teacher), run.seed, teacher),)) + (run,):
+            found.setdefault(wanted.id, wanted)
+    return list(found.values())
 
 
 def distinct(cells: Iterable[WantedCells]) -> dict[str, Wanted]:

@@ -13,6 +13,7 @@ from olsrepro.data.registry import read_dataset
 from olsrepro.files.lease import Held
 from olsrepro.launch.run import RunFailed, run
 from olsrepro.settings import UserError
+from olsrepro.store.teacher import teacher_record
 from olsrepro.training.setup import prepare_device
 
 PACE_S = 10.0
@@ -31,7 +32,7 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Finished:
     """Train runs in order; an epoch's line at most every :data:`PACE_S` seconds.
 
     Raises:
-        UserError: a device or a data set that they need is not here; nothing was started.
+        UserError: a device, a data set or a teacher that they need is not here; nothing was started.
         Interrupted: a signal asked for a stop; the same command goes on.
     """
     _refuse_unready(configs)
@@ -49,13 +50,15 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Finished:
 
 
 def _refuse_unready(configs: Sequence[RunConfig]) -> None:
-    """Every device and data set is looked at once, before the first run."""
+    """Every device, data set and teacher is looked at, before the first run."""
     prepared = {(config.runtime.device, config.runtime.channels_last): config.runtime for config in configs}
     for runtime in prepared.values():
         prepare_device(runtime)
     needed = {(config.dataset.name, config.runtime.data_dir): config for config in configs}
     for config in needed.values():
         read_dataset(config.dataset, Path(config.runtime.data_dir))
+    for config in configs:
+        teacher_record(config)
 
 
 def _told(line: str, console: Console) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.data.batch import Batch
 from olsrepro.data.registry import read_dataset
 from olsrepro.launch.provenance import now, this_process
-from olsrepro.models.backbone import Backbone
 from olsrepro.models.registry import build_backbone
 from olsrepro.store.facts import facts_folder, facts_id
 from olsrepro.store.record import FINISHED, write_record
@@ -61,22 +61,23 @@ def dataset_facts(config: RunConfig) -> Facts:
 
 
 def method_facts(config: RunConfig) -> Facts:
-    """What a label method does in one training step (Table I).
+    """What a label method does in a training step of the last epoch (Table I).
 
-    ``forward_passes`` counts calls of any backbone; ``teacher`` is 1 if another network than the trained one is called;
-    ``special_network`` is 1 if what is trained has weights that the plain backbone lacks; ``class_level`` is 1 if two
-    images of one class always get the same target.
+    ``forward_passes`` counts the images that go through any backbone, in batches; ``teacher`` is 1 if another network
+    than the trained one is called; ``special_network`` is 1 if what is trained has weights that the plain backbone
+    lacks; ``class_level`` is 1 if two images of one class always get the same target.
     """
-    learner = _learner(config)
-    called = _called_backbones(learner, _batch(config))
+    learner, batch = _started(config), _batch(config)
+    passes = _passes(learner, batch)
+    own = set(learner.network.modules())
     with torch.random.fork_rng(devices=[]):
         plain = {name for name, _ in build_backbone(config.backbone, config.dataset.num_classes).named_parameters()}
     trained = {name for name, _ in learner.network.named_parameters()}
     return {
         "class_level": float(_is_class_level(config)),
-        "teacher": float(any(backbone is not learner.network for backbone in called)),
+        "teacher": float(any(stem not in own for stem, _ in passes)),
         "special_network": float(trained != plain or any(True for _ in learner.method.parameters())),
-        "forward_passes": float(len(called)),
+        "forward_passes": sum(images for _, images in passes) / len(batch.images),
     }
 
 
@@ -85,76 +86,107 @@ MEASURES: dict[str, Callable[[RunConfig], Facts]] = {"dataset": dataset_facts, "
 
 def _learner(config: RunConfig) -> Learner:
     return build_learner(
-        config.backbone, config.method, config.dataset, config.recipe, config.runtime, config.seed, CPU
+        config.backbone,
+        config.method,
+        config.dataset,
+        config.recipe,
+        config.runtime,
+        config.seed,
+        CPU,
+        _untrained_teacher(config),
     )
+
+
+def _untrained_teacher(config: RunConfig) -> nn.Module | None:
+    """Stands in for a trained network: which weights it has changes none of the facts."""
+    if not config.method.wants_teacher:
+        return None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        return build_backbone(config.backbone, config.dataset.num_classes).eval().requires_grad_(False)
 
 
 def _batch(config: RunConfig) -> Batch:
     """Noise for images; every class is there twice, so that targets can be compared within one."""
     side = config.dataset.image_size
+    views = 1 + len(config.method.more_views(config.recipe.augment))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        images = torch.randn(_IMAGES, 3, side, side)
-    return Batch(images, torch.arange(_IMAGES) // 2 % config.dataset.num_classes, torch.arange(_IMAGES), 0)
+        images, *more = torch.randn(views, _IMAGES, 3, side, side)
+    targets = torch.arange(_IMAGES) // 2 % config.dataset.num_classes
+    return Batch(images, targets, torch.arange(_IMAGES), config.recipe.epochs - 1, tuple(more))
 
 
-def _called_backbones(learner: Learner, batch: Batch) -> list[Backbone]:
-    """The backbone of every forward pass of one step."""
-    called: list[Backbone] = []
+def _started(config: RunConfig) -> Learner:
+    """With an epoch behind it: labels that a method forms while it trains are no longer those that it began with."""
+    learner, batch = _learner(config), _batch(config)
+    with torch.no_grad():
+        learner.method(learner.forward, replace(batch, epoch=0))
+    learner.method.end_epoch()
+    return learner
+
+
+def _passes(learner: Learner, batch: Batch) -> list[tuple[nn.Module, int]]:
+    """Of every forward pass of one step: the convolution that sees the images, and how many they are."""
+    seen: list[tuple[nn.Module, int]] = []
 
     def note(module: nn.Module, inputs: Any) -> None:
-        if isinstance(module, Backbone):
-            called.append(module)
+        if isinstance(module, nn.Conv2d) and inputs[0].shape[1:] == batch.images.shape[1:]:
+            seen.append((module, len(inputs[0])))
 
     handle = register_module_forward_pre_hook(note)
     try:
         learner.method(learner.forward, batch)
     finally:
         handle.remove()
-    return called
+    return seen
 
 
 def _is_class_level(config: RunConfig) -> bool:
     """Whether equal logits and equal classes get equal gradients, whatever the images are.
 
     The logits of one head in one pass are replaced by zeros: what then tells two images of a class apart in the
-    gradient at these zeros is their target, and nothing else. Every head and pass takes its turn.
+    gradient at these zeros is their target, and nothing else. Every head and pass takes its turn; views that go through
+    the network together are passes of their own.
     """
-    learner, batch = _learner(config), _batch(config)
+    learner, batch = _started(config), _batch(config)
     pairs = [(i, i + 1) for i in range(0, _IMAGES, 2)]
-    for place in range(_head_calls(learner, batch)):
+    for place in range(_head_passes(learner, batch)):
         gradient = _gradient_at_zero(learner, batch, place)
         if gradient is not None and not all(torch.equal(gradient[i], gradient[j]) for i, j in pairs):
             return False
     return True
 
 
-def _head_calls(learner: Learner, batch: Batch) -> int:
-    with _replaced_logits(-1, batch) as calls:
+def _head_passes(learner: Learner, batch: Batch) -> int:
+    with _replaced_logits(-1) as passes:
         learner.method(learner.forward, batch)
-    return len(calls)
+    return len(passes)
 
 
 def _gradient_at_zero(learner: Learner, batch: Batch, place: int) -> Tensor | None:
-    with _replaced_logits(place, batch) as calls:
+    with _replaced_logits(place) as passes:
         learner.method(learner.forward, batch).loss.backward()
-    return calls[place].grad
+    return passes[place].grad
 
 
 @contextmanager
-def _replaced_logits(place: int, batch: Batch) -> Iterator[list[Tensor]]:
-    """Zeros instead of the logits of one call of a classifier, counted from 0; the list holds every call's logits."""
-    calls: list[Tensor] = []
+def _replaced_logits(place: int) -> Iterator[list[Tensor]]:
+    """Zeros instead of the logits of one pass of a classifier, counted from 0; the list holds every pass's logits."""
+    passes: list[Tensor] = []
 
     def replace(module: nn.Module, inputs: Any, output: Any) -> Tensor | None:
-        if not isinstance(module, nn.Linear) or output.ndim != 2 or len(output) != len(batch.images):
+        if not isinstance(module, nn.Linear) or output.ndim != 2 or len(output) % _IMAGES:
             return None
-        zeros = torch.zeros_like(output).requires_grad_() if len(calls) == place else None
-        calls.append(output if zeros is None else zeros)
-        return zeros
+        of_views = list(output.split(_IMAGES))
+        own = place - len(passes)
+        if 0 <= own < len(of_views):
+            of_views[own] = torch.zeros_like(of_views[own]).requires_grad_()
+        passes.extend(of_views)
+        return torch.cat(of_views)
 
     handle = register_module_forward_hook(replace)  # type: ignore[arg-type]  # what it returns takes the output's place
     try:
-        yield calls
+        yield passes
     finally:
         handle.remove()

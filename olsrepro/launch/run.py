@@ -22,6 +22,7 @@ from olsrepro.files.atomic import StorageError, write_text
 from olsrepro.files.checksum import sha256
 from olsrepro.files.lease import Held, Lease
 from olsrepro.launch.provenance import is_bitwise, now, this_process
+from olsrepro.launch.teacher import load_teacher, train_teacher
 from olsrepro.launch.watchers import Bar, Lines, TensorBoard
 from olsrepro.settings import UserError
 from olsrepro.store.folder import Store
@@ -65,6 +66,8 @@ class Job:
 def run(config: RunConfig, *, fresh: bool = False, console: Console | None = None, pace_s: float = 0.0) -> Path:
     """Train what the config describes, or go on with it, unless its record is there already; the record's path.
 
+    A run that should teach it and is not there yet is trained first.
+
     Args:
         config: a composed, validated run.
         fresh: move an earlier folder of this run aside and start anew.
@@ -72,8 +75,8 @@ def run(config: RunConfig, *, fresh: bool = False, console: Console | None = Non
         pace_s: an epoch's line is told at most every so many seconds.
 
     Raises:
-        UserError: data are missing, the device is not there, a record is damaged.
-        Held: another process writes this run.
+        UserError: data are missing, the device is not there, a record is damaged, the teacher can't teach.
+        Held: another process writes this run or its teacher's.
         Interrupted: a signal asked for a stop; the same command goes on.
         RunFailed: the training failed; a record of the failure is left.
     """
@@ -82,6 +85,7 @@ def run(config: RunConfig, *, fresh: bool = False, console: Console | None = Non
         job.console = console
     if not fresh and _is_finished(job):
         return job.folder / NAME
+    train_teacher(config, lambda teacher: run(teacher, console=job.console, pace_s=pace_s))
     device = prepare_device(config.runtime)
     data = read_dataset(config.dataset, Path(config.runtime.data_dir))
     with Lease(job.folder, job.store.locks, job.say, prepare=lambda: _prepare(job, fresh)) as lease:
@@ -139,9 +143,16 @@ def _trainer(
     config = job.config
     layout = config.runtime.channels_last
     trainer = Trainer(
-        task=Classification(data, labels, config.recipe, config.seed, device, channels_last=layout),
+        task=Classification(data, labels, config.recipe, config.method, config.seed, device, channels_last=layout),
         learner=build_learner(
-            config.backbone, config.method, config.dataset, config.recipe, config.runtime, config.seed, device
+            config.backbone,
+            config.method,
+            config.dataset,
+            config.recipe,
+            config.runtime,
+            config.seed,
+            device,
+            load_teacher(config, device),
         ),
         recipe=config.recipe,
         runtime=config.runtime,

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from olsrepro.losses.disturb import DisturbLabel
     from olsrepro.losses.label_table import LabelTable
     from olsrepro.losses.online import OnlineLabelSmoothing
+    from olsrepro.losses.pairwise import PairwiseConfusion
     from olsrepro.losses.plain import HardLabel, LabelSmoothing
     from olsrepro.losses.registry import build_criterion, criterion_names
+    from olsrepro.losses.self_distillation import SelfDistillation
     from olsrepro.losses.symmetric import SymmetricCrossEntropy
     from olsrepro.losses.teacher_free import TeacherFreeRegularization
 
@@ -27,6 +29,8 @@ __all__ = [
     "LabelSmoothing",
     "LabelTable",
     "OnlineLabelSmoothing",
+    "PairwiseConfusion",
+    "SelfDistillation",
     "SoftBootstrap",
     "SymmetricCrossEntropy",
     "TeacherFreeRegularization",
@@ -42,6 +46,8 @@ _HOMES = {
     "LabelSmoothing": "plain",
     "LabelTable": "label_table",
     "OnlineLabelSmoothing": "online",
+    "PairwiseConfusion": "pairwise",
+    "SelfDistillation": "self_distillation",
     "SoftBootstrap": "bootstrap",
     "SymmetricCrossEntropy": "symmetric",
     "TeacherFreeRegularization": "teacher_free",

@@ -10,6 +10,7 @@ from olsrepro.losses.bootstrap import HardBootstrap, SoftBootstrap
 from olsrepro.losses.criterion import Criterion
 from olsrepro.losses.disturb import DisturbLabel
 from olsrepro.losses.online import OnlineLabelSmoothing
+from olsrepro.losses.pairwise import PairwiseConfusion
 from olsrepro.losses.plain import HardLabel, LabelSmoothing
 from olsrepro.losses.switches import check_choice, suggest
 from olsrepro.losses.symmetric import SymmetricCrossEntropy
@@ -25,6 +26,7 @@ _CRITERIA: MappingProxyType[str, type[Criterion]] = MappingProxyType(
         "sce": SymmetricCrossEntropy,
         "tfkd_reg": TeacherFreeRegularization,
         "ols": OnlineLabelSmoothing,
+        "pairwise_confusion": PairwiseConfusion,
     }
 )
 

@@ -9,19 +9,35 @@ from torch import Tensor, nn
 from olsrepro.data.batch import Batch
 from olsrepro.losses import build_criterion
 from olsrepro.methods.settings import MethodSettings
+from olsrepro.models.backbone import Backbone
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What surrounds a method in a run: number of classes and the run's seed."""
+    """What surrounds a method in a run.
+
+    Attributes:
+        num_classes: K.
+        seed: of the run.
+        epochs: of the run.
+        train_size: training images; sample indices are ``0 .. train_size - 1``.
+        image_size: side of an image in pixels.
+        backbone: the run's network with its initial weights; its stages can be tapped, its shape probed.
+        teacher: a trained network in evaluation mode whose weights take no gradient, for methods that ask for one.
+    """
 
     num_classes: int
     seed: int
+    epochs: int = 1
+    train_size: int = 0
+    image_size: int = 32
+    backbone: Backbone | None = None
+    teacher: nn.Module | None = None
 
 
 @dataclass(frozen=True)
 class StepOutput:
-    """What a method returns for a batch: the loss (a scalar to minimise) and the logits (B, K) of its main head."""
+    """What a method returns for a batch: the loss (a scalar to minimise), its main head's logits (B, K) of view one."""
 
     loss: Tensor
     logits: Tensor
@@ -31,8 +47,17 @@ class LabelMethod(nn.Module):
     """A label method at work; what it must remember lies in its buffers, so ``state_dict`` is its checkpoint.
 
     The trainer calls the method with the network and a batch, then :meth:`after_step` when the optimiser has stepped
-    and :meth:`end_epoch` after an epoch's last step and before the test.
+    and :meth:`end_epoch` after an epoch's last step and before the test. Its parameters, if any, are trained with the
+    network's.
     """
+
+    def trained(self, network: nn.Module) -> nn.Module:
+        """The module that a training step calls; :meth:`forward` gets it, compiled or wrapped as the run says."""
+        return network
+
+    def tested(self, network: nn.Module) -> nn.Module:
+        """The module that a test calls: images (B, 3, H, W) to logits (B, K)."""
+        return network
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
         """The loss of a batch and the logits that the training error is counted on."""

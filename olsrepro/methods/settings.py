@@ -5,18 +5,50 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from olsrepro.data.settings import AugmentSettings, DatasetSettings, View
 from olsrepro.settings import Component
 
 
 @dataclass(frozen=True)
 class MethodSettings(Component):
-    """Base of every method's settings. Fields carry the switch names of the method's card; ``name`` is the folder's."""
+    """Base of every method's settings. Fields carry the switch names of the method's card; ``name`` is the folder's.
+
+    What a method needs it declares here, so that a run that cannot give it is refused when it is composed.
+    """
 
     keeps_label_table: ClassVar[bool] = False
     """Whether a (K, K) table of soft labels is written after each epoch."""
+    needs_stages: ClassVar[bool] = False
+    """Whether it taps the named stages of the backbone."""
+    needs_pairs: ClassVar[bool] = False
+    """Whether it pairs the halves of a batch, whose size must be even then."""
+    needs_sample_index: ClassVar[bool] = False
+    """Whether it remembers something of each training sample."""
+    wants_teacher: ClassVar[bool] = False
+    """Whether a trained network teaches."""
 
     name: str = ""
+
+    @property
+    def teacher_run(self) -> str | None:
+        """The id of the run that teaches, where the settings name one."""
+        return None
 
     def switches(self) -> dict[str, Any]:
         """The keyword arguments of the method's criterion; a switch left at None takes the criterion's own default."""
         return {key: value for key, value in asdict(self).items() if key != "name" and value is not None}
+
+    def check_run(self, dataset: DatasetSettings, epochs: int) -> None:
+        """Refuse what the method can't do with a data set in so many epochs (:class:`ValueError`)."""
+
+    def first_view(self, augment: AugmentSettings) -> AugmentSettings:
+        """What changes the images of a batch, from what the recipe says."""
+        return augment
+
+    def more_views(self, augment: AugmentSettings) -> tuple[View, ...]:
+        """The views that a batch carries beside its images."""
+        return ()
+
+    def images_per_batch(self, batch_size: int) -> int:
+        """Images in a batch, of the recipe's batch size."""
+        return batch_size

@@ -29,6 +29,9 @@ class Backbone(nn.Module, ABC):
     def classify(self, pooled: Tensor) -> Tensor:
         """Logits ``(B, K)`` of pooled features ``(B, C)``."""
 
+    def initialise(self, module: nn.Module) -> None:
+        """Draw the weights of a module that joins the network as those of its own layers; here: leave torch's draws."""
+
     def pool(self, features: Tensor) -> Tensor:
         """Global average of the last stage's map: ``(B, C, h, w) -> (B, C)`` for any h, w."""
         return features.mean(dim=(2, 3))

@@ -104,8 +104,8 @@ class ResidualNetwork(Backbone):
         self.conv1 = convolution(3, stem_channels, stem_kernel)
         self.bn1 = nn.BatchNorm2d(stem_channels)
         channels = self._add_stages(block, stem_channels, planes, blocks)
-        if initialise is not None:
-            self.apply(initialise)
+        self._initialise = initialise
+        self.initialise(self)
         self.fc = nn.Linear(channels, num_classes)
 
     def _add_stages(self, block: BlockFactory, channels: int, planes: Sequence[int], blocks: Sequence[int]) -> int:
@@ -119,6 +119,11 @@ class ResidualNetwork(Backbone):
             stage_channels[f"layer{number}"] = channels
         self.set_stages(stage_channels)
         return channels
+
+    def initialise(self, module: nn.Module) -> None:
+        """Apply the network's ``initialise``, if it has one, to every module in ``module``."""
+        if self._initialise is not None:
+            module.apply(self._initialise)
 
     def stage_features(self, images: Tensor) -> dict[str, Tensor]:
         """See :meth:`Backbone.stage_features`; the first map has the images' size, each further one half of it."""

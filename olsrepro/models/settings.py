@@ -24,6 +24,8 @@ class BackboneSettings(Component):
     labels: ClassVar[frozenset[str]] = frozenset({"name", "family"})
     min_image_size: ClassVar[int] = 1
     """Side of the smallest square image that the family accepts."""
+    has_stages: ClassVar[bool] = True
+    """Whether its networks name their stages, so that label methods can tap them."""
 
     family: str = ""
     name: str = ""

@@ -21,7 +21,8 @@ def facts_id(kind: str, config: RunConfig) -> str:
         kind: ``dataset`` or ``method``.
         config: a run with that component.
     """
-    about = {"version": VERSION, kind: canonical(config)[kind]}
+    component = {key: value for key, value in canonical(config)[kind].items() if key != "teacher"}
+    about = {"version": VERSION, kind: component}
     text = json.dumps(about, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from olsrepro.config.run_config import RunConfig
+from olsrepro.config.teacher import teacher_config
 from olsrepro.data.settings import NoiseSettings
 from olsrepro.methods.registry import settings_class as method_settings
 from olsrepro.models.registry import settings_class as backbone_settings
@@ -20,7 +21,8 @@ def canonical(config: RunConfig) -> dict[str, Any]:
     """What the id is a hash of: each component's version and the fields that differ from their frozen defaults.
 
     A field that is added later with a default therefore renames no old run, while a change of code that moves results
-    raises a component's ``version``. Preset, device, paths, workers and logging are not in it.
+    raises a component's ``version``. Preset, device, paths, workers and logging are not in it. The id of the run that
+    teaches is, whether it was named or implied.
     """
     family, method = config.backbone.family, config.method.name
     return {
@@ -28,20 +30,35 @@ def canonical(config: RunConfig) -> dict[str, Any]:
         "dataset": {"name": config.dataset.name, "version": config.dataset.version},
         "noise": _changed(config.noise, NoiseSettings()),
         "backbone": {"family": family} | _changed(config.backbone, backbone_settings(family)()),
-        "method": {"name": method} | _changed(config.method, method_settings(method)()),
+        "method": {"name": method} | _changed(config.method, method_settings(method)()) | _taught_by(config),
         "recipe": _changed(config.recipe, RecipeSettings()),
     }
 
 
 def _changed(settings: Component, defaults: Component) -> dict[str, Any]:
-    frozen = defaults.identity()
-    changed = {key: _exact(value, frozen[key]) for key, value in settings.identity().items() if value != frozen[key]}
+    frozen = defaults.identity()  # a bundle may have keys of its own, which the default's has not
+    changed = {
+        key: _exact(value, frozen.get(key))
+        for key, value in settings.identity().items()
+        if key not in frozen or value != frozen[key]
+    }
     return {"version": settings.version} | changed
 
 
 def _exact(value: Any, default: Any) -> Any:
     """A number in the one form that JSON may see: 1 is 1.0 where floats stand, and -0.0 is 0.0."""
-    return float(value) + 0.0 if isinstance(default, float) else value
+    return float(value) + 0.0 if isinstance(default, float) and value is not None else value
+
+
+def _taught_by(config: RunConfig) -> dict[str, str]:
+    teacher = teacher_id(config)
+    return {} if teacher is None else {"teacher": teacher}
+
+
+def teacher_id(config: RunConfig) -> str | None:
+    """The id of the run whose network teaches this one; None where the method wants no teacher."""
+    own = teacher_config(config)
+    return config.method.teacher_run if own is None else run_id(own)
 
 
 def run_id(config: RunConfig) -> str:

@@ -16,6 +16,7 @@ from olsrepro.models.registry import build_backbone
 from olsrepro.models.settings import BackboneSettings
 from olsrepro.randomness import address, stream
 from olsrepro.settings import UserError
+from olsrepro.training.memory import keep_freed_memory
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings
 from olsrepro.training.trainer import Learner
 
@@ -34,6 +35,8 @@ def prepare_device(runtime: RuntimeSettings) -> torch.device:
         torch.set_num_threads(runtime.threads)
     if device.type == "cuda":
         _prepare_cuda(runtime.deterministic)
+    else:
+        keep_freed_memory()
     return device
 
 
@@ -68,22 +71,31 @@ def build_learner(
     runtime: RuntimeSettings,
     seed: int,
     device: torch.device,
+    teacher: nn.Module | None = None,
 ) -> Learner:
     """Network, label method and optimiser of a run.
 
     Initial weights are drawn on the CPU from (seed, "init"), the trunk first, so that all methods of one seed start
-    from one trunk on every device.
+    from one trunk on every device. ``teacher`` is a trained network for a method that wants one.
     """
     with stream(seed, "init"):
-        network: nn.Module = build_backbone(backbone, dataset.num_classes)
-        label_method = build_method(method, Setting(dataset.num_classes, seed))
+        network = build_backbone(backbone, dataset.num_classes)
+        setting = Setting(
+            dataset.num_classes, seed, recipe.epochs, dataset.train_size, dataset.image_size, network, teacher
+        )
+        label_method = build_method(method, setting)
     layout = torch.channels_last if runtime.channels_last else torch.contiguous_format
     network = network.to(device).to(memory_format=layout)
-    label_method = label_method.to(device)
+    label_method = label_method.to(device).to(memory_format=layout)
     parameters = [*network.parameters(), *label_method.parameters()]
-    forward = _compiled(network, device) if runtime.compile else network
+    trained, tested = label_method.trained(network), label_method.tested(network)
+    if runtime.compile:
+        forward = _compiled(trained, device)
+        tested = forward if tested is trained else _compiled(tested, device)
+    else:
+        forward = trained
     torch.manual_seed(address(seed, "stream"))
-    return Learner(network, label_method, build_optimizer(parameters, recipe), forward)
+    return Learner(network, label_method, build_optimizer(parameters, recipe), forward, tested)
 
 
 def _compiled(network: nn.Module, device: torch.device) -> nn.Module:

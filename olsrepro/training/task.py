@@ -14,6 +14,7 @@ from olsrepro.data.device_loader import DeviceLoader, evaluation_batches
 from olsrepro.data.images import ImageData
 from olsrepro.data.noise import NoisyLabels
 from olsrepro.evaluation.classification import classify
+from olsrepro.methods.settings import MethodSettings
 from olsrepro.training.counters import EpochCounters
 from olsrepro.training.settings import RecipeSettings
 
@@ -62,6 +63,7 @@ class Classification:
         data: ImageData,
         labels: NoisyLabels,
         recipe: RecipeSettings,
+        method: MethodSettings,
         seed: int,
         device: torch.device,
         *,
@@ -72,11 +74,12 @@ class Classification:
             labels.targets,
             data.mean,
             data.std,
-            augment=recipe.augment,
-            batch_size=recipe.batch_size,
+            augment=method.first_view(recipe.augment),
+            batch_size=method.images_per_batch(recipe.batch_size),
             seed=seed,
             device=device,
             channels_last=channels_last,
+            more_views=method.more_views(recipe.augment),
         )
         self._data = data
         self._test_images = data.test_images.to(device)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from olsrepro.evaluation.ensemble import EnsembleSums
+from olsrepro.evaluation.ensemble_sums import EnsembleSums
 from olsrepro.methods.base import LabelMethod
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, State
@@ -39,14 +39,15 @@ class Observer(Protocol):
 class Learner:
     """What learns: the network, its label method and the optimiser.
 
-    ``forward`` is what the method calls: the network itself, or a compiled or wrapped form of it; the checkpoint is
-    always of the network itself.
+    ``forward`` is what a training step calls and ``tested`` what a test calls: what the method makes of the network, or
+    a compiled or wrapped form of it. The checkpoint is always of the network and the method themselves.
     """
 
     network: nn.Module
     method: LabelMethod
     optimizer: torch.optim.Optimizer
     forward: nn.Module
+    tested: nn.Module
 
     def state_dict(self) -> State:
         """Weights, the method's state and the optimiser's."""
@@ -170,7 +171,7 @@ class Trainer:
 
     def _evaluate(self) -> Evaluation:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            return self.task.evaluate(self.learner.forward)
+            return self.task.evaluate(self.learner.tested)
 
     def _row(self, evaluation: Evaluation) -> Row:
         images = self.task.images_seen()

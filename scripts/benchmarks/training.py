@@ -88,7 +88,7 @@ def _trainer(backbone: str, folder: Path, images: int) -> Trainer:
     data = _images(images)
     labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed)
     trainer = Trainer(
-        task=Classification(data, labels, config.recipe, config.seed, CPU),
+        task=Classification(data, labels, config.recipe, config.method, config.seed, CPU),
         learner=build_learner(
             config.backbone, config.method, config.dataset, config.recipe, config.runtime, config.seed, CPU
         ),

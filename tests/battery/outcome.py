@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 TIMES = ("seconds", "images_per_s")
 
 
-def outcome(runs: Path) -> dict[str, Any]:
-    """The contents of a store's only run, by file."""
-    (folder,) = (path for path in runs.glob("*-s*") if path.is_dir())
+def outcome(runs: Path, name: str) -> dict[str, Any]:
+    """The contents of a run in a store, by file."""
+    folder = runs / name
     tensors = {str(path.relative_to(folder)): load_file(path) for path in sorted(folder.rglob("*.safetensors"))}
     weights = {name: torch.load(folder / name, weights_only=True) for name in ("best.pt", "last.pt", "checkpoint.pt")}
     checkpoint = weights["checkpoint.pt"]

@@ -14,48 +14,83 @@ from torch import Tensor, nn
 
 from olsrepro.config.compose import compose_run
 from olsrepro.data.batch import Batch
-from olsrepro.methods.base import LabelMethod, Setting
+from olsrepro.methods.base import LabelMethod, Setting, StepOutput
 from olsrepro.methods.registry import build_method
+from olsrepro.methods.settings import MethodSettings
+from olsrepro.models.backbone import Backbone
+from olsrepro.models.registry import build_backbone
 
-CLASSES, BATCH, STEPS = 5, 12, 3
+CLASSES, BATCH, STEPS, SAMPLES = 5, 12, 3, 50
 SHARDS = {1: [12], 2: [7, 5], 3: [2, 6, 4]}  # uneven, as an epoch's last batch may be
+HALVES = {1: [6], 2: [4, 2], 3: [1, 3, 2]}  # what each rank has of the left half, and likewise of the right half
 
 
 class Given(nn.Module):
-    """A network whose logits are what it is given."""
+    """A network whose logits are what it is given; with heads, each has its own share of it."""
+
+    def __init__(self, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+
+    def forward(self, images: Tensor) -> Tensor | list[Tensor]:
+        return images if self.heads == 1 else [images.roll(head, 1) / (1 + head) for head in range(self.heads)]
+
+
+class Teacher(nn.Module):
+    """A network of its own opinion."""
 
     def forward(self, images: Tensor) -> Tensor:
-        return images
+        return 2 * images.roll(1, 1)
 
 
-def step_inputs(step: int) -> tuple[Tensor, Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(step)
-    target = torch.randint(CLASSES, (BATCH,), generator=generator)
-    logits = torch.randn(BATCH, CLASSES, generator=generator, dtype=torch.float64)
-    logits[torch.arange(BATCH), target] += 1.5
-    return logits, target, torch.randperm(50, generator=generator)[:BATCH]
+def step_inputs(epoch: int, step: int, views: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits (views, B, K), targets and sample indices of a step; an epoch shows a sample once."""
+    indices = torch.randperm(SAMPLES, generator=torch.Generator().manual_seed(epoch))[step * BATCH : (step + 1) * BATCH]
+    target = torch.randint(CLASSES, (SAMPLES,), generator=torch.Generator().manual_seed(0))[indices]
+    generator = torch.Generator().manual_seed(STEPS * epoch + step)
+    logits = torch.randn(views, BATCH, CLASSES, generator=generator, dtype=torch.float64)
+    logits[:, torch.arange(BATCH), target] += 1.5
+    return logits, target, indices
+
+
+def rows_of(rank: int, world: int, in_pairs: bool) -> Tensor:
+    """Which rows of the global batch a rank has; in pairs, its slice of the left half and the same of the right."""
+    sizes = (HALVES if in_pairs else SHARDS)[world]
+    mine = torch.arange(sum(sizes[:rank]), sum(sizes[: rank + 1]))
+    return torch.cat([mine, mine + BATCH // 2]) if in_pairs else mine
+
+
+def built(settings: MethodSettings) -> tuple[LabelMethod, Backbone]:
+    backbone = build_backbone(compose_run(["backbone=resnet8", "backbone.width=0.25"]).backbone, CLASSES)
+    setting = Setting(CLASSES, 0, 3, SAMPLES, 8, backbone, Teacher() if settings.wants_teacher else None)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return build_method(settings, setting).train(), backbone
 
 
 def work(rank: int, world: int, name: str, switches: list[str], folder: str) -> None:
-    """Feed a rank its shard of every step, end the period, leave what came of it."""
+    """Feed a rank its share of every step of two epochs, leave what came of it."""
     torch.set_num_threads(1)
     if world > 1:
-        dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
-    settings = compose_run([f"method={name}", *switches]).method
-    method: LabelMethod = build_method(settings, Setting(CLASSES, seed=0)).train()
-    first = sum(SHARDS[world][:rank])
-    mine = slice(first, first + SHARDS[world][rank])
+        dist.init_process_group("gloo", init_method=f"file://{folder}/meet{world}", rank=rank, world_size=world)
+    run = compose_run([f"method={name}", *switches])
+    method, backbone = built(run.method)
+    network = Given(1 if method.trained(backbone) is backbone else 3)
+    views = 1 + len(run.method.more_views(run.recipe.augment))
+    rows = rows_of(rank, world, run.method.needs_pairs)
     losses, gradients = [], []
-    for step in range(STEPS):
-        logits, target, indices = (tensor[mine] for tensor in step_inputs(step))
-        logits = logits.clone().requires_grad_()
-        share = len(target) / BATCH  # a rank's mean counts by the size of its shard
-        loss = share * method(Given(), Batch(logits, target, indices, epoch=1)).loss
-        loss.backward()
-        losses.append(loss.detach())
-        gradients.append(logits.grad)
-        method.after_step()
-    method.end_epoch()
+    for epoch in range(2):
+        for step in range(STEPS):
+            logits, target, indices = step_inputs(epoch, step, views)
+            logits = logits[:, rows].clone().requires_grad_()
+            images, *more = logits.unbind()
+            share = len(rows) / BATCH  # a rank's mean counts by the size of its share
+            output: StepOutput = method(network, Batch(images, target[rows], indices[rows], epoch + 1, tuple(more)))
+            (share * output.loss).backward()
+            losses.append(share * output.loss.detach())
+            gradients.append(logits.grad)
+            method.after_step()
+        method.end_epoch()
     torch.save({"losses": losses, "gradients": gradients, "state": method.state_dict()}, f"{folder}/{world}-{rank}.pt")
     if world > 1:
         dist.destroy_process_group()
@@ -92,11 +127,13 @@ def load(results: Path, name: str, world: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", METHODS)
 def test_ranks_agree_with_one_process(name: str, world: int, results: Path) -> None:
     (one,), many = load(results, name, 1), load(results, name, world)
-    for step in range(STEPS):
+    in_pairs = compose_run([f"method={name}"]).method.needs_pairs
+    order = torch.cat([rows_of(rank, world, in_pairs) for rank in range(world)])
+    for step in range(2 * STEPS):
         total = torch.stack([rank["losses"][step] for rank in many]).sum()
         torch.testing.assert_close(total, one["losses"][step], rtol=1e-9, atol=1e-12)
-        gradient = torch.cat([rank["gradients"][step] for rank in many])
-        torch.testing.assert_close(gradient, one["gradients"][step], rtol=1e-9, atol=1e-12)
+        gradient = torch.cat([rank["gradients"][step] for rank in many], dim=1)
+        torch.testing.assert_close(gradient, one["gradients"][step][:, order], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("world", [2, 3])
@@ -107,7 +144,8 @@ def test_every_rank_holds_the_state_of_one_process(name: str, world: int, result
         torch.testing.assert_close(dict(rank["state"]), dict(one["state"]), rtol=1e-6, atol=1e-9)
 
 
-def test_the_table_of_ols_is_no_longer_what_it_began_as(results: Path) -> None:
-    (one,) = load(results, "ols", 1)
+@pytest.mark.parametrize("name", ["ols", "byot_ols"])
+def test_a_label_table_is_no_longer_what_it_began_as(name: str, results: Path) -> None:
+    (one,) = load(results, name, 1)
     table = next(value for key, value in one["state"].items() if key.endswith("soft_labels"))
     assert not torch.allclose(table, torch.full_like(table, 1 / CLASSES))

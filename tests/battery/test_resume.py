@@ -11,7 +11,9 @@ from outcome import differences, outcome
 from processes import train
 from registry import EPOCHS, METHODS, SETTINGS, STEPS_PER_EPOCH, TINY
 
+from olsrepro.config.compose import compose_run
 from olsrepro.methods.registry import method_names
+from olsrepro.store.identity import run_id
 
 SAVES_PER_EPOCH = 3  # after steps 5 and 10, and at the epoch's end
 KILLS = {
@@ -33,9 +35,20 @@ def uninterrupted() -> dict[str, dict[str, Any]]:
 
 def outcome_of(setting: str, runs: Path, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
     if setting not in known:
+        teach(setting, runs)
         assert train([*TINY, *SETTINGS[setting]], runs) == 0
-        known[setting] = outcome(runs)
+        known[setting] = outcome(runs, name_of(setting))
     return known[setting]
+
+
+def name_of(setting: str, *more: str) -> str:
+    return run_id(compose_run([*TINY, *SETTINGS[setting], *more]))
+
+
+def teach(setting: str, runs: Path) -> None:
+    """Train the run that teaches, if one does, so that what is killed is not this one."""
+    if compose_run([*TINY, *SETTINGS[setting]]).method.wants_teacher:
+        assert train([*TINY, "method=hard"], runs) == 0
 
 
 def test_every_label_method_is_in_the_registry() -> None:
@@ -60,10 +73,11 @@ def test_a_run_killed_at_any_place_of_its_end_goes_on_bitwise(
 
 def check(setting: str, kill: tuple[str, int], tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]) -> None:
     lines = [*TINY, *SETTINGS[setting]]
+    teach(setting, tmp_path / "killed")
     assert train(lines, tmp_path / "killed", kill) == -signal.SIGKILL
     assert train(lines, tmp_path / "killed") == 0
     whole = outcome_of(setting, tmp_path / "whole", uninterrupted)
-    assert differences(whole, outcome(tmp_path / "killed")) == []
+    assert differences(whole, outcome(tmp_path / "killed", name_of(setting))) == []
 
 
 def test_a_run_killed_every_few_steps_goes_on_bitwise(tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]) -> None:
@@ -74,11 +88,11 @@ def test_a_run_killed_every_few_steps_goes_on_bitwise(tmp_path: Path, uninterrup
         assert restarts < 2 * EPOCHS * STEPS_PER_EPOCH, "no step is ever kept"
     assert restarts >= EPOCHS * STEPS_PER_EPOCH // 6
     whole = outcome_of("ols", tmp_path / "whole", uninterrupted)
-    assert differences(whole, outcome(tmp_path / "killed")) == []
+    assert differences(whole, outcome(tmp_path / "killed", name_of("ols"))) == []
 
 
 def test_the_comparison_notices_another_seed(tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]) -> None:
     whole = outcome_of("hard", tmp_path / "whole", uninterrupted)
     assert train([*TINY, *SETTINGS["hard"], "seed=1"], tmp_path / "other") == 0
-    changed = differences(whole, outcome(tmp_path / "other"))
+    changed = differences(whole, outcome(tmp_path / "other", name_of("hard", "seed=1")))
     assert any("checkpoint.pt/learner/network" in line for line in changed)

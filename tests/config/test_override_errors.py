@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import user_folder
 
+from olsrepro.methods.registry import method_names
+
 MISTAKES = [
     # misspelt: a group, a choice, a key
     ("metod=ols", ["metod=ols", "did you mean method?"]),
@@ -14,7 +16,7 @@ MISTAKES = [
     ("sede=1", ["sede=1", "did you mean seed?"]),
     ("epochs=4", ["epochs=4", "is no group or key"]),
     ("method=olss", ["method=olss", "did you mean ols"]),
-    ("method=?", ["method=?", "valid: boothard, bootsoft, disturblabel, hard, ls, ols, sce, tfkd_reg"]),
+    ("method=?", ["method=?", f"valid: {', '.join(method_names())}"]),
     ("dataset=cifar-100", ["dataset=cifar-100", "did you mean cifar100"]),
     ("backbone=resnet200", ["backbone=resnet200", "did you mean resnet20"]),
     ("recipe=digit", ["recipe=digit", "did you mean digits"]),
@@ -35,8 +37,11 @@ MISTAKES = [
     ("recipe.reference={epochs:3}", ["recipe.reference={epochs:3}", "has no reference"]),
     ("method.by_dataset=null", ["method.by_dataset=null", "has no by_dataset"]),
     # another method's switch
-    ("method=ls method.alpha=0.3", ["method.alpha=0.3", "method=ls", "ols, sce, tfkd_reg have it"]),
-    ("method=ls method.update_period=5", ["method.update_period=5", "method=ls", "ols has it"]),
+    (
+        "method=ls method.alpha=0.3",
+        ["method.alpha=0.3", "method=ls", "disturblabel, ols, ols_single, sce, tfkd_reg, tfkd_self have it"],
+    ),
+    ("method=ls method.update_period=5", ["method.update_period=5", "method=ls", "byot_ols, ols have it"]),
     # facts and names
     ("dataset.num_classes=5", ["dataset.num_classes=5", "describes the dataset", "dataset="]),
     ("backbone.params=5", ["backbone.params=5", "describes the backbone", "backbone="]),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from olsrepro.experiments.experiment import CellKey, Experiment
+import pytest
+
+from olsrepro.experiments import awaited
+from olsrepro.experiments.experiment import CellKey, Experiment, Line
 from olsrepro.experiments.request import Request
 from olsrepro.experiments.wanted import Wanted, wanted_cells
 from olsrepro.store.identity import canonical
@@ -18,6 +22,20 @@ PROCESS: Mapping[str, Any] = {
     "olsrepro": "0.0",
     "code": {"commit": "0123456789abcdef", "dirty": None},
 }
+
+SOMEDAY = "someday"
+"""A name that stands for whatever is not built yet: the tests that use it outlive each of those."""
+
+
+def with_what_is_not_built_yet(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+    """An experiment with a row whose method, and a column whose evaluation, is awaited; both are called ``someday``."""
+    more = {group: (*names, SOMEDAY) for group, names in awaited.AWAITED.items()}
+    monkeypatch.setattr(awaited, "AWAITED", more)
+    row = Line(SOMEDAY, "Some day", run=(f"method={SOMEDAY}",))
+    first = next(iter(experiment.columns.values()))
+    column = replace(first, key=SOMEDAY, label="Some day", evaluate={"name": SOMEDAY})
+    return replace(experiment, rows={**experiment.rows, SOMEDAY: row}, columns={**experiment.columns, SOMEDAY: column})
+
 
 ErrorOf = Callable[[CellKey, int], float]
 

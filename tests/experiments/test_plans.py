@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from filled_store import fill_store, finished_record, put_record
+from filled_store import fill_store, finished_record, put_record, with_what_is_not_built_yet
 
-from olsrepro.experiments.files import experiments, load
+from olsrepro.config.compose import compose_run
+from olsrepro.experiments.files import experiments, load, load_with_extras
 from olsrepro.experiments.plan import Work, make_plan
 from olsrepro.experiments.request import Request
-from olsrepro.experiments.wanted import distinct, wanted_cells
+from olsrepro.experiments.wanted import Wanted, distinct, wanted_cells, with_teachers
 from olsrepro.store.cost import estimate, measured_speeds, speeds_of
 from olsrepro.store.folder import Store
+from olsrepro.store.identity import run_id
 from olsrepro.store.record import FAILED
 
 ALL = [item for item in experiments() if item.order is not None]
@@ -24,13 +26,32 @@ def test_a_run_counts_where_it_is_first_wanted(tmp_path: Path) -> None:
     assert plan.runs == 348
 
 
-def test_all_of_it_is_584_runs_and_what_waits_is_named(tmp_path: Path) -> None:
+def test_what_waits_is_named_with_how_much_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (entry,) = make_plan([with_what_is_not_built_yet(load("table2"), monkeypatch)], Request(), tmp_path, {}).entries
+    assert entry.awaits == {"method=someday": 3 * 5}
+    assert entry.evaluations == {"evaluation=someday": 11}
+    assert entry.missing == 165
+    assert entry.waits == "method=someday (15 runs), evaluation=someday (11 cells)"
+
+
+def test_rows_that_the_paper_does_not_have_are_outside_of_the_count(tmp_path: Path) -> None:
+    (plain,) = make_plan([load("table2")], Request(), tmp_path, {}).entries
+    (with_extras,) = make_plan([load_with_extras("table2")], Request(extra=True), tmp_path, {}).entries
+    assert with_extras.printed - plain.printed == 3 * 5
+
+
+def test_a_run_that_teaches_counts_once_and_comes_first() -> None:
+    taught = compose_run(["method=tfkd_self"])
+    hard = compose_run(["method=hard"])
+    wanted = [Wanted(run_id(config), 0, config) for config in (taught, hard)]
+    assert [run.id for run in with_teachers(wanted)] == [run_id(hard), run_id(taught)]
+
+
+def test_all_of_it_is_584_runs(tmp_path: Path) -> None:
     plan = make_plan(ALL, Request(), tmp_path, {})
     entries = {entry.name: entry for entry in plan.entries}
     assert plan.runs == 584
-    assert entries["table4"].awaits == {"dataset=imagenet": 16}
-    assert entries["table11"].evaluations == {"evaluation=ece": 9}
-    assert entries["table2"].missing == 105
+    assert entries["table2"].missing == 165
     assert entries["table1"].new == 0
 
 

@@ -60,3 +60,12 @@ def test_a_wrong_word_is_refused_with_what_is_right(line: str, told: str) -> Non
 def test_a_word_given_twice_is_refused() -> None:
     with pytest.raises(UserError, match="seeds is given twice, seeds=1 and seeds=2"):
         parse_request(["seeds=1", "seeds=2"])
+
+
+def test_rows_that_the_paper_does_not_have_are_asked_for_by_extra() -> None:
+    assert not parse_request(["preset=smoke"]).extra
+    request = parse_request(["extra=true"])
+    assert request.extra
+    assert request.words() == ("extra=true",)
+    with pytest.raises(UserError, match=r"^extra=yes must be true or false"):
+        parse_request(["extra=yes"])

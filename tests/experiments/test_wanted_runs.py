@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from filled_store import SOMEDAY, with_what_is_not_built_yet
 
 from olsrepro.experiments.files import experiments, load
 from olsrepro.experiments.request import Request
@@ -76,17 +77,18 @@ def test_a_quoted_row_wants_no_run() -> None:
     assert not {row for row, _ in wanted} & set(quoted)
 
 
-def test_what_is_not_built_yet_is_counted_and_named() -> None:
-    runs = wanted_cells(load("table2"), PAPER)["byot", "resnet34"]
-    assert [run.awaits for run in runs] == ["method=byot"] * 3
+def test_what_is_not_built_yet_is_counted_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = wanted_cells(with_what_is_not_built_yet(load("table2"), monkeypatch), PAPER)[SOMEDAY, "resnet34"]
+    assert [run.awaits for run in runs] == ["method=someday"] * 3
     assert not any(run.is_available for run in runs)
     assert len({run.id for run in runs}) == 3
 
 
-def test_a_cell_whose_evaluation_is_not_built_yet_still_names_its_run() -> None:
-    attacked = wanted_cells(load("table8"), PAPER)["ols", "fgsm"][0]
-    assert attacked.awaits == "evaluation=fgsm"
-    assert attacked.id == wanted_cells(load("table8"), PAPER)["ols", "clean"][0].id
+def test_a_cell_whose_evaluation_is_not_built_yet_still_names_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = wanted_cells(with_what_is_not_built_yet(load("table2"), monkeypatch), PAPER)
+    measured = cells["ols", SOMEDAY][0]
+    assert measured.awaits == "evaluation=someday"
+    assert measured.id == cells["ols", "resnet34"][0].id
 
 
 def test_an_available_want_of_a_run_wins_over_one_that_waits() -> None:

@@ -41,6 +41,12 @@ BAD_SWITCHES: list[tuple[str, dict[str, Any], str]] = [
     ("ols", {"accumulate": "some"}, "valid: correct, all"),
     ("ols", {"empty_class": "zero"}, "did you mean zeros"),
     ("ols", {"freeze_at": -0.1}, "freeze_at=-0.1 must be at least 0"),
+    ("pairwise_confusion", {"variant": "author"}, "variant=author is not known; did you mean authors"),
+    ("pairwise_confusion", {"space": "prob"}, "space=prob is not known; did you mean probs"),
+    ("pairwise_confusion", {"norm": "clas"}, "norm=clas is not known; did you mean class"),
+    ("pairwise_confusion", {"pairs": "differing"}, "pairs=differing is not known; did you mean different"),
+    ("pairwise_confusion", {"lam": -1}, "lam=-1 must be at least 0"),
+    ("pairwise_confusion", {"start": 0.5}, "criterion pairwise_confusion has no switch start"),
 ]
 
 

@@ -35,6 +35,7 @@ HARD_LIMITS = {
     "disturblabel alpha=0": ("disturblabel", {"alpha": 0.0}),
     "sce beta=0": ("sce", {"variant": "logits", "alpha": 1.0, "beta": 0.0}),
     "tfkd_reg alpha=0": ("tfkd_reg", {"alpha": 0.0}),
+    "pairwise_confusion lam=0": ("pairwise_confusion", {"lam": 0.0}),
     "ols alpha=1": ("ols", {"alpha": 1.0}),
     "ols hard_only": ("ols", {"alpha": 0.3, "initial_labels": "hard_only"}),
 }

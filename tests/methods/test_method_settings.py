@@ -9,15 +9,19 @@ from typing import Any
 
 import pytest
 
+from olsrepro.config.compose import compose_run
 from olsrepro.losses import build_criterion, criterion_names
 from olsrepro.losses.online import OnlineLabelSmoothing
 from olsrepro.methods.base import Setting
 from olsrepro.methods.ols.settings import Settings as Ols
 from olsrepro.methods.registry import build_method, method_names, settings_class
 from olsrepro.methods.settings import MethodSettings
+from olsrepro.models.registry import build_backbone
 from olsrepro.settings import UserError
 
-PAPERS_OWN = {"hard", "ls", "ols", "bootsoft", "boothard", "disturblabel", "sce", "tfkd_reg"}
+PAPERS_OWN = {"hard", "ls", "ols", "bootsoft", "boothard", "disturblabel", "sce", "tfkd_reg", "pairwise_confusion"}
+OF_TRAINING = {"ols": {"update_period"}, "pairwise_confusion": {"start"}}
+"""Switches that are the method's and not its criterion's."""
 OUT_OF_RANGE: list[tuple[str, dict[str, Any], str]] = [
     ("ls", {"eps": -0.1}, "eps=-0.1 must be in [0, 1]"),
     ("ls", {"eps": 1.1}, "eps=1.1 must be in [0, 1]"),
@@ -46,6 +50,13 @@ OUT_OF_RANGE: list[tuple[str, dict[str, Any], str]] = [
     ("ols", {"update_period": "epochs"}, "update_period=epochs must be epoch or a number of steps of at least 1"),
     ("ols", {"update_period": "0"}, "update_period=0 must be epoch or"),
     ("ols", {"variant": "official_finegrained", "alpha": 0.5}, "alpha=0.5 has no meaning with variant=official_fine"),
+    ("pairwise_confusion", {"variant": "authors_"}, "variant=authors_ is not known; did you mean authors?"),
+    ("pairwise_confusion", {"space": "logit"}, "space=logit is not known; did you mean logits?"),
+    ("pairwise_confusion", {"norm": "pairs"}, "norm=pairs is not known; did you mean pair?"),
+    ("pairwise_confusion", {"pairs": "al"}, "pairs=al is not known; did you mean all?"),
+    ("pairwise_confusion", {"lam": -0.1}, "lam=-0.1 must be at least 0"),
+    ("pairwise_confusion", {"lam": float("nan")}, "lam=nan must be at least 0"),
+    ("pairwise_confusion", {"start": 200}, "start=200 must be in [0, 1]"),
 ]
 
 
@@ -84,13 +95,15 @@ def test_every_switch_of_a_criterion_is_a_switch_of_its_method(name: str) -> Non
     assert name in criterion_names()
     switches = {item.name for item in fields(settings_class(name))} - {"name"}
     known = set(list(inspect.signature(type(build_criterion(name, 3))).parameters)[1:])
-    assert switches - known == ({"update_period"} if name == "ols" else set())
+    assert switches - known == OF_TRAINING.get(name, set())
     assert known <= switches
 
 
 @pytest.mark.parametrize("name", method_names())
 def test_a_method_is_built_from_its_settings(name: str) -> None:
-    built = build_method(settings_class(name)(), Setting(num_classes=3, seed=0))
+    backbone = build_backbone(compose_run(["backbone=resnet8", "backbone.width=0.25"]).backbone, 3)
+    setting = Setting(num_classes=3, seed=0, train_size=9, image_size=8, backbone=backbone, teacher=backbone)
+    built = build_method(settings_class(name)(), setting)
     assert type(built).__module__.startswith("olsrepro.methods.")
 
 

@@ -132,6 +132,11 @@ SPELLINGS = [
     ("dataset=digits@cifar10 method=sce", "dataset=digits@cifar10 method=sce method.alpha=0.1 method.beta=1"),
     ("dataset=digits@cub recipe.cutout=112", "dataset=digits@cub recipe.cutout=110"),
     ("recipe.weight_decay=0.0", "recipe.weight_decay=-0.0"),
+    ("method=byot method.supervision=class_labels", "method=byot method.supervision=class_labels method.alpha=0.1"),
+    ("method=ddgsd method.supervision=class_labels", "method=ddgsd method.lam=0"),
+    ("method=pairwise_confusion", "method=pairwise_confusion method.variant=authors method.lam=10"),
+    ("method=byot_ols method.hard_weights=[1.5,0.5]", "method=byot_ols method.hard_weights=[1.5,0.5,0.5]"),
+    ("method=tfkd_reg dataset=digits@imagenet", "method=tfkd_reg dataset=digits@imagenet method.scale_t2=true"),
 ]
 
 

@@ -54,7 +54,7 @@ def toy_labels() -> NoisyLabels:
 
 
 def toy_task(recipe: RecipeSettings = RECIPE) -> Classification:
-    return Classification(DATA, toy_labels(), recipe, 0, torch.device("cpu"))
+    return Classification(DATA, toy_labels(), recipe, HARD, 0, torch.device("cpu"))
 
 
 def toy_learner(method: LabelMethod | None = None, recipe: RecipeSettings = RECIPE) -> Learner:
@@ -64,7 +64,7 @@ def toy_learner(method: LabelMethod | None = None, recipe: RecipeSettings = RECI
         network = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(48), nn.Dropout(0.3), nn.Linear(48, CLASSES))
     method = method if method is not None else build_method(HARD, Setting(CLASSES, 0))
     parameters = [*network.parameters(), *method.parameters()]
-    return Learner(network, method, build_optimizer(parameters, recipe), network)
+    return Learner(network, method, build_optimizer(parameters, recipe), network, network)
 
 
 def toy_trainer(
@@ -184,7 +184,7 @@ class Scripted(Classification):
     """A task whose tests come out as written."""
 
     def __init__(self, objectives: Sequence[float]) -> None:
-        super().__init__(DATA, toy_labels(), RECIPE, 0, torch.device("cpu"))
+        super().__init__(DATA, toy_labels(), RECIPE, HARD, 0, torch.device("cpu"))
         self._objectives = iter(objectives)
 
     def evaluate(self, network: nn.Module) -> Evaluation:
@@ -508,7 +508,7 @@ def test_methods_hear_of_every_step_and_of_each_epochs_end_before_its_test(tmp_p
             heard.append("test")
             return super().evaluate(network)
 
-    task = Testing(DATA, toy_labels(), RECIPE, 0, torch.device("cpu"))
+    task = Testing(DATA, toy_labels(), RECIPE, HARD, 0, torch.device("cpu"))
     toy_trainer(tmp_path, method=Listening(), task=task).fit()
     assert heard == ["step", "step", "step", "end", "test"] * EPOCHS
     for epoch in (1, 2, 3):

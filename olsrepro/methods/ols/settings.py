@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from olsrepro.losses.switches import OlsRules, resolve_ols
 from olsrepro.methods.settings import MethodSettings
+from olsrepro.methods.update_period import period_steps
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,12 @@ class Settings(MethodSettings):
 
     def __post_init__(self) -> None:
         self.rules()
-        if self.update_period != "epoch" and not (self.update_period.isdecimal() and int(self.update_period) > 0):
-            raise ValueError(f"update_period={self.update_period} must be epoch or a number of steps of at least 1")
+        period_steps(self.update_period)
 
     @property
     def period_steps(self) -> int | None:
         """Optimiser steps in a period; None where a period is an epoch."""
-        return None if self.update_period == "epoch" else int(self.update_period)
+        return period_steps(self.update_period)
 
     def rules(self) -> OlsRules:
         """The concrete rules that variant and switches come to."""

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from olsrepro.evaluation.classification import percent_wrong
-from olsrepro.evaluation.ensemble import EnsembleSums, grid_end_epochs
+from olsrepro.evaluation.ensemble_sums import EnsembleSums, grid_end_epochs
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden/golden_evaluations.json").read_text())["examples"]
 EPOCHS, SOFTMAX = GOLDEN["ensemble_epochs"], GOLDEN["ensemble_softmax_mean"]

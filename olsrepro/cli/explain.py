@@ -1,0 +1,107 @@
+"""`olsrepro explain`: the card of a label method."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from typing import TYPE_CHECKING
+
+from olsrepro.cli import exit_codes
+
+if TYPE_CHECKING:
+    from olsrepro.cli.method_card import Cost, Use
+    from olsrepro.config.run_config import RunConfig
+    from olsrepro.experiments.experiment import Experiment
+
+SUMMARY = "the card of a label method: formula, switches, cost, pitfalls"
+DESCRIPTION = """\
+Explains a label method: its formula; its switches with their defaults, for each data set where they differ, and where
+each comes from; how the paper's row is read and what other readings there are; what it needs of the trainer, and what
+a training step of it does, measured now or taken from the store; what goes wrong with it; which experiments take it."""
+EPILOG = """\
+examples:
+  olsrepro methods                      all label methods
+  olsrepro explain ols
+  olsrepro explain sce --no-measure"""
+
+WIDEST = 120
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("method", metavar="METHOD", help="a label method, as `olsrepro methods` names it")
+    parser.add_argument("--no-measure", action="store_true", help="leave out what one training step does")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the card; the exit code."""
+    from olsrepro.cli.method_card import method_text
+    from olsrepro.config.method_file import method_file
+    from olsrepro.methods.cards import card
+    from olsrepro.methods.registry import settings_class
+
+    name = arguments.method.lower().replace("-", "_")
+    settings_class(name)
+    cost = None if arguments.no_measure else _cost(name)
+    width = min(WIDEST, shutil.get_terminal_size((80, 24)).columns)
+    print(method_text(card(name), method_file(name), uses(name), cost, width))
+    return exit_codes.DONE
+
+
+def uses(name: str) -> list[Use]:
+    """The experiments that take a method, in the order of ``all``, with the switches that they set."""
+    from olsrepro.cli.method_card import Use
+    from olsrepro.experiments.files import experiments
+
+    found = []
+    for experiment in experiments():
+        lines = [line for line in _cell_lines(experiment) if f"method={name}" in line]
+        if lines:
+            found.append(Use(experiment.name, experiment.place, _settings(lines)))
+    return found
+
+
+def _cell_lines(experiment: Experiment) -> list[tuple[str, ...]]:
+    """The overrides of every cell that runs or measures something."""
+    return [experiment.lines_of(cell) for cell in experiment.cells() if not experiment.rows[cell[0]].quoted]
+
+
+def _settings(cells: list[tuple[str, ...]]) -> dict[str, list[str]]:
+    """The values of each ``method.key`` over the cells, in their order."""
+    values: dict[str, dict[str, None]] = {}
+    for line in (line for lines in cells for line in lines if line.startswith("method.")):
+        key, _, value = line.removeprefix("method.").partition("=")
+        values.setdefault(key, {})[value] = None
+    return {key: list(found) for key, found in values.items()}
+
+
+def _cost(name: str) -> Cost:
+    """From the store's record of the measurement; measured now where it has none, which leaves nothing behind."""
+    from pathlib import Path
+
+    from olsrepro.cli.method_card import Cost
+    from olsrepro.store.facts import facts_folder, facts_id
+    from olsrepro.store.record import read_record
+
+    config = _measured_run(name)
+    folder = facts_folder(Path(config.runtime.runs_dir), facts_id("method", config))
+    record = read_record(folder)
+    if record is not None:
+        return Cost(
+            record["facts"], f"of the first step: from {folder.name} in the store, measured on {record['finished']}"
+        )
+
+    from olsrepro.launch.measure import method_facts
+
+    return Cost(
+        method_facts(config), f"of the first step: measured now, {config.backbone.name} on {config.dataset.name}"
+    )
+
+
+def _measured_run(name: str) -> RunConfig:
+    """The run that the table of measured methods would measure, so that both have one record."""
+    from olsrepro.config.compose import compose_run
+    from olsrepro.experiments.files import experiments
+
+    base = next(item.base for item in experiments() if item.measure == "method")
+    return compose_run([*base, f"method={name}"])

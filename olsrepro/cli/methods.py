@@ -1,0 +1,45 @@
+"""`olsrepro methods`: the label methods that there are."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from olsrepro.cli import exit_codes
+
+if TYPE_CHECKING:
+    from olsrepro.methods.cards import Needs
+
+SUMMARY = "list all label methods"
+DESCRIPTION = "Lists every label method: its name, what it needs beside one view and one head, and what it is."
+EPILOG = """\
+examples:
+  olsrepro methods
+  olsrepro explain ols"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """It has none."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the list; the exit code."""
+    from olsrepro.cli.listing import listing
+    from olsrepro.methods.cards import card
+    from olsrepro.methods.registry import method_names
+
+    cards = [card(name) for name in method_names()]
+    print(
+        listing(
+            ("name", "needs", "what it is"), [(item.name, needs_in_short(item.needs), item.title) for item in cards]
+        )
+    )
+    return exit_codes.DONE
+
+
+def needs_in_short(needs: Needs) -> str:
+    """What a method needs beside one view and one head, in a few words."""
+    views = needs.views.partition(":")[0]
+    words = [] if views == "1" else [f"{views} views"]
+    named = {"heads": needs.heads, "teacher": needs.teacher, "state": needs.state, "sync": needs.sync}
+    return ", ".join([*words, *(key for key, text in named.items() if text)])

@@ -1,0 +1,132 @@
+"""The switches of a label method as its config file tells them: defaults with the comments that say where from.
+
+A comment on a value's own line is its source; a line of comment directly below it adds to it. One at the head of a
+block, behind a blank line, is told of the whole block, which ends with the next blank line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import takewhile
+from typing import Any
+
+import yaml  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
+
+from olsrepro.config.locate import configs_folder
+
+NULL = "null"
+DEFAULT = "default"
+BY_DATASET = "by_dataset"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value as the file writes it, and the comment that says where it comes from."""
+
+    text: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A key of a method's config.
+
+    Attributes:
+        key: its name.
+        default: what it is if nobody sets it: ``by_dataset.default`` where that says what null stands for.
+        source: the comment on its own line.
+        heading: the comment above the block that it stands in.
+        on: what it is on the data sets whose value is another.
+    """
+
+    key: str
+    default: Value
+    source: str
+    heading: str = ""
+    on: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MethodFile:
+    """A method's switches in the order of its file, without its name; ``note`` heads the table of data sets."""
+
+    switches: tuple[Switch, ...]
+    note: str = ""
+
+
+def method_file(name: str) -> MethodFile:
+    """What ``configs/method/<name>.yaml`` says."""
+    return read_method_file((configs_folder() / "method" / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def read_method_file(text: str) -> MethodFile:
+    """What the text of a method's config file says."""
+    lines = _Lines(text)
+    nodes = {str(key.value): (key, value) for key, value in yaml.compose(text, yaml.SafeLoader).value}
+    table_key, table = nodes.pop(BY_DATASET, (None, None))
+    note = "" if table_key is None else lines.heading(table_key)
+    implied = {} if table is None else dict(_implied(lines, table_key, table))
+    switches = [_switch(lines, *pair, implied) for key, pair in nodes.items() if key != "name"]
+    return MethodFile(tuple(switches), note)
+
+
+def _switch(lines: _Lines, key_node: Any, node: Any, implied: Mapping[str, Mapping[str, Value]]) -> Switch:
+    key, own = str(key_node.value), lines.value(node)
+    values = {dataset: table[key] for dataset, table in implied.items() if key in table and own.text == NULL}
+    default = values.pop(DEFAULT, own)
+    others = {dataset: value for dataset, value in values.items() if value.text != default.text}
+    return Switch(key, default, own.source, lines.heading(key_node), others)
+
+
+def _implied(lines: _Lines, key_node: Any, tables: Any) -> Iterator[tuple[str, Mapping[str, Value]]]:
+    """What ``by_dataset`` says, data set by data set; a value without a comment has that of what it stands in."""
+    for name, table in tables.value:
+        outer = [lines.comment(table)] if table.flow_style else []
+        above = next(filter(None, (*outer, lines.comment(name), lines.comment(key_node))), "")
+        yield str(name.value), {str(key.value): lines.value(node, above) for key, node in table.value}
+
+
+class _Lines:
+    """The text of a config file, in which nodes find their comments."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines = text.splitlines()
+
+    def value(self, node: Any, otherwise: str = "") -> Value:
+        """A node as it is written, with the comment on its line."""
+        text = self._text[node.start_mark.index : node.end_mark.index]
+        return Value(" ".join(text.split()), self.comment(node) or otherwise)
+
+    def comment(self, node: Any) -> str:
+        """The comment on the line that a node ends on, and what goes on below it."""
+        line = int(node.end_mark.line)
+        own = self._lines[line][self._ends.get(line, 0) :]
+        return _joined([own, *takewhile(_is_comment, self._lines[line + 1 :])], "; ")
+
+    def heading(self, node: Any) -> str:
+        """The comment at the head of the block of lines that a node stands in."""
+        above = self._lines[: node.start_mark.line]
+        block = [*takewhile(str.strip, reversed(above))][::-1]
+        return _joined(takewhile(_is_comment, block), " ")
+
+    @cached_property
+    def _ends(self) -> dict[int, int]:
+        """The column behind the last token of every line that has one."""
+        ends: dict[int, int] = {}
+        for token in yaml.scan(self._text, yaml.SafeLoader):
+            if token.end_mark.index > token.start_mark.index:
+                line = token.end_mark.line
+                ends[line] = max(ends.get(line, 0), token.end_mark.column)
+        return ends
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")
+
+
+def _joined(comments: Iterable[str], by: str) -> str:
+    """Lines of comment as one text, without their marks."""
+    return by.join(filter(None, (line.strip().lstrip("#").strip() for line in comments)))

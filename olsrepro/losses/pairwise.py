@@ -1,0 +1,114 @@
+"""Pairwise Confusion (Dubey et al., "Pairwise confusion for fine-grained visual classification", 2018)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor
+
+from olsrepro.losses.criterion import Criterion, weighted_sum
+from olsrepro.losses.switches import resolve_pairwise
+
+
+class PairwiseConfusion(Criterion):
+    """Cross entropy plus ``lam`` times a distance between the outputs of the two halves of a batch.
+
+    Row i of the first half and row i of the second are a pair with difference D_i (K,); of an odd batch the middle row
+    is in no pair. ``PC = 1/B sum_k sqrt(sum_i D_ik²)`` with ``norm="class"``, ``1/B sum_i sqrt(sum_k D_ik²)`` with
+    ``norm="pair"``; B counts rows, not pairs. Where a distance is 0 its gradient is 0.
+
+    Variants: ``authors`` (authors' code, cifar/scripts/loss_all_methods.py): logits, one norm a class; ``repo``
+    (abhimanyudubey/confusion, confusion_pytorch/__init__.py, with the probabilities that its author advises in thread
+    2): one norm a pair; ``original``, as Dubey et al. write: as ``repo``, but a pair of one class doesn't count.
+
+    With ``norm="class"`` in training mode the ranks of ``torch.distributed`` add K + 1 numbers in each forward and each
+    backward pass, which all of them must make. A rank holds its slice of the first half, then its slice of the second.
+
+    Args:
+        num_classes: K.
+        variant: one of ``authors``, ``repo``, ``original``; it sets what is left at None below.
+        space: whether ``logits`` or ``probs`` are compared.
+        norm: whether a distance runs over the batch, one a ``class``, or over the classes, one a ``pair``.
+        pairs: whether ``all`` pairs count, or only those of ``different`` classes.
+        lam: weight of the distance. Probabilities want a far larger one than logits (that repository's thread 2).
+
+    Raises:
+        ValueError: a switch out of its range.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        variant: str = "authors",
+        space: str | None = None,
+        norm: str | None = None,
+        pairs: str | None = None,
+        lam: float | None = None,
+    ) -> None:
+        super().__init__(num_classes)
+        rules = resolve_pairwise(variant, space, norm, pairs, lam)
+        self.space = rules.space
+        self.norm = rules.norm
+        self.pairs = rules.pairs
+        self.lam = rules.lam
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """``CE(y, z) + lam PC``; bit for bit hard at ``lam`` 0."""
+        return weighted_sum(
+            (1.0, lambda: F.cross_entropy(logits, target)),
+            (self.lam, lambda: self._distance(logits, target)),
+        )
+
+    def _distance(self, logits: Tensor, target: Tensor) -> Tensor:
+        squares = self._differences(logits, target).square()
+        if self.norm == "pair":
+            return _root(squares.sum(1)).sum() / len(target)
+        totals = F.pad(squares.sum(0), (0, 1), value=len(target))
+        if self.training:
+            totals = _sum_over_ranks(totals)
+        return _root(totals[:-1]).sum() / totals[-1]
+
+    def _differences(self, logits: Tensor, target: Tensor) -> Tensor:
+        """What tells the partners of each pair apart, (B // 2, K); 0 for a pair that doesn't count."""
+        outputs = logits if self.space == "logits" else logits.softmax(1)
+        half = len(target) // 2
+        differences = outputs[:half] - outputs[len(target) - half :]
+        if self.pairs == "all":
+            return differences
+        alike = target[:half] == target[len(target) - half :]
+        return differences.masked_fill(alike.unsqueeze(1), 0.0)
+
+
+def _root(squares: Tensor) -> Tensor:
+    """Square roots whose gradient is 0, not infinite, at 0."""
+    zero = squares == 0
+    return squares.masked_fill(zero, 1.0).sqrt().masked_fill(zero, 0.0)
+
+
+def _sum_over_ranks(tensor: Tensor) -> Tensor:
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        total: Tensor = _SumOverRanks.apply(tensor)
+        return total
+    return tensor
+
+
+class _SumOverRanks(torch.autograd.Function):
+    """The sum over all ranks; each rank's gradient is the sum of all ranks' gradients, whatever their losses weigh.
+
+    torch.distributed.nn.functional has the same, deprecated.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        total = tensor.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total

@@ -1,0 +1,35 @@
+"""The label method ``ddgsd``: two views through one network, which learn from each other."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from olsrepro.data.batch import Batch
+from olsrepro.methods.base import LabelMethod, Setting, StepOutput
+from olsrepro.methods.ddgsd.loss import DataDistortionDistillation
+from olsrepro.methods.ddgsd.settings import Settings
+
+
+class Method(LabelMethod):
+    """Data-distortion guided self-distillation; no teacher and no state, and a pair of views stays on its rank."""
+
+    def __init__(self, settings: Settings, setting: Setting) -> None:
+        super().__init__()
+        self.criterion = DataDistortionDistillation(setting.num_classes, **settings.criterion_switches())
+        self._logits = _joint_logits if settings.joint_forward else _separate_logits
+
+    def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
+        """The loss of both views; the logits are the first one's."""
+        (second_view,) = batch.more_views
+        logits, second = self._logits(network, batch.images, second_view)
+        return StepOutput(self.criterion(logits, batch.targets, second), logits)
+
+
+def _joint_logits(network: nn.Module, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    logits = network(torch.cat([first, second]))
+    return logits[: len(first)], logits[len(first) :]
+
+
+def _separate_logits(network: nn.Module, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    return network(first), network(second)

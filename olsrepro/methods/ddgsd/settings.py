@@ -1,0 +1,107 @@
+"""Settings of data-distortion guided self-distillation (Xu & Liu, AAAI 2019)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from olsrepro.data.settings import AugmentSettings, View
+from olsrepro.losses.switches import REDUCTIONS, check_choice, check_range, check_weights
+from olsrepro.methods.settings import MethodSettings
+from olsrepro.settings import UserError
+
+SUPERVISIONS = ("logits", "class_labels")
+VIEWS = ("two_draws", "flip_vs_crop")
+BATCHES = ("images", "forwards")
+
+
+@dataclass(frozen=True)
+class Settings(MethodSettings):
+    """Two distorted views of an image learn from its label and from each other; features are left out (paper V-A).
+
+    Args:
+        supervision: ``logits``, or ``class_labels``: cross entropy of both views alone, the same as ``lam`` 0.
+        ce_weight: weight of the sum of both views' cross entropies.
+        lam: weight of the sum of both KL divergences.
+        T: temperature of both sides of a divergence.
+        scale_t2: multiply the divergences by T squared.
+        detach: no gradient flows through the view that is learnt from.
+        reduction: ``batchmean``, or ``mean`` over batch and classes.
+        views: ``two_draws`` of the recipe's augmentation, or ``flip_vs_crop``: the first view takes the recipe's flip
+            and no crop, the second its crop and no flip.
+        batch: whether the recipe's batch size counts ``images``, or ``forwards``, two an image.
+        joint_forward: both views pass the network as one batch, whose statistics batch normalisation takes; else one
+            after the other.
+    """
+
+    name: str = "ddgsd"
+    supervision: str = "logits"
+    ce_weight: float = 1.0
+    lam: float = 1.0
+    T: float = 3.0
+    scale_t2: bool = True
+    detach: bool = True
+    reduction: str = "batchmean"
+    views: str = "two_draws"
+    batch: str = "images"
+    joint_forward: bool = True
+
+    def __post_init__(self) -> None:
+        check_choice("supervision", self.supervision, SUPERVISIONS)
+        check_range("ce_weight", self.ce_weight, 0)
+        check_range("lam", self.lam, 0)
+        check_range("T", self.T, 1e-6)
+        check_choice("reduction", self.reduction, REDUCTIONS)
+        check_choice("views", self.views, VIEWS)
+        check_choice("batch", self.batch, BATCHES)
+        self._check_supervision()
+
+    def _check_supervision(self) -> None:
+        if self.supervision == "logits":
+            check_weights(ce_weight=self.ce_weight, lam=self.lam)
+        elif self.lam not in (0, Settings.lam):
+            raise ValueError(f"lam={self.lam:g} has no effect with supervision=class_labels; use supervision=logits")
+        elif self.ce_weight == 0:
+            raise ValueError("ce_weight=0 must be above 0 with supervision=class_labels: the loss has no term left")
+
+    def first_view(self, augment: AugmentSettings) -> AugmentSettings:
+        """What changes an image for the view that training error is counted on."""
+        return replace(augment, padding=0) if self.views == "flip_vs_crop" else augment
+
+    def more_views(self, augment: AugmentSettings) -> tuple[View, ...]:
+        """The second view: other draws of the same images."""
+        return (View(replace(augment, flip=False) if self.views == "flip_vs_crop" else augment),)
+
+    def images_per_batch(self, batch_size: int) -> int:
+        """Images in a batch: of an odd number of forwards one is left over.
+
+        Raises:
+            UserError: fewer forwards than one image needs.
+        """
+        if self.batch == "images":
+            return batch_size
+        if batch_size < 2:
+            raise UserError(f"recipe.batch_size={batch_size} must be at least 2 with method.batch=forwards")
+        return batch_size // 2
+
+    def resolved(self) -> Settings:
+        """The same supervision in the one form that a run id covers: a switch without an effect has its default."""
+        if self.supervision == "logits" and self.lam != 0:
+            return replace(self, scale_t2=Settings.scale_t2) if self.T == 1 else self
+        return Settings(
+            lam=0.0,
+            ce_weight=self.ce_weight,
+            views=self.views,
+            batch=self.batch,
+            joint_forward=self.joint_forward,
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """The resolved switches: ``class_labels`` and ``lam`` 0 are one run."""
+        return MethodSettings.identity(self.resolved())
+
+    def criterion_switches(self) -> dict[str, Any]:
+        """The switches of the criterion, where the supervision has become a weight."""
+        resolved = self.resolved()
+        names = ("ce_weight", "lam", "T", "scale_t2", "detach", "reduction")
+        return {name: getattr(resolved, name) for name in names}

@@ -1,0 +1,47 @@
+"""Settings of Pairwise Confusion."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from olsrepro.losses.switches import PairwiseRules, resolve_pairwise
+from olsrepro.methods.settings import MethodSettings
+
+
+@dataclass(frozen=True)
+class Settings(MethodSettings):
+    """Pairwise Confusion (Dubey et al.). A switch left at None takes the value that ``variant`` bundles.
+
+    ``start`` is a share of the run's epochs; before it the loss is the hard one.
+    """
+
+    needs_pairs: ClassVar[bool] = True
+
+    name: str = "pairwise_confusion"
+    variant: str = "authors"
+    space: str | None = None
+    norm: str | None = None
+    pairs: str | None = None
+    lam: float | None = None
+    start: float | None = None
+
+    def __post_init__(self) -> None:
+        self.rules()
+
+    def rules(self) -> PairwiseRules:
+        """The concrete rules that variant and switches come to."""
+        return resolve_pairwise(**self.switches())
+
+    def criterion_switches(self) -> dict[str, Any]:
+        """The switches of the criterion: all but ``start``, which is the training's."""
+        return {key: value for key, value in self.switches().items() if key != "start"}
+
+    def first_epoch(self, epochs: int) -> int:
+        """The 0-based epoch, nearest to ``start`` of so many, that switches the distance on."""
+        return math.floor(self.rules().start * epochs + 0.5)
+
+    def identity(self) -> dict[str, Any]:
+        """The rules: a variant and the same switches typed one by one are one run."""
+        return asdict(self.rules())

@@ -1,0 +1,44 @@
+"""The label method ``tfkd_self``: a trained network's predictions of the same images are part of the target."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from olsrepro.data.batch import Batch
+from olsrepro.losses import SelfDistillation
+from olsrepro.methods.base import LabelMethod, Setting, StepOutput
+from olsrepro.methods.tfkd_self.settings import Settings
+
+
+class Method(LabelMethod):
+    """One pass of the network and one of its teacher over the same augmented images.
+
+    The teacher's weights are neither trained nor part of the checkpoint: its run id stands for them.
+
+    Raises:
+        ValueError: the setting has no teacher.
+    """
+
+    def __init__(self, settings: Settings, setting: Setting) -> None:
+        super().__init__()
+        if setting.teacher is None:
+            raise ValueError("tfkd_self needs a trained teacher in its setting")
+        self.criterion = SelfDistillation(
+            setting.num_classes,
+            alpha=settings.alpha,
+            T=settings.T,
+            multiplier=settings.multiplier,
+            reduction=settings.reduction,
+        )
+        self._teacher = (setting.teacher,)  # in a tuple, so that it is no submodule
+
+    def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
+        """The criterion on the logits of both networks."""
+        logits = network(batch.images)
+        return StepOutput(self.criterion(logits, batch.targets, self._taught(batch.images)), logits)
+
+    def _taught(self, images: Tensor) -> Tensor:
+        with torch.no_grad():
+            logits: Tensor = self._teacher[0](images)
+        return logits

@@ -1,0 +1,16 @@
+"""The switch ``update_period``: when the soft labels of a method are replaced (no torch here)."""
+
+from __future__ import annotations
+
+
+def period_steps(update_period: str) -> int | None:
+    """Optimiser steps in a period, counted over the whole training; None where a period is an epoch.
+
+    Raises:
+        ValueError: neither ``epoch`` nor a number of at least 1.
+    """
+    if update_period == "epoch":
+        return None
+    if not (update_period.isdecimal() and int(update_period) > 0):
+        raise ValueError(f"update_period={update_period} must be epoch or a number of steps of at least 1")
+    return int(update_period)

@@ -1,0 +1,73 @@
+"""The finished run that teaches another: looked up in the store, refused where it can't."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from olsrepro.config.run_config import RunConfig
+from olsrepro.settings import UserError
+from olsrepro.store.identity import canonical, teacher_id
+from olsrepro.store.record import FAILED, Record, read_record
+
+WEIGHTS = "best.pt"
+
+
+def teacher_folder(config: RunConfig) -> Path | None:
+    """Where the run that teaches lies, whether it exists or not; None where the method wants no teacher."""
+    name = teacher_id(config)
+    return None if name is None else Path(config.runtime.runs_dir) / name
+
+
+def teacher_record(config: RunConfig) -> Record | None:
+    """The record of the run that teaches; None where there is none yet and it can be trained.
+
+    Raises:
+        UserError: it failed, it has another backbone or other classes, its best weights are gone, or it was named and
+            there is no such run.
+    """
+    folder = teacher_folder(config)
+    if folder is None:
+        return None
+    record = read_record(folder)
+    if record is None:
+        _refuse_missing(config, folder)
+        return None
+    _refuse_failed(record, folder)
+    _refuse_misfit(config, record, folder.name)
+    return record
+
+
+def _refuse_missing(config: RunConfig, folder: Path) -> None:
+    if config.method.teacher_run is not None:
+        raise UserError(
+            f"method.teacher={folder.name}: no finished run of this id lies in {folder.parent}; `olsrepro status` names"
+            " those that do, method.teacher=null trains the hard run"
+        )
+
+
+def _refuse_failed(record: Record, folder: Path) -> None:
+    if record["status"] == FAILED:
+        raise UserError(
+            f"method.teacher={folder.name}: that run failed ({record['error']['kind']}: {record['error']['message']});"
+            " train it anew with --fresh, or name another finished run"
+        )
+    if WEIGHTS not in record["files"]:
+        raise UserError(
+            f"method.teacher={folder.name}: the weights of its best epoch are lost; train it anew with --fresh"
+        )
+
+
+def _refuse_misfit(config: RunConfig, record: Record, name: str) -> None:
+    theirs, ours = record["canonical"]["backbone"], canonical(config)["backbone"]
+    if theirs != ours:
+        keys = [key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key)]
+        raise UserError(
+            f"method.teacher={name} has backbone={record['config']['backbone']['name']} and this run"
+            f" backbone={config.backbone.name}; they differ in {', '.join(sorted(keys))}: name a run of one backbone"
+        )
+    classes = record["config"]["dataset"]["num_classes"]
+    if classes != config.dataset.num_classes:
+        raise UserError(
+            f"method.teacher={name} knows {classes} classes and dataset={config.dataset.name} has"
+            f" {config.dataset.num_classes}: name a run on the same data set"
+        )
