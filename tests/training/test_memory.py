@@ -19,13 +19,17 @@ if sys.argv[1] == "kept":
 def faults() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
-torch.ones(2**21)
+def steps() -> None:
+    for _ in range(20):
+        kept = [torch.ones(2**21) for _ in range(3)]
+        del kept
+
+steps()
 before = faults()
-for _ in range(20):
-    torch.ones(2**21)
+steps()
 print(faults() - before)
 """
-PAGES = 20 * 2**21 * 4 // 4096
+PAGES = 20 * 3 * 2**21 * 4 // 4096
 
 
 def counted(how: str) -> int:
