@@ -35,7 +35,7 @@ def fact_names(settings: Any) -> frozenset[str]:
 
 def nearest(name: str, choices: Iterable[str], count: int = 3) -> list[str]:
     """The valid names closest to a misspelt one, best first; empty where none comes near."""
-    typed = name.lower()
+    typed = str(name).lower()
 
     def likeness(choice: str) -> tuple[float, int]:
         shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(typed, choice.lower(), strict=False)))

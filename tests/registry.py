@@ -40,6 +40,7 @@ VARIANTS: dict[str, list[str]] = {
         "method=hard",
         "recipe.cutout=4",
         "runtime.ensemble_sizes=[1,3]",
+        "runtime.keep=grid",
     ],
 }
 

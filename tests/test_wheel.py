@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import olsrepro
+from olsrepro.methods.registry import method_names
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,12 +40,20 @@ def in_wheel(site: Path, *arguments: str, cwd: Path) -> str:
     ).stdout
 
 
+def packed_files(site: Path) -> set[str]:
+    return {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
+
+
 def test_the_wheel_has_every_module_and_every_config(site: Path) -> None:
-    packed = {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "olsrepro").rglob("*.py")}
     configs = {f"olsrepro/{path.relative_to(ROOT)}" for path in (ROOT / "configs").rglob("*.yaml")}
-    assert code | configs | {"olsrepro/py.typed"} <= packed
+    assert code | configs | {"olsrepro/py.typed"} <= packed_files(site)
     assert "olsrepro/configs/config.yaml" in configs
+
+
+def test_the_wheel_has_the_card_of_every_method(site: Path) -> None:
+    cards = {str(path.relative_to(ROOT)) for path in (ROOT / "olsrepro").rglob("card.yaml")}
+    assert {f"olsrepro/methods/{name}/card.yaml" for name in method_names()} <= cards <= packed_files(site)
 
 
 def test_the_wheel_has_nothing_else(site: Path) -> None:
@@ -71,4 +80,11 @@ def test_an_installed_wheel_composes_from_an_empty_folder(site: Path, tmp_path: 
     text = in_wheel(site, "-m", "olsrepro", "train", "--dry-run", "backbone=resnet56", cwd=tmp_path)
     assert "name: resnet56" in text
     assert "run id: " in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_installed_wheel_explains_a_method_from_an_empty_folder(site: Path, tmp_path: Path) -> None:
+    text = in_wheel(site, "-m", "olsrepro", "explain", "ols", "--no-measure", cwd=tmp_path)
+    assert text.startswith("ols: Online label smoothing\n")
+    assert "  alpha " in text
     assert list(tmp_path.iterdir()) == []

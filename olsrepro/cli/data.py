@@ -11,6 +11,7 @@ from olsrepro.cli import exit_codes
 SUMMARY = "list, fetch and verify data sets"
 DESCRIPTION = """\
 Data sets lie in OLSREPRO_DATA (default ./data), in torchvision's layout, so that files you have already can be used.
+The human labels cifar10h lie there as cifar10h-probs.npy.
 
   list           what there is, its size, whether it is here
   fetch NAME     download it (resumed where it was interrupted), check its sum, unpack it
@@ -19,7 +20,8 @@ EPILOG = """\
 examples:
   olsrepro data list
   OLSREPRO_DATA=~/datasets olsrepro data fetch cifar100
-  olsrepro data fetch cifar10 --url https://mirror.example/cifar-10-python.tar.gz"""
+  olsrepro data fetch cifar10 --url https://mirror.example/cifar-10-python.tar.gz
+  olsrepro data fetch cifar10h      # human labels of CIFAR-10's test images"""
 
 LIST = "Lists all data sets: classes, images, pixels, and whether their files are here (their sums aren't looked at)."
 FETCH = """Downloads a data set's archive, going on where an earlier try stopped, checks its sum, unpacks it. A licence
@@ -36,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for action in (fetching, verifying):
         action.add_argument("name", metavar="NAME", help="of `olsrepro data list`, such as cifar100")
     fetching.add_argument(
-        "--url", action="append", metavar="URL", help="a mirror of the archive (repeatable); its sum must be the same"
+        "--url",
+        action="append",
+        metavar="URL",
+        help="a mirror of the download (repeatable); its sum must be the same",
     )
     for action in (listing, fetching, verifying):
         action.add_argument("--data-dir", type=Path, metavar="D", help="instead of OLSREPRO_DATA")
@@ -62,7 +67,7 @@ def _list(root: Path) -> int:
     rows = [
         (
             item.name,
-            *(f"{size:,}" for size in (item.num_classes, item.train_size, item.test_size, item.image_size)),
+            *map(_shown, (item.num_classes, item.train_size, item.test_size, item.image_size)),
             item.state,
             item.place,
         )
@@ -70,6 +75,10 @@ def _list(root: Path) -> int:
     ]
     print(listing(head, rows))
     return exit_codes.DONE
+
+
+def _shown(size: int | None) -> str:
+    return "-" if size is None else f"{size:,}"
 
 
 def _fetch(name: str, root: Path, urls: list[str] | None) -> int:

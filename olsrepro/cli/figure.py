@@ -9,19 +9,29 @@ from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
 from olsrepro.cli.experiment_words import KEYS, command_line
-from olsrepro.cli.output import add_output_arguments, format_of, strict_code, write
+from olsrepro.cli.output import (
+    add_output_arguments,
+    format_of,
+    is_picture,
+    picture_paths,
+    refuse_existing,
+    strict_code,
+    write,
+)
 from olsrepro.cli.table import add_filling_arguments, filled_by, print_filled
 
 if TYPE_CHECKING:
+    from olsrepro.cli.filling import Filled
     from olsrepro.cli.table import CommandOf
     from olsrepro.experiments.experiment import Experiment
+    from olsrepro.experiments.render.plot_data import Plotted
     from olsrepro.experiments.request import Request
 
-SUMMARY = "train what a figure lacks, give its plot data"
+SUMMARY = "train what a figure lacks, draw it or give its plot data"
 DESCRIPTION = """\
-Composes the runs of a figure, trains those that the store lacks, and gives its data: a table with verdicts for readers
-(terminal, Markdown, LaTeX), the points or curves themselves as CSV and JSON. Names are numbers (1, 3, 4, 5, 7a, 7b) or
-all; Figures 2 and 6 are drawings."""
+Composes the runs of a figure, trains those that the store lacks, and gives it as a picture (--output NAME.png or .svg),
+as a table with verdicts for readers (terminal, Markdown, LaTeX), or as the points, curves and labels themselves (CSV,
+JSON). Names are numbers (1, 3, 4, 5, 7a, 7b) or all; Figures 2 and 6 are drawings."""
 
 EPILOG = f"""\
 {KEYS}
@@ -29,6 +39,7 @@ EPILOG = f"""\
 examples:
   olsrepro figure 7a preset=short seeds=3
   olsrepro figure 4 --no-train --format csv --output figure4.csv
+  olsrepro figure 1 3 preset=smoke --output pictures.png    pictures_figure1.png and pictures_figure3.png
 
 {exit_codes.MEANINGS}"""
 
@@ -55,17 +66,47 @@ def print_figures(
 
     Arguments are those of :func:`olsrepro.cli.table.print_filled`.
     """
-    from olsrepro.experiments.collect import cell_curves
     from olsrepro.experiments.render.plot_data import PLOT_FORMATS, plot_data
 
+    if is_picture(arguments.output):
+        return _draw(experiments, request, arguments, command_of)
     chosen = format_of(arguments)
     if chosen not in PLOT_FORMATS:
         return print_filled(experiments, request, arguments, command_of)
     filled, code = filled_by(experiments, request, arguments)
-    tables = [filled.table(item, command_of(item)) for item in experiments]
-    curves = [
-        cell_curves(item, filled.wanted[item.name], filled.found) if item.kind == "curves" else None
-        for item in experiments
-    ]
-    write(plot_data(list(zip(tables, curves, strict=True)), chosen), arguments)
-    return strict_code(tables, code) if arguments.strict else code
+    figures = [_plotted(item, filled, command_of(item)) for item in experiments]
+    write(plot_data(figures, chosen), arguments)
+    return strict_code([figure.table for figure in figures], code) if arguments.strict else code
+
+
+def _plotted(experiment: Experiment, filled: Filled, command: str) -> Plotted:
+    """A figure's table with the curves or evaluations that it is drawn from."""
+    from olsrepro.experiments.collect import cell_curves
+    from olsrepro.experiments.evaluated import evaluated
+    from olsrepro.experiments.render.plot_data import Plotted
+
+    wanted = filled.wanted[experiment.name]
+    table = filled.table(experiment, command)
+    curves = cell_curves(experiment, wanted, filled.found) if experiment.kind == "curves" else None
+    shown = experiment.kind in ("bars", "embedding")
+    return Plotted(table, curves, evaluated(wanted, filled.found, table.select) if shown else {})
+
+
+def _draw(
+    experiments: Sequence[Experiment], request: Request, arguments: argparse.Namespace, command_of: CommandOf
+) -> int:
+    """One picture a figure; several go to files with their names in front of the suffix."""
+    from olsrepro.report.picture import check_drawable, draw
+    from olsrepro.report.save import check_suffix, save
+
+    paths = picture_paths(arguments.output, [item.name for item in experiments])
+    for experiment, path in zip(experiments, paths, strict=True):
+        check_drawable(experiment)
+        check_suffix(path)
+        refuse_existing(path, arguments)
+    filled, code = filled_by(experiments, request, arguments)
+    figures = [_plotted(item, filled, command_of(item)) for item in experiments]
+    for figure, path in zip(figures, paths, strict=True):
+        save(draw(figure), path)
+        print(path)
+    return strict_code([figure.table for figure in figures], code) if arguments.strict else code

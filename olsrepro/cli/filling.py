@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from olsrepro.config.run_config import RunConfig
+    from olsrepro.evaluation.settings import EvaluationSettings
     from olsrepro.experiments.collect import Outcome
     from olsrepro.experiments.experiment import Experiment
     from olsrepro.experiments.request import Request
     from olsrepro.experiments.table import Table
     from olsrepro.experiments.wanted import WantedCells
+
+    Wish = tuple[RunConfig, EvaluationSettings]
 
 
 @dataclass
@@ -77,15 +83,20 @@ def fill(filled: Filled, *, ask: bool) -> int:
         UserError: a device or a data set is not here; nothing was started.
     """
     _measure(filled)
-    missing = _missing_runs(filled)
-    code = exit_codes.DONE
+    filled.look()
+    missing, code = _missing_runs(filled), exit_codes.DONE
+    wishes = _wishes(filled)
     if missing:
         _say(_cost_line(missing, filled.runs_dir))
         if ask and not _agreed():
             _say("nothing was trained")
-        else:
-            code = _train(missing)
-    filled.look()
+            return code
+        _refuse_unready(wishes)
+        code = _train(missing, filled.request)
+        filled.look()
+    if code != exit_codes.INTERRUPTED and (problems := _evaluate(wishes, filled)):
+        code = code or exit_codes.RUN_FAILED
+        _say(f"{len(problems)} of the evaluations could not be made; the lines above say why")
     return code
 
 
@@ -125,21 +136,75 @@ def _agreed() -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _train(missing: Sequence[Outcome]) -> int:
+def _wishes(filled: Filled) -> list[Wish]:
+    """What runs are to be measured by, as far as it was not done."""
+    from olsrepro.experiments.wanted import measurements
+    from olsrepro.store.evaluations import read_evaluation
+
+    found = measurements(filled.wanted[item.name] for item in filled.experiments)
+    return [
+        (run.config, settings)
+        for run, settings in found
+        if run.config is not None and read_evaluation(filled.runs_dir / run.id, settings) is None
+    ]
+
+
+def _refuse_unready(wishes: Sequence[Wish]) -> None:
+    if wishes:
+        from olsrepro.launch.evaluate import refuse_unready
+
+        refuse_unready(wishes)
+
+
+def _evaluate(wishes: Sequence[Wish], filled: Filled) -> list[str]:
+    """Measure those runs that are finished; a line on each measurement that could not be made."""
+    from olsrepro.experiments.collect import FINISHED
+    from olsrepro.store.identity import run_id
+
+    states = {name: outcome.state for name, outcome in filled.found.items()}
+    ready = [(config, settings) for config, settings in wishes if states.get(run_id(config)) == FINISHED]
+    if not ready:
+        return []
+    from olsrepro.launch.evaluate import evaluate_many
+
+    return evaluate_many(ready, _console())
+
+
+def _console() -> Console:
     from rich.console import Console
 
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _train(missing: Sequence[Outcome], request: Request) -> int:
     from olsrepro.launch.many import run_many
     from olsrepro.launch.run import Interrupted
 
-    configs = [outcome.wanted.config for outcome in missing if outcome.wanted.config is not None]
     try:
-        finished = run_many(configs, Console(stderr=True, highlight=False, soft_wrap=True))
+        finished = run_many(_configs(missing, request), _console())
     except Interrupted as stop:
         _say(f"olsrepro: {stop}")
         return exit_codes.INTERRUPTED
     if finished.failed:
         return exit_codes.RUN_FAILED
     return exit_codes.HELD if finished.held else exit_codes.DONE
+
+
+def _configs(missing: Sequence[Outcome], request: Request) -> list[RunConfig]:
+    """The runs to train, each keeping sums for the ensembles that any experiment makes of it."""
+    from olsrepro.experiments.files import experiments
+    from olsrepro.experiments.wanted import ensemble_sizes
+
+    sizes = ensemble_sizes([outcome.wanted for outcome in missing], experiments(), request)
+    configs = [outcome.wanted.config for outcome in missing if outcome.wanted.config is not None]
+    return [
+        _keeping(config, sizes.get(outcome.wanted.id, [])) for config, outcome in zip(configs, missing, strict=True)
+    ]
+
+
+def _keeping(config: RunConfig, sizes: Sequence[int]) -> RunConfig:
+    own = sorted({*config.runtime.ensemble_sizes, *sizes})
+    return replace(config, runtime=replace(config.runtime, ensemble_sizes=own))
 
 
 def _measure(filled: Filled) -> None:

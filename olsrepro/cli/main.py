@@ -31,7 +31,20 @@ where things lie:
 {exit_codes.MEANINGS}"""
 
 
-COMMANDS = ("table", "figure", "plan", "status", "show", "experiments", "methods", "explain", "sweep", "train", "data")
+COMMANDS = (
+    "table",
+    "figure",
+    "plan",
+    "status",
+    "show",
+    "experiments",
+    "methods",
+    "explain",
+    "sweep",
+    "train",
+    "evaluate",
+    "data",
+)
 
 
 class _Parser(argparse.ArgumentParser):

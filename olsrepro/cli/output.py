@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = {".txt": "terminal", ".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json"}
 FORMATS = tuple(SUFFIXES.values())
+PICTURES = (".png", ".svg")
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,12 +36,32 @@ def format_of(arguments: argparse.Namespace) -> str:
     from olsrepro.settings import did_you_mean
 
     output: Path | None = arguments.output
-    if output is not None and output.exists() and not arguments.overwrite:
-        raise UserError(f"--output {output} is there already; name another file, or add --overwrite")
+    if output is not None:
+        refuse_existing(output, arguments)
+    if is_picture(output):
+        raise UserError(f"--output {output}: a table is no picture; end it with {', '.join(SUFFIXES)}")
     chosen = arguments.format or (SUFFIXES.get(output.suffix, "terminal") if output else "terminal")
     if chosen not in FORMATS:
         raise UserError(f"--format {chosen} is not known; {did_you_mean(chosen, FORMATS)}")
     return str(chosen)
+
+
+def is_picture(output: Path | None) -> bool:
+    """Whether a file's suffix is one of pictures."""
+    return output is not None and output.suffix in PICTURES
+
+
+def refuse_existing(output: Path, arguments: argparse.Namespace) -> None:
+    """Refuse to overwrite a file unasked (:class:`UserError`)."""
+    if output.exists() and not arguments.overwrite:
+        raise UserError(f"--output {output} is there already; name another file, or add --overwrite")
+
+
+def picture_paths(output: Path, names: Sequence[str]) -> list[Path]:
+    """The file of each picture: as named, or for several ``figures.png`` becomes ``figures_figure1.png`` and so on."""
+    if len(names) == 1:
+        return [output]
+    return [output.with_stem(f"{output.stem}_{name}") for name in names]
 
 
 def on_terminal(arguments: argparse.Namespace) -> bool:

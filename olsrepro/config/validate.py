@@ -15,7 +15,6 @@ def validate(config: RunConfig) -> None:
     _image_fits_backbone(config)
     _cutout_fits_image(config)
     _batch_fits_dataset(config)
-    _ensembles_fit_epochs(config)
     _backbone_has_stages(config)
     _batch_has_pairs(config)
     _samples_can_be_remembered(config)
@@ -45,14 +44,6 @@ def _batch_fits_dataset(config: RunConfig) -> None:
             f"recipe.batch_size={config.recipe.batch_size} is more than the {config.dataset.train_size} training"
             f" images of dataset={config.dataset.name}"
         )
-
-
-def _ensembles_fit_epochs(config: RunConfig) -> None:
-    for size in config.runtime.ensemble_sizes:
-        if size > config.recipe.epochs:
-            raise UserError(
-                f"runtime.ensemble_sizes: {size} models need {size} epochs; recipe.epochs={config.recipe.epochs}"
-            )
 
 
 def _backbone_has_stages(config: RunConfig) -> None:

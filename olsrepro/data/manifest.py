@@ -42,6 +42,45 @@ class Source:
         """File name of the archive."""
         return self.urls[0].rpartition("/")[2] if self.urls else ""
 
+    @property
+    def place(self) -> str:
+        """Where it lies under the root."""
+        return self.folder
+
+    @property
+    def sums(self) -> tuple[tuple[str, str], ...]:
+        """Each file under the root, with its checksum ``algorithm:<hex>``."""
+        return tuple((f"{self.folder}/{file}", f"md5:{expected}") for file, expected in self.files)
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """Further labels for the test images of a data set: one file, which is fetched by itself.
+
+    Attributes:
+        name: as it is fetched by.
+        dataset: whose test images are labelled, in their order.
+        num_classes, test_size: classes, images.
+        licence: a line to show before a download.
+        urls: of the file, tried in order.
+        sha256: of the file.
+        place: where it lies under the root.
+    """
+
+    name: str
+    dataset: str
+    num_classes: int
+    test_size: int
+    licence: str
+    urls: tuple[str, ...]
+    sha256: str
+    place: str
+
+    @property
+    def sums(self) -> tuple[tuple[str, str], ...]:
+        """The file, with its checksum ``algorithm:<hex>``."""
+        return ((self.place, f"sha256:{self.sha256}"),)
+
 
 _CIFAR_URL = "https://www.cs.toronto.edu/~kriz"
 _CIFAR_LICENCE = "no licence is stated by its author (A. Krizhevsky, 2009); fetched from him for your own use"
@@ -113,6 +152,30 @@ SOURCES = {
 }
 
 
+# Peterson et al. 2019. The path's commit is the only one of this file; the SHA-256 is our own, of the file there.
+_CIFAR10H = "jcpeterson/cifar-10h"
+_CIFAR10H_PATH = "597cbc5f07266c9405b830ee4a53463539124c4f/data/cifar10h-probs.npy"
+
+LABEL_FILES = {
+    item.name: item
+    for item in (
+        LabelFile(
+            name="cifar10h",
+            dataset="cifar10",
+            num_classes=10,
+            test_size=10_000,
+            licence="CC BY-NC-SA 4.0 (non-commercial; cite Peterson et al., ICCV 2019)",
+            urls=(
+                f"https://raw.githubusercontent.com/{_CIFAR10H}/{_CIFAR10H_PATH}",
+                f"https://github.com/{_CIFAR10H}/raw/{_CIFAR10H_PATH}",
+            ),
+            sha256="436ae98620e00073f9d08585ac870573b588853e7af9f54eb1647408114af77d",
+            place="cifar10h-probs.npy",
+        ),
+    )
+}
+
+
 def source_of(name: str) -> Source:
     """Where a data set comes from.
 
@@ -121,6 +184,19 @@ def source_of(name: str) -> Source:
     """
     if name not in SOURCES:
         raise UserError(f"data set {name} is not known; {did_you_mean(name, SOURCES)}")
+    return SOURCES[name]
+
+
+def published(name: str) -> Source | LabelFile:
+    """Whatever is fetched by this name: a data set, or a file of labels.
+
+    Raises:
+        UserError: no such name; the message has the nearest.
+    """
+    if name in LABEL_FILES:
+        return LABEL_FILES[name]
+    if name not in SOURCES:
+        raise UserError(f"data set {name} is not known; {did_you_mean(name, [*SOURCES, *LABEL_FILES])}")
     return SOURCES[name]
 
 

@@ -1,8 +1,8 @@
-"""The ensemble over epochs (Table III): which epochs it averages, and the running sums that spare its checkpoints."""
+"""Running sums of test probabilities over an ensemble's epochs (Table III), which spare their checkpoints."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,22 +11,21 @@ from torch import Tensor
 from olsrepro.evaluation.classification import softmax
 
 
-def grid_end_epochs(epochs: int, models: int) -> list[int]:
-    """The ``models`` epochs, counted from 1, that end equal parts of a training: ``epochs · j / models``, rounded down.
-
-    The reading ``grid_end`` of the paper's "uniform choice": deterministic, and the final model is a member. No epoch
-    occurs twice as long as ``models`` is at most ``epochs``.
-    """
-    return [epochs * j // models for j in range(1, models + 1)]
-
-
 class EnsembleSums:
-    """Sums of softmax(test logits) for several ensemble sizes, one (N, K) matrix each, kept while training."""
+    """Sums of softmax(test logits) for several ensemble sizes, one (N, K) matrix each, kept while training.
 
-    def __init__(self, sizes: Sequence[int], epochs: int) -> None:
-        self.members = {size: grid_end_epochs(epochs, size) for size in sizes}
+    ``members`` are the epochs of each size, counted from 1 and rising; see :func:`ensemble_epochs.members_by_size`.
+    """
+
+    def __init__(self, members: Mapping[int, list[int]]) -> None:
+        self.members = dict(members)
         self.sums: dict[int, Tensor] = {}
         self._added: dict[int, list[int]] = {}
+
+    @property
+    def epochs(self) -> frozenset[int]:
+        """Every epoch that is a member of some size."""
+        return frozenset().union(*self.members.values())
 
     def add(self, epoch: int, logits: Tensor) -> None:
         """Add the test logits (N, K) of an epoch, counted from 1, wherever it is a member."""

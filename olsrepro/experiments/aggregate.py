@@ -10,15 +10,13 @@ from olsrepro.experiments.claims.bold import best_cells
 from olsrepro.experiments.claims.evidence import RunEnd
 from olsrepro.experiments.claims.judge import judge
 from olsrepro.experiments.collect import FINISHED, UNAVAILABLE, Outcome, training_end, value
-from olsrepro.experiments.experiment import CellKey, Experiment, Printed
+from olsrepro.experiments.experiment import OTHER_RULE, CellKey, Experiment, Printed
 from olsrepro.experiments.request import SMOKE, Request
 from olsrepro.experiments.statistics import Sample, ours_minus_paper
 from olsrepro.experiments.table import COMPLETE, INCOMPLETE, MISSING, QUOTED, Cell, Interval, Table
 from olsrepro.experiments.table import UNAVAILABLE as NOT_AVAILABLE
 from olsrepro.experiments.wanted import Wanted, WantedCells
 
-OTHER_RULE = {"best": "last", "last": "best"}
-"""Where the paper's numbers are of the best test epoch, a verdict must stand under both rules."""
 CUSTOM = "custom"
 LOOK_AT_ENDS = ("diverges", "not_above")
 """Kinds of claims that ask how runs ended; no other needs their curves read."""
@@ -108,7 +106,7 @@ def _values(
 def _value(
     experiment: Experiment, cell: CellKey, run: Wanted, found: Mapping[str, Outcome], select: str
 ) -> float | None:
-    return value(replace(found[run.id], wanted=run), experiment, experiment.metric_of(cell).name, select)
+    return value(found[run.id].of(run), experiment, experiment.metric_of(cell).name, select)
 
 
 def _ends(wanted: WantedCells, found: Mapping[str, Outcome]) -> dict[CellKey, list[RunEnd]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from olsrepro.experiments.experiment import CellKey, Experiment
 from olsrepro.experiments.wanted import Wanted, WantedCells
 from olsrepro.files.lease import Holder, read_holder
 from olsrepro.settings import UserError
+from olsrepro.store.evaluations import read_evaluation
 from olsrepro.store.facts import facts_folder
 from olsrepro.store.record import FAILED, LAST_EPOCHS, Record, read_record
 
@@ -42,6 +43,10 @@ class Outcome:
     state: str
     record: Record | None = None
     problem: str = ""
+
+    def of(self, wanted: Wanted) -> Outcome:
+        """The same run as another cell wants it."""
+        return replace(self, wanted=wanted)
 
 
 def outcomes(wanted: Iterable[Wanted], runs_dir: Path, measure: str = "") -> dict[str, Outcome]:
@@ -110,11 +115,30 @@ def value(outcome: Outcome, experiment: Experiment, metric: str, select: str) ->
     if experiment.measure:
         found = outcome.record["facts"].get(metric)
         return None if found is None else float(found)
+    if outcome.wanted.evaluations:
+        return _measured(outcome, metric, select)
     if metric in outcome.record["errors"][select]:
         return float(outcome.record["errors"][select][metric])
     if metric in CURVES:
         return _from_curve(metric, curve_rows(outcome), outcome.record, select)
     return None
+
+
+def _measured(outcome: Outcome, metric: str, select: str) -> float | None:
+    record = evaluation_record(outcome, select)
+    found = None if record is None else record["values"].get(metric)
+    return None if found is None else float(found)
+
+
+def evaluation_record(outcome: Outcome, select: str) -> Record | None:
+    """The record of what a finished run's cell is measured by under a selection rule; None where it is not there."""
+    settings = outcome.wanted.evaluations.get(select)
+    if settings is None or outcome.state != FINISHED:
+        return None
+    try:
+        return read_evaluation(outcome.folder, settings)
+    except UserError:
+        return None
 
 
 def training_end(outcome: Outcome) -> tuple[float | None] | None:

@@ -15,6 +15,8 @@ KINDS = ("table", "points", "curves", "bars", "embedding")
 """How an experiment is drawn: a table; or a figure of points, of curves over epochs, of bars, of an embedding."""
 
 SELECTIONS = ("best", "last", "mean_of_last_ten")
+OTHER_RULE = {"best": "last", "last": "best"}
+"""Where the paper's numbers are of the best test epoch, a verdict must stand under both rules."""
 POOLS = ("group", "column", "metric")
 CLAIM_KINDS = ("better", "best", "most", "average", "slope", "equivalent", "above", "not_above", "diverges", "same")
 AXES = ("row", "column")

@@ -9,6 +9,7 @@ from pathlib import Path
 from olsrepro.config.compose import compose_many
 from olsrepro.config.locate import configs_folder
 from olsrepro.config.overrides import group_choices
+from olsrepro.evaluation.registry import evaluation_names
 from olsrepro.experiments.experiment import SELECTIONS, Experiment
 from olsrepro.settings import UserError, did_you_mean
 
@@ -23,7 +24,7 @@ class Request:
         preset: which preset its runs take; None: the experiment's own.
         seeds: of every cell; None: as many as the paper took, from 0 on; one for preset smoke.
         select: which epoch's numbers count; None: as the experiment says.
-        overrides: lines that change every run.
+        overrides: lines that change every run, or the parameters of an evaluation, as in ``fgsm.epsilon=4/255``.
         extra: whether rows are wanted that the paper does not have.
     """
 
@@ -50,8 +51,18 @@ class Request:
         return self.select or experiment.select
 
     @property
+    def evaluation_lines(self) -> tuple[str, ...]:
+        """The overrides of evaluations."""
+        return tuple(line for line in self.overrides if _is_parameter(line))
+
+    @property
+    def run_lines(self) -> tuple[str, ...]:
+        """The overrides of runs."""
+        return tuple(line for line in self.overrides if not _is_parameter(line))
+
+    @property
     def changes(self) -> tuple[str, ...]:
-        """The overrides that change what is trained; where and how it runs changes nothing."""
+        """The overrides that change what is trained or measured; where and how it runs changes nothing."""
         return tuple(line for line in self.overrides if not line.startswith("runtime."))
 
     def words(self) -> tuple[str, ...]:
@@ -60,6 +71,10 @@ class Request:
         extra = "true" if self.extra else None
         named = (("preset", self.preset), ("seeds", seeds), ("select", self.select), ("extra", extra))
         return (*(f"{key}={value}" for key, value in named if value is not None), *self.overrides)
+
+
+def _is_parameter(line: str) -> bool:
+    return line.partition("=")[0].partition(".")[0] in evaluation_names()
 
 
 def runs_folder(request: Request) -> Path:

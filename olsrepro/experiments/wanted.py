@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 from olsrepro.config.compose import compose_many
@@ -13,10 +14,14 @@ from olsrepro.config.overrides import GROUPS, group_choices
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.teacher import teacher_config
 from olsrepro.data.stand_in import MARK
+from olsrepro.evaluation.ensemble.settings import Settings as Ensemble
+from olsrepro.evaluation.settings import EvaluationSettings
 from olsrepro.experiments.awaited import missing_component, missing_evaluation
 from olsrepro.experiments.experiment import CellKey, Experiment, Line
+from olsrepro.experiments.measured import evaluations_of, refuse_idle_parameters
 from olsrepro.experiments.request import SMOKE, Request
 from olsrepro.settings import UserError
+from olsrepro.store.evaluations import evaluation_id
 from olsrepro.store.facts import facts_id
 from olsrepro.store.identity import run_id
 
@@ -30,12 +35,14 @@ class Wanted:
         seed: its seed.
         config: composed; None where it needs what is not built yet.
         awaits: the component or evaluation that is not built yet, such as ``method=byot``; empty: nothing.
+        evaluations: what the cell is measured by, by selection rule; empty: by the run's own errors and curves.
     """
 
     id: str
     seed: int
     config: RunConfig | None
     awaits: str = ""
+    evaluations: Mapping[str, EvaluationSettings] = field(default_factory=dict)
 
     @property
     def is_available(self) -> bool:
@@ -53,6 +60,7 @@ def wanted_cells(experiment: Experiment, request: Request) -> WantedCells:
         UserError: an override removes one of the experiment's axes, or a run does not compose.
     """
     _refuse_axis_overrides(experiment, request)
+    refuse_idle_parameters(experiment, request)
     cells = [cell for cell in experiment.cells() if not experiment.rows[cell[0]].quoted]
     plain = {cell: _lines(experiment, cell, request) for cell in cells}
     keys = [(cell, seed) for cell in cells for seed in request.seeds_of(experiment)]
@@ -61,12 +69,13 @@ def wanted_cells(experiment: Experiment, request: Request) -> WantedCells:
     found: dict[CellKey, list[Wanted]] = {cell: [] for cell in cells}
     for cell, seed in keys:
         config = None if missing[cell] else next(composed)
-        found[cell].append(_wanted(experiment, cell, plain[cell], seed, config, missing[cell]))
+        found[cell].append(_wanted(experiment, request, cell, plain[cell], seed, config, missing[cell]))
     return {cell: tuple(runs) for cell, runs in found.items()}
 
 
 def _wanted(
     experiment: Experiment,
+    request: Request,
     cell: CellKey,
     lines: Sequence[str],
     seed: int,
@@ -76,7 +85,8 @@ def _wanted(
     if config is None:
         return Wanted(json.dumps([sorted(lines), seed]), seed, None, missing or "")
     name = facts_id(experiment.measure, config) if experiment.measure else run_id(config)
-    return Wanted(name, seed, config, missing_evaluation(experiment.evaluation_of(cell)) or "")
+    awaits = missing_evaluation(experiment.evaluation_of(cell)) or ""
+    return Wanted(name, seed, config, awaits, {} if awaits else evaluations_of(experiment, cell, request))
 
 
 def _compose(experiment: Experiment, requests: Sequence[Sequence[str]]) -> Sequence[RunConfig]:
@@ -92,7 +102,7 @@ def _lines(experiment: Experiment, cell: CellKey, request: Request) -> list[str]
     own = _by_key(experiment.lines_of(cell))
     if preset == SMOKE and experiment.stand_ins and (name := own.get("dataset", "")) and _has_stand_in(name):
         own["dataset"] = f"{MARK}{name}"
-    changed = _by_key(request.overrides)
+    changed = _by_key(request.run_lines)
     for key in changed:
         if key in GROUPS:  # another component does not have the values that this experiment set for its own
             own = {name: value for name, value in own.items() if not name.startswith(f"{key}.")}
@@ -110,7 +120,7 @@ def _has_stand_in(dataset: str) -> bool:
 
 def _refuse_axis_overrides(experiment: Experiment, request: Request) -> None:
     """An override of what tells rows or columns apart would make them one."""
-    for line in request.overrides:
+    for line in request.run_lines:
         key = line.partition("=")[0]
         for axis, members in (("rows", experiment.rows), ("columns", experiment.columns)):
             keys = {own.partition("=")[0] for member in members.values() for own in _own_lines(member)}
@@ -143,3 +153,41 @@ def distinct(cells: Iterable[WantedCells]) -> dict[str, Wanted]:
                 if run.id not in found or (run.is_available and not found[run.id].is_available):
                     found[run.id] = run
     return found
+
+
+def measurements(cells: Iterable[WantedCells]) -> list[tuple[Wanted, EvaluationSettings]]:
+    """What runs are to be measured by, each pair once, in the order in which it is first wanted."""
+    found: dict[tuple[str, str], tuple[Wanted, EvaluationSettings]] = {}
+    for wants in cells:
+        for run in chain.from_iterable(wants.values()):
+            for settings in run.evaluations.values():
+                found.setdefault((run.id, evaluation_id(settings)), (run, settings))
+    return list(found.values())
+
+
+def ensemble_sizes(runs: Iterable[Wanted], experiments: Iterable[Experiment], request: Request) -> dict[str, list[int]]:
+    """The ensembles that any experiment makes of runs, by run id: what a training must keep sums for.
+
+    Args:
+        runs: that are to be trained.
+        experiments: all that there are.
+        request: what is asked; its preset and changes are those of the runs.
+    """
+    seeds = tuple(sorted({run.seed for run in runs}))
+    sizes: dict[str, set[int]] = defaultdict(set)
+    for experiment in experiments:
+        if seeds and any("size" in experiment.evaluation_of(cell) for cell in experiment.cells()):
+            plain = Request(request.preset_of(experiment), seeds, None, request.run_lines)
+            for run in chain.from_iterable(_fitting(experiment, plain).values()):
+                sizes[run.id] |= {
+                    settings.size for settings in run.evaluations.values() if isinstance(settings, Ensemble)
+                }
+    return {name: sorted(found) for name, found in sizes.items() if found}
+
+
+def _fitting(experiment: Experiment, request: Request) -> WantedCells:
+    """Its cells; none where changes that were asked of another experiment do not fit it."""
+    try:
+        return wanted_cells(experiment, request)
+    except UserError:
+        return {}

@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +160,7 @@ def _trainer(
         checkpoints=CheckpointFolder(job.folder, job.say, guard=lease.look),
         stop=stop,
         history=[this_process(config.runtime, device)],
+        seed=config.seed,
     )
     trainer.resume()
     return trainer
@@ -221,12 +222,11 @@ def _finished_record(job: Job, trainer: Trainer, labels: NoisyLabels) -> Record:
 
 
 def _noise(config: RunConfig, labels: NoisyLabels) -> dict[str, Any]:
-    """What the labels were made of, and what they came to."""
-    seed = config.seed if config.noise.seed is None else config.noise.seed
-    return {
-        "kind": config.noise.kind,
-        "rate": config.noise.rate,
-        "seed": seed,
+    """What the labels were made of, all switches, and what they came to."""
+    noise = config.noise
+    seed = config.seed if noise.seed is None else noise.seed
+    return asdict(noise) | {
+        "seed": None if noise.kind == "file" else seed,
         "measured_rate": labels.rate,
         "flipped": int(labels.flipped.sum()),
         "labels_sha256": labels.sha256,

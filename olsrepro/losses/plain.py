@@ -16,6 +16,10 @@ class HardLabel(Criterion):
         """Mean of ``-log p[y]``."""
         return F.cross_entropy(logits, target)
 
+    def targets(self, classes: Tensor) -> Tensor:
+        """The label distributions (B, K), fp32, of classes (B,) int64."""
+        return F.one_hot(classes, self.num_classes).float()
+
 
 class LabelSmoothing(Criterion):
     """Cross entropy with ``1 - eps`` of the label and ``eps`` spread evenly (paper Eq. 2).
@@ -45,3 +49,7 @@ class LabelSmoothing(Criterion):
             (1 - self._even, lambda: F.nll_loss(log_p, target)),
             (self._even, lambda: -log_p.mean()),
         )
+
+    def targets(self, classes: Tensor) -> Tensor:
+        """The label distributions (B, K), fp32, of classes (B,) int64."""
+        return (1 - self._even) * F.one_hot(classes, self.num_classes).float() + self._even / self.num_classes

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 
 from olsrepro.config.run_config import RunConfig
+from olsrepro.evaluation.ensemble_epochs import count_members
 from olsrepro.models.settings import BackboneSettings
 from olsrepro.store.folder import Store
 from olsrepro.store.record import FINISHED, Record
@@ -16,6 +17,7 @@ from olsrepro.store.record import FINISHED, Record
 REFERENCE_IMAGE = 32  # pixels: the side at which configs/backbone counts its macs
 BYTES = 4
 LOGIT_FILES = 2  # of the best and of the last epoch
+SUM_FILES = 3  # the finished sums of ensembles, and those in both checkpoints
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Cost:
         training_images: images through forward and backward.
         test_images: images through forward alone.
         macs: multiply-adds in all, three passes for forward and backward; None for a network that no config describes.
-        disk_bytes: weights, two checkpoints, test logits, label tables.
+        disk_bytes: weights, two checkpoints, test logits, label tables, what is kept for ensembles.
         images_per_s: median training speed of like runs in the store, None where there are none.
         measured_on: the device that most of them ran on; only those count.
     """
@@ -91,7 +93,16 @@ def _disk(config: RunConfig) -> float:
     logits = LOGIT_FILES * config.dataset.test_size * classes * BYTES
     tables = config.recipe.epochs * classes**2 * BYTES if config.method.keeps_label_table else 0
     momentum_and_weights = 2
-    return float((2 + 2 * momentum_and_weights) * weights + logits + tables)
+    plain = (2 + 2 * momentum_and_weights) * weights + logits + tables
+    return float(plain + _for_ensembles(config, weights))
+
+
+def _for_ensembles(config: RunConfig, weights: float) -> float:
+    """Running sums of test probabilities, and with ``keep=grid`` the weights of every member's epoch."""
+    runtime = config.runtime
+    sums = len({*runtime.ensemble_sizes}) * config.dataset.test_size * config.dataset.num_classes * BYTES
+    kept = count_members(runtime.ensemble_sizes, runtime.ensemble_grid, config.recipe.epochs)
+    return SUM_FILES * sums + (kept * weights if runtime.keep == "grid" else 0)
 
 
 def measured_speeds(store: Store) -> Speeds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from olsrepro.training.progress import Row
 from olsrepro.training.task import Evaluation
 
 CURVES = "curves.jsonl"
+EPOCHS = "epochs"
 LABEL_TABLES = "label_tables"
 ENSEMBLE = "ensemble_sums.safetensors"
 
 
 class Artifacts:
-    """Writes a run's curves, weights (``best.pt``, ``last.pt``), test logits, label tables and ensemble sums."""
+    """Writes a run's curves, weights (``best.pt``, ``last.pt``, an ensemble's), test logits, label tables and sums."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -40,9 +42,18 @@ class Artifacts:
 
     def weights(self, which: str, network: nn.Module, epoch: int, evaluation: Evaluation) -> None:
         """``{which}.pt`` (weights, epoch counted from 1, the test's numbers) and ``{which}_logits.safetensors``."""
-        state = {"epoch": epoch, "weights": network.state_dict(), "test": evaluation.fields}
-        checkpoint.save(self.folder / f"{which}.pt", state)
+        self._weights(f"{which}.pt", network, epoch, evaluation)
         self._tensors(f"{which}_logits.safetensors", {"logits": evaluation.logits, "targets": evaluation.targets})
+
+    def epoch_weights(self, network: nn.Module, epoch: int, evaluation: Evaluation) -> None:
+        """``epochs/epoch_0015.pt``, as ``best.pt``, for an ensemble; epochs are counted from 1."""
+        (self.folder / EPOCHS).mkdir(exist_ok=True)
+        self._weights(f"{EPOCHS}/epoch_{epoch:04d}.pt", network, epoch, evaluation)
+
+    def kept_epochs(self) -> list[int]:
+        """The epochs that :meth:`epoch_weights` has files of, rising."""
+        names = (re.fullmatch(r"epoch_(\d+)\.pt", path.name) for path in (self.folder / EPOCHS).glob("*.pt"))
+        return sorted(int(name[1]) for name in names if name)
 
     def label_table(self, epoch: int, table: Tensor) -> None:
         """The soft labels in force after an epoch, counted from 1."""
@@ -53,6 +64,10 @@ class Artifacts:
         """The sums of test probabilities by ensemble size; which epochs each holds is in the file's metadata."""
         names = {str(size): json.dumps(members[size]) for size in sums}
         self._tensors(ENSEMBLE, {str(size): total for size, total in sums.items()}, names)
+
+    def _weights(self, name: str, network: nn.Module, epoch: int, evaluation: Evaluation) -> None:
+        state = {"epoch": epoch, "weights": network.state_dict(), "test": evaluation.fields}
+        checkpoint.save(self.folder / name, state)
 
     def _tensors(self, name: str, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
         plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from olsrepro.data.settings import AugmentSettings
+from olsrepro.evaluation.ensemble_epochs import GRIDS
 from olsrepro.settings import Component, check_choice, check_range
 
 PRECISIONS = ("fp32", "bf16")
 DEVICES = ("auto", "cpu", "cuda")
+KEEPS = ("sums", "grid")
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,11 @@ def scaled_milestones(milestones: Sequence[int], epochs: int, of: int) -> list[i
 
 @dataclass(frozen=True)
 class RuntimeSettings:
-    """How and where a run is executed; none of it changes what is trained, all of it is kept as provenance."""
+    """How and where a run is executed; none of it changes what is trained, all of it is kept as provenance.
+
+    For ensembles over its epochs (Table III) a run keeps sums of test probabilities for each number of models in
+    ``ensemble_sizes``, over the epochs that ``ensemble_grid`` takes; with ``keep=grid`` their weights as well.
+    """
 
     device: str = "auto"
     threads: int | None = None
@@ -76,6 +82,8 @@ class RuntimeSettings:
     checkpoint_minutes: float = 5.0
     checkpoint_steps: int | None = None
     ensemble_sizes: list[int] = field(default_factory=list)
+    ensemble_grid: str = "grid_end"
+    keep: str = "sums"
     tensorboard: bool = True
     data_dir: str = "data"
     runs_dir: str = "runs"
@@ -92,3 +100,5 @@ class RuntimeSettings:
             raise ValueError(f"checkpoint_minutes={self.checkpoint_minutes:g} must be a positive number of minutes")
         for size in self.ensemble_sizes:
             check_range("ensemble_sizes", size, 1)
+        check_choice("ensemble_grid", self.ensemble_grid, GRIDS)
+        check_choice("keep", self.keep, KEEPS)

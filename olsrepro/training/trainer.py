@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from olsrepro.evaluation.ensemble_epochs import members_by_size
 from olsrepro.evaluation.ensemble_sums import EnsembleSums
 from olsrepro.methods.base import LabelMethod
 from olsrepro.training.artifacts import Artifacts
@@ -74,7 +75,8 @@ class Learner:
 class Trainer:
     """Trains a learner at a task, writing checkpoints and artifacts; :meth:`fit` goes on from the last checkpoint.
 
-    ``history`` is kept in the checkpoint untouched: one entry for each process that worked at the run.
+    ``history`` is kept in the checkpoint untouched: one entry for each process that worked at the run. ``seed`` is the
+    run's, which draws the epochs of an ensemble.
     """
 
     task: Task
@@ -86,11 +88,13 @@ class Trainer:
     stop: StopRequest
     observers: Sequence[Observer] = ()
     history: list[dict[str, Any]] = field(default_factory=list)
+    seed: int = 0
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         self.progress = Progress()
-        self.ensemble = EnsembleSums(self.runtime.ensemble_sizes, self.recipe.epochs)
+        sizes, grid = self.runtime.ensemble_sizes, self.runtime.ensemble_grid
+        self.ensemble = EnsembleSums(members_by_size(sizes, grid, self.recipe.epochs, self.seed))
         self.device = next(self.learner.network.parameters()).device
         self._last_checkpoint = self.clock()
         self._began = self.clock()
@@ -196,6 +200,8 @@ class Trainer:
         epoch, network = self.progress.epoch, self.learner.network
         if epoch == self.progress.best_epoch:
             self.artifacts.weights("best", network, epoch, evaluation)
+        if self.runtime.keep == "grid" and epoch in self.ensemble.epochs:
+            self.artifacts.epoch_weights(network, epoch, evaluation)
         if (table := self.learner.method.label_table()) is not None:
             self.artifacts.label_table(epoch, table)
         if epoch == self.recipe.epochs:

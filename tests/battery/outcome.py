@@ -16,14 +16,16 @@ def outcome(runs: Path, name: str) -> dict[str, Any]:
     """The contents of a run in a store, by file."""
     folder = runs / name
     tensors = {str(path.relative_to(folder)): load_file(path) for path in sorted(folder.rglob("*.safetensors"))}
-    weights = {name: torch.load(folder / name, weights_only=True) for name in ("best.pt", "last.pt", "checkpoint.pt")}
+    kept = (str(path.relative_to(folder)) for path in sorted(folder.glob("epochs/*")))
+    names = ("best.pt", "last.pt", "checkpoint.pt", *kept)
+    weights = {name: torch.load(folder / name, weights_only=True) for name in names}
     checkpoint = weights["checkpoint.pt"]
     del checkpoint["history"]
     checkpoint["progress"]["rows"] = [_timeless(row) for row in checkpoint["progress"]["rows"]]
     curves = [_timeless(json.loads(line)) for line in (folder / "curves.jsonl").read_text().splitlines()]
     record = json.loads((folder / "record.json").read_text())
-    kept = {key: record[key] for key in ("run_id", "status", "errors", "noise", "bitwise")}
-    return {**tensors, **weights, "curves": curves, "record": kept}
+    facts = {key: record[key] for key in ("run_id", "status", "errors", "noise", "bitwise")}
+    return {**tensors, **weights, "curves": curves, "record": facts}
 
 
 def _timeless(row: dict[str, Any]) -> dict[str, Any]:

@@ -37,20 +37,20 @@ def tiny(train: list[int], targets: list[int], test: list[int]) -> ImageData:
 
 
 def test_every_image_has_a_distribution_over_the_classes(data: ImageData) -> None:
-    shares = human_labels("digits@cifar10", data).shares
+    shares = human_labels("digits@cifar10", data, Path("unused")).shares
     assert (shares.dtype, shares.shape) == (torch.float64, (200, 10))
     assert torch.allclose(shares.sum(1), torch.ones(200, dtype=torch.float64), rtol=0, atol=1e-12)
     assert torch.equal((20 * shares).round() / 20, shares)
 
 
 def test_it_is_what_a_slow_search_gives(data: ImageData) -> None:
-    shares = human_labels("digits@cifar10", data).shares
+    shares = human_labels("digits@cifar10", data, Path("unused")).shares
     for image in range(0, 200, 10):
         assert shares[image].tolist() == pytest.approx(slow_shares(data, image, 20), rel=0, abs=1e-12)
 
 
 def test_most_neighbours_are_of_the_images_own_class_and_not_all(data: ImageData) -> None:
-    own = human_labels("digits@cifar10", data).shares[torch.arange(200), data.test_targets]
+    own = human_labels("digits@cifar10", data, Path("unused")).shares[torch.arange(200), data.test_targets]
     assert 0.7 < own.mean() < 1
     assert (own < 1).sum() > 20
 
@@ -62,10 +62,12 @@ def test_of_equally_near_images_the_first_count() -> None:
 
 
 def test_they_are_named_as_stand_ins(data: ImageData) -> None:
-    assert "stand-in" in human_labels("digits@cifar10", data).source
+    assert "stand-in" in human_labels("digits@cifar10", data, Path("unused")).source
 
 
-@pytest.mark.parametrize("name", ["cifar10", "digits", "digits@cub"])
+@pytest.mark.parametrize("name", ["cifar100", "digits", "digits@cub"])
 def test_no_other_data_set_has_any(name: str, data: ImageData) -> None:
-    with pytest.raises(UserError, match=f"^dataset={name} has no human labels here; digits@cifar10 has stand-ins"):
-        human_labels(name, data)
+    with pytest.raises(
+        UserError, match=f"^dataset={name} has no human labels here; cifar10 has them, digits@cifar10 has"
+    ):
+        human_labels(name, data, Path("unused"))

@@ -5,13 +5,18 @@ import json
 from dataclasses import replace
 from io import StringIO
 from math import sqrt
+from pathlib import Path
 from statistics import stdev
 
+import numpy as np
 import pytest
 from drawn_tables import FACTS, TOP1
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
+from olsrepro.experiments.evaluated import Evaluated
 from olsrepro.experiments.experiment import Experiment, Line
-from olsrepro.experiments.render.plot_data import Curves, plot_data
+from olsrepro.experiments.render.plot_data import Curves, Plotted, plot_data
 from olsrepro.experiments.table import Cell, Table
 from olsrepro.settings import UserError
 
@@ -44,7 +49,7 @@ CURVES: Curves = {("ols", "a1"): [[90.0, 50.0, 30.0], [80.0, 60.0]], ("ls", "a5"
 
 
 def points(format: str, table: Table = FIGURE, curves: Curves | None = None) -> list[dict[str, str]]:
-    text = plot_data([(table, curves)], format)
+    text = plot_data([Plotted(table, curves)], format)
     if format == "json":
         return list(json.loads(text)["points"])
     return list(csv.DictReader(StringIO(text, newline=""), strict=True))
@@ -110,12 +115,12 @@ def test_csv_and_json_say_the_same_and_every_line_has_preset_rule_and_seeds(curv
         assert {key: line[key] for key in point} == {
             key: "" if value is None else str(value) for key, value in point.items()
         }
-    whole = json.loads(plot_data([(FIGURE, curves)], "json"))
+    whole = json.loads(plot_data([Plotted(FIGURE, curves)], "json"))
     assert (whole["preset"], whole["select"], whole["seeds"], whole["kind"]) == ("short", "last", [0, 1, 2], "points")
 
 
 def test_several_figures_have_one_header_and_are_a_list() -> None:
-    figures = [(FIGURE, CURVES), (FACTS, None)]
+    figures = [Plotted(FIGURE, CURVES), Plotted(FACTS)]
     assert [item["experiment"] for item in json.loads(plot_data(figures, "json"))] == ["figure7a", "table1"]
     lines = list(csv.DictReader(StringIO(plot_data(figures, "csv"), newline=""), strict=True))
     assert [line["experiment"] for line in lines] == ["figure7a"] * 4 + ["table1"] * 3
@@ -123,11 +128,39 @@ def test_several_figures_have_one_header_and_are_a_list() -> None:
 
 def test_a_figure_without_a_run_has_its_header_and_no_point() -> None:
     empty = replace(FIGURE, cells={key: cell() for key in FIGURE.cells})
-    assert plot_data([(empty, None)], "csv").startswith("experiment,preset,select,seeds,")
+    assert plot_data([Plotted(empty)], "csv").startswith("experiment,preset,select,seeds,")
     assert points("csv", empty) == []
     assert points("json", empty) == []
 
 
 def test_another_format_names_the_nearest() -> None:
     with pytest.raises(UserError, match=r"format=jsn is not known for plot data; did you mean json\?"):
-        plot_data([(FIGURE, None)], "jsn")
+        plot_data([Plotted(FIGURE)], "jsn")
+
+
+def evaluated(folder: Path, detail: dict[str, object], **tensors: NDArray[np.generic]) -> Evaluated:
+    if tensors:
+        save_file(tensors, folder / "tensors.safetensors")
+    return Evaluated({"detail": detail, "values": {}}, folder / "tensors.safetensors")
+
+
+def test_a_label_is_a_line_for_each_of_its_classes(tmp_path: Path) -> None:
+    bars = replace(FIGURE, experiment=Experiment("figure1", "labels", "Figure 1", kind="bars"))
+    one = evaluated(tmp_path, {"class_names": ["cat", "dog"], "row": [0.75, 0.25], "target": 0})
+    lines = list(Plotted(bars, evaluated={("ols", "a1"): one}).lines())
+    assert [(line["series"], line["x"], line["name"], line["mean"]) for line in lines] == [
+        ("OLS", 0, "cat", 0.75),
+        ("OLS", 1, "dog", 0.25),
+    ]
+    assert "cat" in plot_data([Plotted(bars, evaluated={("ols", "a1"): one})], "csv")
+
+
+def test_an_embedded_sample_is_a_line_with_its_two_numbers_and_its_class(tmp_path: Path) -> None:
+    shown = replace(FIGURE, experiment=Experiment("figure3", "embedding", "Figure 3", kind="embedding"))
+    points = np.array([[1.0, 2.0], [3.0, 4.0]], dtype=np.float32)
+    one = evaluated(tmp_path, {"class_names": ["cat", "dog"]}, points=points, labels=np.array([1, 0]))
+    lines = list(Plotted(shown, evaluated={("ls", "a5"): one}).lines())
+    assert [(line["series"], line["x"], line["y"], line["name"]) for line in lines] == [
+        ("LS", 1.0, 2.0, "dog"),
+        ("LS", 3.0, 4.0, "cat"),
+    ]

@@ -123,6 +123,13 @@ SPELLINGS = [
         "method.hard_weight=1 method.soft_weight=1 method.freeze_at=0.88",
     ),
     ("noise=symmetric seed=3", "noise=symmetric seed=3 noise.seed=3"),
+    ("", "noise=arazo_code noise.rate=0"),
+    (
+        "noise=symmetric",
+        "noise=symmetric noise.selection=exact noise.include_true=false noise.pool=all noise.scope=all",
+    ),
+    ("noise=dividemix", "noise=symmetric noise.include_true=true"),
+    ("noise=sce", "noise=symmetric noise.selection=exact_per_class noise.seed=123"),
     ("backbone=resnet32", "backbone=resnet20 backbone.depth=32"),
     ("backbone=resnet20", "backbone=resnet29 backbone.depth=20 backbone.block=basic"),
     ("dataset=cifar10 method=sce", "dataset=cifar10 method=sce method.alpha=0.1 method.beta=1"),

@@ -1,17 +1,20 @@
-"""What figures are drawn from, as CSV or JSON: points along an axis, or curves over epochs.
+"""What figures are drawn from, as CSV or JSON: points along an axis, curves over epochs, labels, embedded samples.
 
 A line for each point: ``experiment``, ``row``, ``column``, ``series`` (the label of what it lies on), ``x`` (its place
-on the axis; of a curve the epoch, from 1), ``metric``, ``n`` (runs; of a curve those that reached the epoch), ``mean``,
-``sd``, ``low`` and ``high`` (the 95 % interval of the mean, by its own spread), ``min``, ``max``. Numbers are as
-computed, not rounded; what is not there is empty. Preset, selection rule and seeds go with them.
+on the axis; of a curve the epoch, from 1; of a label the class, from 0), ``y`` (of embedded samples, whose ``x`` and
+``y`` mean nothing but nearness), ``name`` (of a class), ``metric``, ``n`` (runs; of a curve those that reached the
+epoch), ``mean``, ``sd``, ``low`` and ``high`` (the 95 % interval of the mean, by its own spread), ``min``, ``max``.
+Numbers are as computed, not rounded; what is not there is empty. Preset, selection rule and seeds go with them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
+from olsrepro.experiments.evaluated import Evaluated
 from olsrepro.experiments.experiment import CellKey
 from olsrepro.experiments.render import csv, json
 from olsrepro.experiments.render.cells import drawn_cells
@@ -23,14 +26,38 @@ Curves = Mapping[CellKey, Sequence[Sequence[float]]]
 """For each cell one series a run, a number an epoch."""
 
 PLOT_FORMATS = ("csv", "json")
-FIELDS = ("row", "column", "series", "x", "metric", "n", "mean", "sd", "low", "high", "min", "max")
+FIELDS = ("row", "column", "series", "x", "y", "name", "metric", "n", "mean", "sd", "low", "high", "min", "max")
 
 
-def plot_data(figures: Sequence[tuple[Table, Curves | None]], format: str) -> str:
+@dataclass(frozen=True)
+class Plotted:
+    """A figure with what it is drawn from.
+
+    Attributes:
+        table: its cells, with all that must be said of them.
+        curves: of one that is drawn as curves.
+        evaluated: by cell, of one that is drawn as bars or as an embedding.
+    """
+
+    table: Table
+    curves: Curves | None = None
+    evaluated: Mapping[CellKey, Evaluated] = field(default_factory=dict)
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """A line of ``FIELDS``, or of some of them, for each point."""
+        kind = self.table.experiment.kind
+        if kind == "bars":
+            return labels(self.table, self.evaluated)
+        if kind == "embedding":
+            return samples(self.table, self.evaluated)
+        return points(self.table) if self.curves is None else epochs(self.table, self.curves)
+
+
+def plot_data(figures: Sequence[Plotted], format: str) -> str:
     """The numbers behind figures.
 
     Args:
-        figures: tables, with the curves of one that is drawn as curves; None: its cells are points.
+        figures: with what they are drawn from.
         format: ``csv``, with one header, or ``json``: an object with ``points``, or a list of several.
 
     Raises:
@@ -38,7 +65,7 @@ def plot_data(figures: Sequence[tuple[Table, Curves | None]], format: str) -> st
     """
     if format not in PLOT_FORMATS:
         raise UserError(f"format={format} is not known for plot data; {did_you_mean(format, PLOT_FORMATS)}")
-    lines = [(table, _points(table) if curves is None else _epochs(table, curves)) for table, curves in figures]
+    lines = [(figure.table, figure.lines()) for figure in figures]
     if format == "csv":
         named = (csv.provenance(table) | line for table, own in lines for line in own)
         return csv.to_csv(named, (*csv.PROVENANCE, *FIELDS))
@@ -46,8 +73,8 @@ def plot_data(figures: Sequence[tuple[Table, Curves | None]], format: str) -> st
     return json.to_json(objects[0] if len(objects) == 1 else objects)
 
 
-def _points(table: Table) -> Iterator[dict[str, Any]]:
-    """Cells that have runs; a series runs along the axis whose lines have an ``x``."""
+def points(table: Table) -> Iterator[dict[str, Any]]:
+    """A line of ``FIELDS`` for each cell that has runs; a series runs along the axis whose lines have an ``x``."""
     for row, column, cell in drawn_cells(table):
         if cell.values:
             series, x = (row, column.x) if column.x is not None else (column, row.x)
@@ -55,12 +82,35 @@ def _points(table: Table) -> Iterator[dict[str, Any]]:
             yield place | _spread(cell.values.values())
 
 
-def _epochs(table: Table, curves: Curves) -> Iterator[dict[str, Any]]:
+def epochs(table: Table, curves: Curves) -> Iterator[dict[str, Any]]:
+    """A line of ``FIELDS`` for each epoch of each cell that has curves, over the runs that reached it."""
     for row, column, cell in drawn_cells(table):
         series = f"{row.label}, {column.label}"
         place = {"row": row.key, "column": column.key, "series": series, "x": 0, "metric": cell.metric.name}
         for epoch, values in enumerate(zip_longest(*curves.get((row.key, column.key), ())), 1):
             yield place | {"x": epoch} | _spread([value for value in values if value is not None])
+
+
+def labels(table: Table, evaluated: Mapping[CellKey, Evaluated]) -> Iterator[dict[str, Any]]:
+    """A line for each class of each cell's label."""
+    for row, column, _ in drawn_cells(table):
+        if (one := evaluated.get((row.key, column.key))) is not None:
+            detail = one.record["detail"]
+            place = {"row": row.key, "column": column.key, "series": row.label, "metric": "label", "n": 1}
+            for number, (name, value) in enumerate(zip(detail["class_names"], detail["row"], strict=True)):
+                yield place | {"x": number, "name": name, "mean": value}
+
+
+def samples(table: Table, evaluated: Mapping[CellKey, Evaluated]) -> Iterator[dict[str, Any]]:
+    """A line for each embedded sample of each cell."""
+    from safetensors.numpy import load_file
+
+    for row, column, cell in drawn_cells(table):
+        if (one := evaluated.get((row.key, column.key))) is not None:
+            names, tensors = one.record["detail"]["class_names"], load_file(one.tensors)
+            place = {"row": row.key, "column": column.key, "series": row.label, "metric": cell.metric.name}
+            for (x, y), label in zip(tensors["points"].tolist(), tensors["labels"].tolist(), strict=True):
+                yield place | {"x": x, "y": y, "name": names[label]}
 
 
 def _spread(values: Collection[float]) -> dict[str, Any]:

@@ -1,0 +1,107 @@
+"""`olsrepro evaluate`: measure finished runs, whoever wanted them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from olsrepro.cli import exit_codes
+from olsrepro.settings import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from olsrepro.config.run_config import RunConfig
+    from olsrepro.evaluation.settings import EvaluationSettings
+
+SUMMARY = "measure finished runs: calibration, attacks, ensembles, human labels, embeddings"
+DESCRIPTION = """\
+Measures finished runs by their ids and leaves a record of each measurement under its run; one that is there already is
+not made again. Tables and figures make those that they need by themselves."""
+
+EPILOG = f"""\
+Parameters are NAME.KEY=VALUE; weights=last measures the last epoch's weights instead of the best epoch's. `olsrepro
+status` names the runs; runtime.* says where they are measured.
+
+examples:
+  olsrepro evaluate 3f9c2a17b04d5e61-s0 ece kl_to_humans
+  olsrepro evaluate 3f9c2a17b04d5e61-s0 fgsm pgd pgd.first=1000 pgd.epsilon=4/255 weights=last
+
+{exit_codes.MEANINGS}"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("overrides", nargs="*", metavar="RUN|NAME|KEY=VALUE", help="runs, evaluations, parameters")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print the numbers; the exit code."""
+    from olsrepro.evaluation.registry import evaluation_names
+
+    words = [word for word in arguments.overrides if "=" not in word]
+    lines = [word for word in arguments.overrides if "=" in word]
+    names = [word for word in words if word in evaluation_names()]
+    runs = [word for word in words if word not in names]
+    if not names or not runs:
+        known = ", ".join(evaluation_names())
+        raise UserError(f"name at least one run and one evaluation ({known}); see olsrepro evaluate --help")
+    settings = [_settings(name, names, lines) for name in names]
+    configs = [_config(name, lines) for name in runs]
+    for config in configs:
+        for one in settings:
+            _print(config, one)
+    return exit_codes.DONE
+
+
+def _settings(name: str, names: Sequence[str], lines: Sequence[str]) -> EvaluationSettings:
+    from yaml import safe_load  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
+
+    from olsrepro.evaluation.registry import read_settings
+
+    values: dict[str, Any] = {"name": name}
+    for line in lines:
+        key, _, value = line.partition("=")
+        group, _, parameter = key.partition(".")
+        if group not in (*names, "weights", "runtime"):
+            raise UserError(f"{line}: {group} is not asked for; {did_you_mean(group, (*names, 'weights', 'runtime'))}")
+        if group == name:
+            values[parameter] = safe_load(value)
+        elif key == "weights":
+            values.setdefault("weights", value)
+    return read_settings(values)
+
+
+def _config(name: str, lines: Sequence[str]) -> RunConfig:
+    """Of the run of an id, to be measured as ``runtime.*`` says."""
+    from olsrepro.config.compose import compose_run
+    from olsrepro.config.restore import restored
+    from olsrepro.store.record import FINISHED, read_record
+
+    runtime = compose_run([line for line in lines if line.startswith("runtime.")]).runtime
+    root = Path(runtime.runs_dir)
+    record = read_record(root / name)
+    if record is None:
+        known = [path.parent.name for path in root.glob("*/record.json")]
+        near = did_you_mean(name, known) if known else "there is none"
+        raise UserError(f"{name} is no evaluation and no run in {root}; {near}")
+    if record["status"] != FINISHED:
+        raise UserError(f"{name} failed ({record['error']['kind']}), so that nothing can be measured of it")
+    return restored(record["config"], runtime)
+
+
+def _print(config: RunConfig, settings: EvaluationSettings) -> None:
+    import json
+
+    from olsrepro.launch.evaluate import evaluate
+
+    path = evaluate(config, settings)
+    for line in _told(json.loads(path.read_text())):
+        print(line)
+    print(f"record: {path}")
+
+
+def _told(record: dict[str, Any]) -> Iterator[str]:
+    about = record["evaluation"]
+    values = ", ".join(f"{key} {value:.6g}" for key, value in record["values"].items())
+    yield f"{record['of']} {about['name']} ({about['weights']} weights, {record['samples']} samples): {values}"

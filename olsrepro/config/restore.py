@@ -1,0 +1,32 @@
+"""The RunConfig that a record was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from olsrepro.config.fill import fill
+from olsrepro.config.run_config import RunConfig
+from olsrepro.data.settings import DatasetSettings, NoiseSettings
+from olsrepro.methods import registry as methods
+from olsrepro.models import registry as models
+from olsrepro.training.settings import RecipeSettings, RuntimeSettings
+
+
+def restored(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig:
+    """The config that :meth:`RunConfig.as_dict` gave, to be executed as ``runtime`` says.
+
+    Raises:
+        UserError: it holds what the code no longer knows.
+    """
+    backbone, method = config["backbone"], config["method"]
+    return RunConfig(
+        dataset=fill("dataset", DatasetSettings, config["dataset"]),
+        noise=fill("noise", NoiseSettings, config["noise"]),
+        backbone=fill("backbone", models.settings_class(backbone["family"]), backbone),
+        method=fill("method", methods.settings_class(method["name"]), method),
+        recipe=fill("recipe", RecipeSettings, config["recipe"]),
+        runtime=runtime,
+        seed=config["seed"],
+        preset=config["preset"],
+    )

@@ -1,0 +1,90 @@
+"""What the settings of all attacks share (no torch here)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from olsrepro.evaluation.settings import EvaluationSettings
+from olsrepro.settings import check_choice
+
+INPUT_SPACES = ("pixel", "normalised")
+IMAGES = ("all", "correct")
+LOSSES = ("ce", "margin")
+
+
+@dataclass(frozen=True)
+class AttackSettings(EvaluationSettings):
+    """Base of every attack's settings.
+
+    Args:
+        epsilon: bound on the change of a value: a number in [0, 1] or a fraction of whole numbers such as ``8/255``.
+        input_space: what is bounded and changed: ``pixel``, values in [0, 1] that are kept there, with the
+            normalisation inside the network; or ``normalised``, the network's own inputs, with ``epsilon`` in
+            their unit (one sd of the pixels) and no range to keep.
+        images: ``all`` counts a clean image that is wrong as wrong if it still is; ``correct`` attacks and counts only
+            those that the network classifies rightly.
+        loss: what is raised: ``ce``, or ``margin``, the largest other logit minus the true one, which doesn't saturate.
+        first: how many test images, from the first; None or more than there are: all.
+        keep: how many adversarial images, from the first, are kept beside the record.
+        batch_size: images at a time; changes the memory that is needed, not the result.
+    """
+
+    epsilon: str | float = "8/255"
+    input_space: str = "pixel"
+    images: str = "all"
+    loss: str = "ce"
+    first: int | None = None
+    keep: int = 0
+    batch_size: int = 128
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        length("epsilon", self.epsilon)
+        check_choice("input_space", self.input_space, INPUT_SPACES)
+        check_choice("images", self.images, IMAGES)
+        check_choice("loss", self.loss, LOSSES)
+        if self.first is not None:
+            check_whole("first", self.first, 1)
+        check_whole("keep", self.keep, 0)
+        check_whole("batch_size", self.batch_size, 1)
+
+    @property
+    def bound(self) -> float:
+        """``epsilon`` as a number."""
+        return length("epsilon", self.epsilon)
+
+    def identity(self) -> dict[str, Any]:
+        """The parameters but ``batch_size``; ``8/255`` and the same number are one."""
+        parameters = super().identity()
+        del parameters["batch_size"]
+        return parameters | {"epsilon": self.bound}
+
+
+def length(key: str, value: str | float) -> float:
+    """A number in [0, 1] from itself, its digits or a fraction of whole numbers (``8/255``).
+
+    Raises:
+        ValueError: it is none, or out of range.
+    """
+    try:
+        number = float(Fraction(value))
+    except (ValueError, TypeError, OverflowError, ZeroDivisionError):
+        raise ValueError(f"{key}={value} must be a number, or a fraction such as 8/255") from None
+    if not 0 <= number <= 1:
+        hint = f"; a number of the 255 levels is written {value}/255" if isinstance(value, int) and value > 1 else ""
+        raise ValueError(f"{key}={value} must be in [0, 1]{hint}")
+    return number
+
+
+def check_whole(key: str, value: object, low: int) -> None:
+    """Refuse what is no whole number, or one below ``low`` (:class:`ValueError`)."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise ValueError(f"{key}={value} must be a whole number, at least {low}")
+
+
+def check_flag(key: str, value: object) -> None:
+    """Refuse what is neither true nor false (:class:`ValueError`)."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{key}={value} must be true or false")

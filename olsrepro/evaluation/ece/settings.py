@@ -1,0 +1,23 @@
+"""Settings of the expected calibration error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from olsrepro.evaluation.settings import EvaluationSettings
+
+
+@dataclass(frozen=True)
+class Settings(EvaluationSettings):
+    """Expected calibration error on the test set (Table XI) over ``bins`` equal bins of confidence.
+
+    The paper doesn't say how many; 15 are usual since Guo et al. 2017 (gpleiss/temperature_scaling).
+    """
+
+    name: str = "ece"
+    bins: int = 15
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.bins, bool) or not isinstance(self.bins, int) or self.bins < 1:
+            raise ValueError(f"bins={self.bins} must be a whole number of at least 1")

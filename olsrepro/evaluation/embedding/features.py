@@ -1,0 +1,32 @@
+"""The features that a classifier sees, of a fixed subset of images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from olsrepro.data.device_loader import evaluation_batches
+from olsrepro.models.backbone import Backbone
+
+_BATCH = 250
+
+
+def first_of_each_class(labels: Tensor, count: int) -> Tensor:
+    """Where the first ``count`` samples of each class stand in labels (N,), or all of a smaller class: rising int64."""
+    by_class = labels.argsort(stable=True)
+    sizes = torch.bincount(labels)
+    place = torch.arange(len(labels)) - (sizes.cumsum(0) - sizes)[labels[by_class]]
+    return by_class[place < count].sort().values
+
+
+@torch.no_grad()
+def penultimate_features(
+    network: Backbone, images: Tensor, mean: Tensor, std: Tensor, device: torch.device | str
+) -> Tensor:
+    """The input of the classifier, float32 (N, C) on the CPU, for uint8 images (N, 3, H, W), normalised by mean, std.
+
+    Source: paper, caption of Figure 3: the last layer but one, which is the pooled map of the last stage.
+    """
+    last = network.stages[-1]
+    batches = evaluation_batches(images, torch.zeros(len(images)), mean, std, _BATCH, device)
+    return torch.cat([network.pool(network.stage_features(batch)[last]).float().cpu() for batch, _ in batches])

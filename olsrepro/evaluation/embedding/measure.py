@@ -1,0 +1,56 @@
+"""The embedding of penultimate features: how tight the classes are, and their picture (Figure 3)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from olsrepro.evaluation.embedding.features import first_of_each_class, penultimate_features
+from olsrepro.evaluation.embedding.projection import possible_perplexity, t_sne
+from olsrepro.evaluation.embedding.settings import Settings
+from olsrepro.evaluation.embedding.tightness import Tightness, tightness
+from olsrepro.evaluation.subject import Result, Subject
+from olsrepro.settings import UserError
+
+
+def measure(settings: Settings, subject: Subject) -> Result:
+    """Numbers of the features at unit length, points of the features as they are: :class:`Tightness` has the values.
+
+    Tensors are ``points`` float32 (N, 2), if t-SNE is asked for, and ``labels`` int64 (N,); a picture's distances can't
+    be compared with another's, which is why the numbers are taken in feature space.
+
+    Raises:
+        UserError: the features or the images of the split leave nothing to measure.
+    """
+    images, labels = subject.images(settings.split)
+    chosen = first_of_each_class(labels, settings.per_class)
+    labels = labels[chosen]
+    features = penultimate_features(subject.network(), images[chosen], subject.mean, subject.std, subject.device)
+    values = asdict(_tightness(features, labels, settings, subject))
+    detail: dict[str, Any] = {"class_names": list(subject.class_names), "split": settings.split}
+    tensors = {"labels": labels}
+    if settings.tsne:
+        perplexity = possible_perplexity(settings.perplexity, len(labels))
+        tensors["points"] = t_sne(features, perplexity)
+        detail |= _picture(settings.perplexity, perplexity, len(labels))
+    return Result(values=values, samples=len(labels), detail=detail, tensors=tensors)
+
+
+def _tightness(features: Tensor, labels: Tensor, settings: Settings, subject: Subject) -> Tightness:
+    try:
+        return tightness(F.normalize(features.double()), labels)
+    except ValueError as error:
+        raise UserError(
+            f"embedding of the {settings.split} images of {subject.name} can't be measured: {error}; "
+            "look at the run's training error, or measure its other weights (weights=best, weights=last)"
+        ) from None
+
+
+def _picture(wanted: float, used: float, points: int) -> dict[str, Any]:
+    """What a reader of the picture must know."""
+    if used == wanted:
+        return {"perplexity": used}
+    return {"perplexity": used, "note": f"perplexity {used:g} instead of {wanted:g}: there are {points} points"}

@@ -1,0 +1,42 @@
+"""Settings of the ensemble over the epochs of one training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from olsrepro.evaluation.ensemble_epochs import GRIDS
+from olsrepro.evaluation.settings import EvaluationSettings
+from olsrepro.settings import check_choice
+
+AVERAGES = ("softmax", "logits")
+
+
+@dataclass(frozen=True)
+class Settings(EvaluationSettings):
+    """The ensemble of ``size`` models of one training (Table III); more than its epochs are all of them.
+
+    Args:
+        size: models that are averaged; 20 is the paper's most.
+        grid: which epochs they are of, as :func:`ensemble_epochs.member_epochs` has it; the paper says "uniformly".
+        average: ``softmax``, the mean of the probabilities (paper, Equation 10; needs a run's sums or weights), or
+            ``logits``, another method that needs the weights of each epoch.
+    """
+
+    name: str = "ensemble"
+    size: int = 20
+    grid: str = "grid_end"
+    average: str = "softmax"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
+            raise ValueError(f"size={self.size} must be a whole number of at least 1")
+        check_choice("grid", self.grid, GRIDS)
+        check_choice("average", self.average, AVERAGES)
+
+    def identity(self) -> dict[str, Any]:
+        """Every parameter but ``weights``: an ensemble has its own."""
+        parameters = super().identity()
+        del parameters["weights"]
+        return parameters

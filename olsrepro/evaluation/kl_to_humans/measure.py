@@ -1,0 +1,69 @@
+"""How far a run is from what people see in the test images (Table XII)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from olsrepro.data.device_loader import evaluation_batches
+from olsrepro.evaluation.classification import predicted
+from olsrepro.evaluation.kl_to_humans.batch_norm import batch_statistics
+from olsrepro.evaluation.kl_to_humans.divergence import class_divergence, divergence_of_logits, mean_of_batch_means
+from olsrepro.evaluation.kl_to_humans.settings import Settings
+from olsrepro.evaluation.subject import Result, Subject
+from olsrepro.settings import UserError
+
+BATCH = 128  # the authors' batch size, which both of their quirks depend on
+
+
+def measure(settings: Settings, subject: Subject) -> Result:
+    """``kl_to_humans`` in nats.
+
+    Raises:
+        UserError: the data set has no human labels; the run gets no image right; or (``level=class``) it keeps no
+            soft labels, or they exclude a class that people see.
+    """
+    return _of_classes(subject) if settings.level == "class" else _of_images(settings, subject)
+
+
+def _of_images(settings: Settings, subject: Subject) -> Result:
+    human = subject.human_labels()
+    logits, targets = _batch_norm_logits(subject) if settings.bn == "batch" else subject.test_logits()
+    values, correct = divergence_of_logits(human.shares, logits), predicted(logits) == targets
+    chosen = correct if settings.samples == "correct" else torch.ones_like(correct)
+    if not chosen.any():
+        raise UserError(f"{subject.name} gets no test image right; kl_to_humans.samples=all measures it on all of them")
+    # One batch of them all: its mean is that over the images.
+    batch_size = BATCH if settings.average == "batches" else len(values)
+    return Result(
+        values={"kl_to_humans": mean_of_batch_means(values, chosen, batch_size)},
+        samples=int(chosen.sum()),
+        detail={"human_labels": human.source, "correct": int(correct.sum()), "mean_over_all": float(values.mean())},
+        tensors={"divergence": values, "correct": correct},
+    )
+
+
+def _of_classes(subject: Subject) -> Result:
+    human = subject.human_labels()
+    targets = subject.images("test")[1]
+    values = class_divergence(human.shares, targets, subject.label_table())
+    if values.isinf().any():
+        name = subject.class_names[int(values.isinf().nonzero()[0])]
+        raise UserError(
+            f"{subject.name}'s soft label of {name} is 0 for a class that people see in its images, so the divergence "
+            "is infinite; kl_to_humans.level=image compares the network's probabilities"
+        )
+    return Result(
+        values={"kl_to_humans": float(values.mean())},
+        samples=len(targets),
+        detail={"human_labels": human.source, "by_class": dict(zip(subject.class_names, values.tolist(), strict=True))},
+    )
+
+
+def _batch_norm_logits(subject: Subject) -> tuple[Tensor, Tensor]:
+    """Logits (N, K) where each batch of 128 test images, in order, is normalised by itself, and labels (N,); CPU."""
+    network = subject.network()
+    images, targets = subject.images("test")
+    batches = evaluation_batches(images, targets, subject.mean, subject.std, BATCH, subject.device)
+    with torch.no_grad(), batch_statistics(network):
+        return torch.cat([network(batch).cpu() for batch, _ in batches]), targets

@@ -1,0 +1,32 @@
+"""What the settings of all evaluations share (no torch here)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from olsrepro.settings import Component, check_choice
+
+WEIGHTS = ("best", "last")
+
+
+@dataclass(frozen=True)
+class EvaluationSettings(Component):
+    """Base of every evaluation's settings. Fields are its parameters; ``name`` is the folder's.
+
+    ``weights`` says which of a run's weights are measured: those of the ``best`` test epoch or the ``last`` ones. A
+    measurement that looks at no weights has ``of_weights`` False, and is one whatever they are.
+    """
+
+    of_weights: ClassVar[bool] = True
+    needs_human_labels: ClassVar[bool] = False
+
+    name: str = ""
+    weights: str = "best"
+
+    def __post_init__(self) -> None:
+        check_choice("weights", self.weights, WEIGHTS)
+
+    def identity(self) -> dict[str, Any]:
+        """What of it changes the result."""
+        return {key: value for key, value in super().identity().items() if self.of_weights or key != "weights"}

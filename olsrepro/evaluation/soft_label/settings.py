@@ -1,0 +1,28 @@
+"""Settings of the soft label of one class (Figure 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from olsrepro.evaluation.settings import EvaluationSettings
+from olsrepro.settings import check_range
+
+
+@dataclass(frozen=True)
+class Settings(EvaluationSettings):
+    """Whose soft label is shown: ``target`` is a class index, 3 is CIFAR-10's cat (paper, Figure 1).
+
+    The label is that of the last epoch whichever ``weights`` are chosen: a run keeps one table.
+    """
+
+    of_weights: ClassVar[bool] = False
+
+    name: str = "soft_label"
+    target: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("target", self.target, 0)
+        if self.target != int(self.target):
+            raise ValueError(f"target={self.target} must be a whole number, the index of a class")

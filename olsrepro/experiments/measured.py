@@ -1,0 +1,61 @@
+"""What a cell is measured by: the evaluation that its line names, for the weights that the selection rule means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from yaml import safe_load  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
+
+from olsrepro.evaluation.registry import read_settings
+from olsrepro.evaluation.settings import EvaluationSettings
+from olsrepro.experiments.experiment import OTHER_RULE, CellKey, Experiment
+from olsrepro.experiments.request import Request
+from olsrepro.settings import UserError
+
+WEIGHTS_OF = {"best": "best", "last": "last", "mean_of_last_ten": "last"}
+"""Whose weights stand for a selection rule; a mean over epochs has none of its own, so that the last epoch's do."""
+
+
+def evaluations_of(experiment: Experiment, cell: CellKey, request: Request) -> dict[str, EvaluationSettings]:
+    """The evaluations that a cell needs, by selection rule: the other rule's too where verdicts look at both.
+
+    Raises:
+        UserError: a parameter is not known, or its value is out of range.
+    """
+    named = experiment.evaluation_of(cell)
+    if not named:
+        return {}
+    name = str(named["name"])
+    settings = read_settings({**named, **_typed(request, name)})
+    select = request.select_of(experiment)
+    rules = [select, *([OTHER_RULE[select]] if _is_judged_twice(experiment, request) else [])]
+    if "weights" in named:
+        return dict.fromkeys(rules, settings)
+    return {rule: replace(settings, weights=WEIGHTS_OF[rule]) for rule in rules}
+
+
+def _is_judged_twice(experiment: Experiment, request: Request) -> bool:
+    """Whether verdicts, which need two runs a cell, look at the other selection rule too."""
+    several = len(request.seeds_of(experiment)) > 1
+    return several and experiment.select == "best" and request.select_of(experiment) in OTHER_RULE
+
+
+def _typed(request: Request, name: str) -> Mapping[str, Any]:
+    """Parameters of an evaluation that the user typed, such as ``fgsm.epsilon=4/255``."""
+    pairs = (line.partition("=") for line in request.evaluation_lines)
+    return {key.partition(".")[2]: safe_load(value) for key, _, value in pairs if key.startswith(f"{name}.")}
+
+
+def refuse_idle_parameters(experiment: Experiment, request: Request) -> None:
+    """A parameter of an evaluation that an experiment does not make would change nothing (:class:`UserError`)."""
+    used = {str(named["name"]) for cell in experiment.cells() if (named := experiment.evaluation_of(cell))}
+    for line in request.evaluation_lines:
+        name = line.partition(".")[0]
+        if name not in used:
+            raise UserError(f"{line}: {experiment.name} is not measured by {name}; {_whose(used)}")
+
+
+def _whose(used: set[str]) -> str:
+    return f"it takes parameters of {', '.join(sorted(used))}" if used else "it makes no evaluation"

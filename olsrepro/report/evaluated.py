@@ -1,0 +1,48 @@
+"""From evaluations to what is drawn of them: labels as bars, embeddings as points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from olsrepro.experiments.evaluated import Evaluated
+from olsrepro.experiments.experiment import CellKey
+from olsrepro.experiments.table import Table
+from olsrepro.report.figure_data import Bars, Scatter
+
+
+def bars_of(table: Table, found: Mapping[CellKey, Evaluated]) -> dict[CellKey, Bars]:
+    """The label of a class by cell."""
+    titles = _titles(table)
+    return {
+        cell: Bars(
+            titles[cell],
+            one.record["detail"]["class_names"],
+            one.record["detail"]["row"],
+            one.record["detail"]["target"],
+        )
+        for cell, one in found.items()
+    }
+
+
+def scatters_of(table: Table, found: Mapping[CellKey, Evaluated]) -> dict[CellKey, Scatter]:
+    """Embedded samples by cell, with the number that measures their picture."""
+    from safetensors.numpy import load_file
+
+    titles, drawn = _titles(table), {}
+    for cell, one in found.items():
+        tensors, measured = load_file(one.tensors), table.cells[cell].metric
+        value = one.record["values"][measured.name]
+        number = f"{measured.name.replace('_over_', '/')} {value:.{measured.decimals}f}"
+        drawn[cell] = Scatter(
+            titles[cell], tensors["points"], tensors["labels"], number, one.record["detail"]["class_names"]
+        )
+    return drawn
+
+
+def _titles(table: Table) -> dict[CellKey, str]:
+    several = len(table.columns) > 1
+    return {
+        (row.key, column.key): f"{row.label}, {column.label}" if several else row.label
+        for row in table.rows
+        for column in table.columns
+    }

@@ -1,0 +1,37 @@
+"""Pictures as files: in full or not at all, and the same bytes for the same picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from olsrepro.files.atomic import replacing
+from olsrepro.report.style import applied
+from olsrepro.settings import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SUFFIXES = (".png", ".svg")
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a file that is no picture (:class:`UserError`), before anything is drawn for it."""
+    if path.suffix not in SUFFIXES:
+        raise UserError(f"{path} must end with a picture's suffix; {did_you_mean(path.suffix, SUFFIXES)}")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture as PNG or SVG, by the suffix; its folder is made if need be, a file of that name is replaced.
+
+    Raises:
+        UserError: another suffix.
+        StorageError: it can't be written.
+    """
+    check_suffix(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    described = {"Title": figure.get_label()}
+    if path.suffix == ".svg":
+        described["Date"] = None
+    with applied(), replacing(path) as file:
+        figure.savefig(file, format=path.suffix.removeprefix("."), metadata=described)

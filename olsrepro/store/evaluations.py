@@ -1,0 +1,46 @@
+"""Evaluations of runs: a folder each under the run, named by what was measured, with a record like the run's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from olsrepro.evaluation.settings import EvaluationSettings
+from olsrepro.store.record import Record, read_record
+
+FORMAT = 1
+FOLDER = "evaluations"
+TENSORS = "tensors.safetensors"
+
+
+def evaluation_id(settings: EvaluationSettings) -> str:
+    """The id of an evaluation of any run, such as ``ece-3f9c2a17b04d5e61``: its name and a hash of its parameters."""
+    about = {"format": FORMAT, "version": settings.version, **_changed(settings)}
+    text = json.dumps(about, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return f"{settings.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _changed(settings: EvaluationSettings) -> dict[str, Any]:
+    """Parameters that differ from their defaults, so that one that is added later renames nothing."""
+    defaults = type(settings)().identity()
+    return {
+        key: float(value) if isinstance(defaults.get(key), float) else value
+        for key, value in settings.identity().items()
+        if key not in defaults or value != defaults[key]
+    }
+
+
+def evaluation_folder(run_folder: Path, settings: EvaluationSettings) -> Path:
+    """Where an evaluation of a run lies, whether it was made or not."""
+    return run_folder / FOLDER / evaluation_id(settings)
+
+
+def read_evaluation(run_folder: Path, settings: EvaluationSettings) -> Record | None:
+    """The record of an evaluation of a run; None where it was not made.
+
+    Raises:
+        UserError: it is damaged or was edited.
+    """
+    return read_record(evaluation_folder(run_folder, settings))
