@@ -15,6 +15,7 @@ def validate(config: RunConfig) -> None:
     _image_fits_backbone(config)
     _cutout_fits_image(config)
     _batch_fits_dataset(config)
+    _noise_fits_dataset(config)
     _backbone_has_stages(config)
     _batch_has_pairs(config)
     _samples_can_be_remembered(config)
@@ -46,6 +47,15 @@ def _batch_fits_dataset(config: RunConfig) -> None:
         )
 
 
+def _noise_fits_dataset(config: RunConfig) -> None:
+    config.noise.check_fits(config.dataset.num_classes)
+    if config.noise.scope == "remaining" and config.method.clean_set() is None:
+        raise UserError(
+            f"noise.scope=remaining leaves out a clean set, and method={config.method.name} has none: set"
+            " noise.scope=all, or choose l2rw or mw_net"
+        )
+
+
 def _backbone_has_stages(config: RunConfig) -> None:
     if config.method.needs_stages and not config.backbone.has_stages:
         raise UserError(
@@ -74,7 +84,7 @@ def _samples_can_be_remembered(config: RunConfig) -> None:
 
 def _method_fits_run(config: RunConfig) -> None:
     try:
-        config.method.check_run(config.dataset, config.recipe.epochs)
+        config.method.check_run(config.dataset, config.recipe.epochs, config.recipe.milestones)
         config.method.images_per_batch(config.recipe.batch_size)
     except ValueError as error:
         raise UserError(str(error)) from None

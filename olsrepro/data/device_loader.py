@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,12 +11,14 @@ from torch import Tensor
 from olsrepro.data.augment import Normaliser, augmented, cut_out_, zero_padded
 from olsrepro.data.batch import Batch
 from olsrepro.data.classmates import classmates
+from olsrepro.data.clean_set import CleanBatches
 from olsrepro.data.settings import AugmentSettings, View
 from olsrepro.randomness import address, integers, permutation
 
 # Images augmented at once: on a CPU as many as its cache holds, on a GPU enough to make the launches cheap.
 _CPU_CHUNK = 256
 _GPU_CHUNK = 4096
+WHOLE_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class DeviceLoader:
         device: where the set is kept and the batches are made.
         channels_last: memory format of a batch's images.
         more_views: what a batch carries beside its images.
+        held_out: int64, samples that no step trains on.
+        clean: which samples come with each step as a clean batch; their targets are their true ones.
     """
 
     def __init__(
@@ -96,10 +100,15 @@ class DeviceLoader:
         device: torch.device | str,
         channels_last: bool = False,
         more_views: Sequence[View] = (),
+        held_out: Tensor | None = None,
+        clean: CleanBatches | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.batch_size = batch_size
-        self.count = images.shape[0]
+        self.total = images.shape[0]
+        self._held_out = None if held_out is None else held_out.to(self.device)
+        self._clean = clean
+        self.count = self.total - (0 if held_out is None else len(held_out))
         self._targets = targets.to(self.device)
         self._seed = seed
         images = images.to(self.device)
@@ -118,7 +127,7 @@ class DeviceLoader:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of a 0-based epoch, from step ``start`` on."""
-        order = draw_order(self.count, self._seed, epoch, self.device)
+        order = self._order(epoch)
         views = [view.in_epoch(epoch, self._targets) for view in self._views]
         chunk = _batches_per_chunk(self.batch_size, self.device) * self.batch_size
         for first in range(start * self.batch_size, self.count, chunk):
@@ -128,7 +137,38 @@ class DeviceLoader:
             for at in range(0, len(indices), self.batch_size):
                 rows = slice(at, at + self.batch_size)
                 further = tuple(view[rows] for view in more)
-                yield Batch(images[rows], targets[rows], indices[rows], epoch, further)
+                clean = self._clean_part(epoch, (first + at) // self.batch_size, views[0])
+                yield Batch(images[rows], targets[rows], indices[rows], epoch, further, *clean)
+
+    def _order(self, epoch: int) -> Tensor:
+        """The samples that steps train on, in the order of an epoch."""
+        order = draw_order(self.total, self._seed, epoch, self.device)
+        if self._held_out is None:
+            return order
+        kept = torch.ones(self.total, dtype=torch.bool, device=self.device)
+        kept[self._held_out] = False
+        return order[kept[order]]
+
+    def _clean_part(self, epoch: int, step: int, view: _EpochView) -> tuple[Tensor | None, Tensor | None]:
+        if self._clean is None:
+            return None, None
+        indices = self._clean.at(epoch * len(self) + step)
+        return view.images(indices), self._targets[indices]
+
+    def whole(self, epoch: int, *, augmented: bool) -> Iterator[Batch]:
+        """Every image that steps train on, once, by rising index, as :class:`methods.base.TrainingSet` says."""
+        view = (self._views[0] if augmented else self._plain()).in_epoch(epoch, self._targets)
+        indices = self._order(epoch).sort().values
+        for at in range(0, len(indices), WHOLE_BATCH):
+            part = indices[at : at + WHOLE_BATCH]
+            yield Batch(view.images(part), self._targets[part], part, epoch)
+
+    def _plain(self) -> _ViewOf:
+        first = self._views[0]
+        padding = first.view.augment.padding
+        middle = slice(padding, first.padded.shape[-1] - padding)
+        images = first.padded[:, :, slice(padding, first.padded.shape[-2] - padding), middle].contiguous()
+        return replace(first, padded=images, view=View(AugmentSettings(padding=0, flip=False)))
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ from typing import Any
 
 import torch
 from rich.console import Console
+from torch import Tensor
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.to_yaml import to_yaml
+from olsrepro.data.clean_set import clean_indices
 from olsrepro.data.images import ImageData
 from olsrepro.data.noise import NoisyLabels, noisy_targets
 from olsrepro.data.registry import read_dataset
@@ -121,12 +123,14 @@ def _execute(job: Job, data: ImageData, device: torch.device, lease: Lease) -> P
 
 def _train(job: Job, data: ImageData, device: torch.device, lease: Lease) -> Path:
     config = job.config
-    labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed)
+    clean = clean_samples(config, data)
+    labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed, clean)
     if labels.warning:
         job.say(labels.warning)
     write_text(job.folder / "config.yaml", to_yaml(config))
     with StopRequest() as stop:
-        trainer = _trainer(job, data, labels, device, stop, lease)
+        task = _task(job, data, labels, clean, device)
+        trainer = _trainer(job, task, device, stop, lease)
         _announce(job, trainer, device)
         with _watching(job, trainer.written_epochs, lease) as observers:
             trainer.observers = observers
@@ -134,16 +138,33 @@ def _train(job: Job, data: ImageData, device: torch.device, lease: Lease) -> Pat
     if not finished:
         raise Interrupted(f"stopped in epoch {trainer.progress.epoch + 1}; the same command goes on from there")
     lease.look()
-    return write_record(job.folder, _finished_record(job, trainer, labels))
+    return write_record(job.folder, _finished_record(job, trainer, labels, clean))
 
 
-def _trainer(
-    job: Job, data: ImageData, labels: NoisyLabels, device: torch.device, stop: StopRequest, lease: Lease
-) -> Trainer:
+def clean_samples(config: RunConfig, data: ImageData) -> Tensor | None:
+    """The samples of the clean set that the method wants, int64, rising; None where it wants none."""
+    wanted = config.method.clean_set()
+    if wanted is None:
+        return None
+    classes = config.dataset.num_classes
+    try:
+        return clean_indices(data.train_targets, classes, wanted.size, per_class=wanted.per_class, seed=config.seed)
+    except ValueError as error:
+        raise UserError(f"method.{error}") from None
+
+
+def _task(job: Job, data: ImageData, labels: NoisyLabels, clean: Tensor | None, device: torch.device) -> Classification:
     config = job.config
     layout = config.runtime.channels_last
+    return Classification(
+        data, labels, config.recipe, config.method, config.seed, device, channels_last=layout, clean=clean
+    )
+
+
+def _trainer(job: Job, task: Classification, device: torch.device, stop: StopRequest, lease: Lease) -> Trainer:
+    config = job.config
     trainer = Trainer(
-        task=Classification(data, labels, config.recipe, config.method, config.seed, device, channels_last=layout),
+        task=task,
         learner=build_learner(
             config.backbone,
             config.method,
@@ -153,6 +174,7 @@ def _trainer(
             config.seed,
             device,
             load_teacher(config, device),
+            task.training_set(),
         ),
         recipe=config.recipe,
         runtime=config.runtime,
@@ -205,7 +227,7 @@ def _watching(job: Job, finished_epochs: int, lease: Lease) -> Iterator[Sequence
         yield observers
 
 
-def _finished_record(job: Job, trainer: Trainer, labels: NoisyLabels) -> Record:
+def _finished_record(job: Job, trainer: Trainer, labels: NoisyLabels, clean: Tensor | None) -> Record:
     progress = trainer.progress
     assert progress.best_epoch is not None
     return {
@@ -213,6 +235,7 @@ def _finished_record(job: Job, trainer: Trainer, labels: NoisyLabels) -> Record:
         "status": FINISHED,
         "errors": errors(progress.rows, progress.best_epoch),
         "noise": _noise(job.config, labels),
+        **({} if clean is None else {"clean_set": clean.tolist()}),
         "training": _cost(progress.rows) | {"device": trainer.history[-1]["device"]},
         "files": {name: sha256(job.folder / name) for name in _weights(job, trainer)},
         "bitwise": is_bitwise(trainer.history),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor, nn
 
@@ -10,6 +12,18 @@ from olsrepro.data.batch import Batch
 from olsrepro.losses import build_criterion
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.models.backbone import Backbone
+
+
+class TrainingSet(Protocol):
+    """All training images of a run, for methods that look at them apart from the steps."""
+
+    def batches(self, epoch: int, *, augmented: bool) -> Iterator[Batch]:
+        """Every image that steps train on, once, by rising sample index; no step, no shuffling.
+
+        Args:
+            epoch: 0-based; whose augmentation.
+            augmented: as the steps of that epoch see them, or as a test would.
+        """
 
 
 @dataclass(frozen=True)
@@ -24,6 +38,9 @@ class Setting:
         image_size: side of an image in pixels.
         backbone: the run's network with its initial weights; its stages can be tapped, its shape probed.
         teacher: a trained network in evaluation mode whose weights take no gradient, for methods that ask for one.
+        milestones: of the recipe, the 0-based epochs in which the learning rate falls.
+        learning_rate: of each 0-based epoch, as the optimiser has it.
+        training_set: all training images, for methods that look at them at an epoch's end.
     """
 
     num_classes: int
@@ -33,23 +50,34 @@ class Setting:
     image_size: int = 32
     backbone: Backbone | None = None
     teacher: nn.Module | None = None
+    milestones: tuple[int, ...] = ()
+    learning_rate: Callable[[int], float] | None = None
+    training_set: TrainingSet | None = None
 
 
 @dataclass(frozen=True)
 class StepOutput:
-    """What a method returns for a batch: the loss (a scalar to minimise), its main head's logits (B, K) of view one."""
+    """What a method returns for a batch: the loss (a scalar to minimise), its main head's logits (B, K) of view one.
+
+    Logits are None where the network saw other images than the batch's, mixed ones say; :meth:`LabelMethod.predictions`
+    is counted instead then.
+    """
 
     loss: Tensor
-    logits: Tensor
+    logits: Tensor | None
 
 
 class LabelMethod(nn.Module):
     """A label method at work; what it must remember lies in its buffers, so ``state_dict`` is its checkpoint.
 
     The trainer calls the method with the network and a batch, then :meth:`after_step` when the optimiser has stepped
-    and :meth:`end_epoch` after an epoch's last step and before the test. Its parameters, if any, are trained with the
-    network's.
+    and :meth:`end_epoch` after an epoch's last step and before the test. What :meth:`optimised` names of its parameters
+    is trained with the network's.
     """
+
+    def optimised(self) -> Iterable[nn.Parameter]:
+        """Its parameters that the run's optimiser trains; others it trains itself."""
+        return self.parameters()
 
     def trained(self, network: nn.Module) -> nn.Module:
         """The module that a training step calls; :meth:`forward` gets it, compiled or wrapped as the run says."""
@@ -68,6 +96,22 @@ class LabelMethod(nn.Module):
 
     def end_epoch(self) -> None:
         """The last step of an epoch has been made."""
+
+    def predictions(self) -> Tensor | None:
+        """Predicted classes (N,) int64 by sample index, of a pass over the training set at this epoch's end.
+
+        They are counted as this epoch's training error in the place of the steps' logits; -1 for what was not looked
+        at; None: the steps' logits are counted.
+        """
+        return None
+
+    def corrected_labels(self) -> Tensor | None:
+        """What it takes for the true classes, (N,) int64 by sample index; None where it corrects none."""
+        return None
+
+    def epoch_facts(self) -> Mapping[str, float]:
+        """Numbers of the epoch that just ended, for its row of the curves; they may read the device."""
+        return {}
 
     def label_table(self) -> Tensor | None:
         """The soft labels in force, (K, K), row y for class y; None for a method that keeps none."""

@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from olsrepro.data.settings import AugmentSettings, DatasetSettings, View
 from olsrepro.settings import Component
+
+
+@dataclass(frozen=True)
+class OwnRecipe:
+    """An optimiser and schedule that a method brings along instead of the recipe's.
+
+    Attributes:
+        learning_rates: one for each epoch.
+        momentum, nesterov, weight_decay: of SGD.
+    """
+
+    learning_rates: tuple[float, ...]
+    momentum: float
+    nesterov: bool
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class CleanSet:
+    """Training images with their true labels that a method wants aside.
+
+    Attributes:
+        size: how many, of all classes together.
+        per_class: as many of each class, which ``size`` must divide into; else drawn from all.
+        batch_size: how many come with each batch; None: as many as the batch has.
+        in_training: whether steps train on them too.
+    """
+
+    size: int
+    per_class: bool = True
+    batch_size: int | None = None
+    in_training: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,8 +71,16 @@ class MethodSettings(Component):
         """The keyword arguments of the method's criterion; a switch left at None takes the criterion's own default."""
         return {key: value for key, value in asdict(self).items() if key != "name" and value is not None}
 
-    def check_run(self, dataset: DatasetSettings, epochs: int) -> None:
-        """Refuse what the method can't do with a data set in so many epochs (:class:`ValueError`)."""
+    def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
+        """Refuse what the method can't do with a data set, so many epochs and these drops (:class:`ValueError`)."""
+
+    def own_recipe(self, epochs: int) -> OwnRecipe | None:
+        """The optimiser and schedule that it brings along; None: the recipe's."""
+        return None
+
+    def clean_set(self) -> CleanSet | None:
+        """The clean images that it wants."""
+        return None
 
     def first_view(self, augment: AugmentSettings) -> AugmentSettings:
         """What changes the images of a batch, from what the recipe says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,26 +44,39 @@ class EpochCounters:
     def __init__(self, true_targets: Tensor) -> None:
         self._true = true_targets
         self._counts = torch.zeros(5, dtype=torch.int64, device=true_targets.device)
+        self._images = 0
         self._loss = torch.zeros((), dtype=torch.float64, device=true_targets.device)
         self._bad_step = torch.full((), -1, dtype=torch.int64, device=true_targets.device)
 
     def reset(self) -> None:
         """Start a new epoch."""
         self._counts.zero_()
+        self._images = 0
         self._loss.zero_()
         self._bad_step.fill_(-1)
 
     @torch.no_grad()
     def add(self, step: int, batch: Batch, output: StepOutput) -> None:
         """Count one step's batch."""
-        guess, true = predicted(output.logits), self._true[batch.indices]
-        hit, flipped = guess == batch.targets, true != batch.targets
-        kept = ~flipped
-        self._counts += torch.stack([kept, flipped, hit & kept, hit & flipped, (guess == true) & flipped]).sum(dim=1)
+        if output.logits is not None:
+            self._counts += _counted(predicted(output.logits), batch.targets, self._true[batch.indices])
         loss = output.loss.detach().double()
         self._loss += loss * len(batch.targets)
+        self._images += len(batch.targets)
         first_bad = (self._bad_step < 0) & ~loss.isfinite()
         self._bad_step.masked_fill_(first_bad, step)
+
+    @torch.no_grad()
+    def count_instead(self, predictions: Tensor, given: Tensor) -> None:
+        """Replace the counts by those of predicted classes (N,), -1 for none, against the given labels (N,)."""
+        seen = predictions >= 0
+        self._counts.copy_(_counted(predictions[seen], given[seen], self._true[seen]))
+
+    @torch.no_grad()
+    def share_true(self, labels: Tensor) -> float:
+        """Share of labels (N,), where they are not -1, that are the true classes (reads the device)."""
+        seen = labels >= 0
+        return float((labels[seen] == self._true[seen]).double().mean())
 
     def first_bad_step(self) -> int | None:
         """The epoch's first step with a loss that is not finite (reads the device)."""
@@ -72,14 +86,27 @@ class EpochCounters:
     def read(self) -> TrainingCounts:
         """The counts so far (reads the device)."""
         kept, flipped, hit_kept, hit_wrong, hit_true = (int(count) for count in self._counts.tolist())
-        return TrainingCounts(kept, flipped, hit_kept, hit_wrong, hit_true, float(self._loss) / max(1, kept + flipped))
+        return TrainingCounts(kept, flipped, hit_kept, hit_wrong, hit_true, float(self._loss) / max(1, self._images))
 
-    def state_dict(self) -> dict[str, Tensor]:
+    @property
+    def images(self) -> int:
+        """Images that steps trained on."""
+        return self._images
+
+    def state_dict(self) -> dict[str, Any]:
         """The running counts, for a checkpoint inside an epoch."""
-        return {"counts": self._counts, "loss": self._loss, "bad_step": self._bad_step}
+        return {"counts": self._counts, "images": self._images, "loss": self._loss, "bad_step": self._bad_step}
 
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from counts taken with :meth:`state_dict`."""
         self._counts.copy_(state["counts"])
+        self._images = state["images"]
         self._loss.copy_(state["loss"])
         self._bad_step.copy_(state["bad_step"])
+
+
+def _counted(guess: Tensor, given: Tensor, true: Tensor) -> Tensor:
+    """How many are kept, flipped, hit and kept, hit and flipped, flipped and true (int64 (5,)), of (B,) each."""
+    hit, flipped = guess == given, true != given
+    kept = ~flipped
+    return torch.stack([kept, flipped, hit & kept, hit & flipped, (guess == true) & flipped]).sum(dim=1)

@@ -13,6 +13,7 @@ from olsrepro.evaluation.ensemble_epochs import GRIDS
 from olsrepro.settings import Component, check_choice, check_range
 
 PRECISIONS = ("fp32", "bf16")
+TRAIN_ERRORS = ("running", "eval")
 DEVICES = ("auto", "cpu", "cuda")
 KEEPS = ("sums", "grid")
 
@@ -21,7 +22,8 @@ KEEPS = ("sums", "grid")
 class RecipeSettings(Component):
     """Optimiser, schedule, epochs, batch size, augmentation, precision. The defaults are the paper's for CIFAR.
 
-    ``lr`` falls by ``gamma`` at the start of each 0-based epoch in ``milestones``.
+    ``lr`` falls by ``gamma`` at the start of each 0-based epoch in ``milestones``. The training error is counted while
+    steps train (``train_error=running``: batch statistics, augmented images), or at the epoch's end (``eval``).
     """
 
     epochs: int = 300
@@ -36,6 +38,7 @@ class RecipeSettings(Component):
     flip: bool = True
     cutout: int = 0
     precision: str = "fp32"
+    train_error: str = "running"
 
     labels: ClassVar[frozenset[str]] = frozenset()
 
@@ -46,6 +49,7 @@ class RecipeSettings(Component):
             check_range(key, getattr(self, key), 0)
         check_range("momentum", self.momentum, 0, 1)
         check_choice("precision", self.precision, PRECISIONS)
+        check_choice("train_error", self.train_error, TRAIN_ERRORS)
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov=true needs a momentum above 0; set nesterov=false")
         if list(self.milestones) != sorted(self.milestones) or any(m < 1 for m in self.milestones):

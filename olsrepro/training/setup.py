@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from olsrepro.data.settings import DatasetSettings
-from olsrepro.methods.base import Setting
+from olsrepro.methods.base import Setting, TrainingSet
 from olsrepro.methods.registry import build_method
-from olsrepro.methods.settings import MethodSettings
+from olsrepro.methods.settings import MethodSettings, OwnRecipe
 from olsrepro.models.registry import build_backbone
 from olsrepro.models.settings import BackboneSettings
 from olsrepro.randomness import address, stream
 from olsrepro.settings import UserError
 from olsrepro.training.memory import keep_freed_memory
+from olsrepro.training.schedule import learning_rate
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings
 from olsrepro.training.trainer import Learner
 
@@ -72,22 +74,35 @@ def build_learner(
     seed: int,
     device: torch.device,
     teacher: nn.Module | None = None,
+    training_set: TrainingSet | None = None,
 ) -> Learner:
     """Network, label method and optimiser of a run.
 
     Initial weights are drawn on the CPU from (seed, "init"), the trunk first, so that all methods of one seed start
-    from one trunk on every device. ``teacher`` is a trained network for a method that wants one.
+    from one trunk on every device. ``teacher`` is a trained network for a method that wants one, ``training_set`` all
+    training images for one that looks at them.
     """
+    own = method.own_recipe(recipe.epochs)
+    rate = partial(learning_rate, recipe) if own is None else own.learning_rates.__getitem__
     with stream(seed, "init"):
         network = build_backbone(backbone, dataset.num_classes)
         setting = Setting(
-            dataset.num_classes, seed, recipe.epochs, dataset.train_size, dataset.image_size, network, teacher
+            dataset.num_classes,
+            seed,
+            recipe.epochs,
+            dataset.train_size,
+            dataset.image_size,
+            network,
+            teacher,
+            tuple(recipe.milestones),
+            rate,
+            training_set,
         )
         label_method = build_method(method, setting)
     layout = torch.channels_last if runtime.channels_last else torch.contiguous_format
     network = network.to(device).to(memory_format=layout)
     label_method = label_method.to(device).to(memory_format=layout)
-    parameters = [*network.parameters(), *label_method.parameters()]
+    parameters = [*network.parameters(), *label_method.optimised()]
     trained, tested = label_method.trained(network), label_method.tested(network)
     if runtime.compile:
         forward = _compiled(trained, device)
@@ -95,7 +110,7 @@ def build_learner(
     else:
         forward = trained
     torch.manual_seed(address(seed, "stream"))
-    return Learner(network, label_method, build_optimizer(parameters, recipe), forward, tested)
+    return Learner(network, label_method, build_optimizer(parameters, recipe, own), forward, tested, rate)
 
 
 def _compiled(network: nn.Module, device: torch.device) -> nn.Module:
@@ -104,8 +119,9 @@ def _compiled(network: nn.Module, device: torch.device) -> nn.Module:
     return torch.compile(network, options=options)  # type: ignore[return-value]
 
 
-def build_optimizer(parameters: list[nn.Parameter], recipe: RecipeSettings) -> torch.optim.Optimizer:
-    """SGD as the recipe says; weight decay reaches every parameter, BatchNorm's too (the authors' code)."""
-    return torch.optim.SGD(
-        parameters, recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov
-    )
+def build_optimizer(
+    parameters: list[nn.Parameter], recipe: RecipeSettings, own: OwnRecipe | None = None
+) -> torch.optim.Optimizer:
+    """SGD as the recipe or a method's own says; weight decay reaches BatchNorm's parameters too (the authors' code)."""
+    said = recipe if own is None else own
+    return torch.optim.SGD(parameters, recipe.lr, said.momentum, weight_decay=said.weight_decay, nesterov=said.nesterov)

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
+from olsrepro.data.clean_set import CleanBatches
 from olsrepro.data.device_loader import DeviceLoader, evaluation_batches
 from olsrepro.data.images import ImageData
 from olsrepro.data.noise import NoisyLabels
-from olsrepro.evaluation.classification import classify
-from olsrepro.methods.settings import MethodSettings
+from olsrepro.evaluation.classification import classify, predicted
+from olsrepro.methods.base import LabelMethod
+from olsrepro.methods.settings import CleanSet, MethodSettings
 from olsrepro.training.counters import EpochCounters
 from olsrepro.training.settings import RecipeSettings
 
@@ -51,6 +53,9 @@ class Task(Protocol):
     def evaluate(self, network: nn.Module) -> Evaluation:
         """Test the network, which is left in training mode."""
 
+    def end_epoch(self, epoch: int, method: LabelMethod, network: nn.Module) -> dict[str, Any]:
+        """An epoch's last step was made; fields of its row that come from the method."""
+
     def samples_of(self, epoch: int, step: int) -> list[int]:
         """The sample indices of one batch, to name what led to a loss that is not finite."""
 
@@ -68,22 +73,29 @@ class Classification:
         device: torch.device,
         *,
         channels_last: bool = False,
+        clean: Tensor | None = None,
     ) -> None:
+        wanted, batch_size = method.clean_set(), method.images_per_batch(recipe.batch_size)
+        together = wanted is not None and wanted.in_training
         self._loader = DeviceLoader(
             data.train_images,
             labels.targets,
             data.mean,
             data.std,
             augment=method.first_view(recipe.augment),
-            batch_size=method.images_per_batch(recipe.batch_size),
+            batch_size=batch_size,
             seed=seed,
             device=device,
             channels_last=channels_last,
             more_views=method.more_views(recipe.augment),
+            held_out=None if together else clean,
+            clean=_clean_batches(clean, wanted, batch_size, seed, device),
         )
         self._data = data
+        self._recipe = recipe
         self._test_images = data.test_images.to(device)
         self._test_targets = data.test_targets.to(device)
+        self._given = labels.targets.to(device)
         self._device = device
         self._channels_last = channels_last
         self.counters = EpochCounters(data.train_targets.to(device))
@@ -97,9 +109,8 @@ class Classification:
         return self._loader.epoch(epoch, start)
 
     def images_seen(self) -> int:
-        """Images trained on in this epoch so far (reads the device)."""
-        counts = self.counters.read()
-        return counts.kept + counts.flipped
+        """Images trained on in this epoch so far."""
+        return self.counters.images
 
     def training_fields(self) -> dict[str, Any]:
         """Loss, error against the given labels, and the counts by label status."""
@@ -125,6 +136,24 @@ class Classification:
         }
         return Evaluation(fields, result.top1_err, logits.cpu(), self._data.test_targets)
 
+    def training_set(self) -> DeviceTrainingSet:
+        """All images that steps train on."""
+        return DeviceTrainingSet(self._loader)
+
+    def end_epoch(self, epoch: int, method: LabelMethod, network: nn.Module) -> dict[str, Any]:
+        """Count what no step could; fields of the row that come from the method."""
+        predictions = method.predictions()
+        if predictions is None and self._recipe.train_error == "eval":
+            predictions = predicted_classes(
+                network, self.training_set().batches(epoch, augmented=False), len(self._given)
+            )
+        if predictions is not None:
+            self.counters.count_instead(predictions, self._given)
+        fields = {f"method_{key}": value for key, value in method.epoch_facts().items()}
+        if (corrected := method.corrected_labels()) is not None:
+            fields["label_accuracy"] = 100 * self.counters.share_true(corrected)
+        return fields
+
     def samples_of(self, epoch: int, step: int) -> list[int]:
         """The training indices of one batch."""
         return [int(index) for index in next(self._loader.epoch(epoch, step)).indices]
@@ -139,3 +168,36 @@ class Classification:
             device=self._device,
             channels_last=self._channels_last,
         )
+
+
+class DeviceTrainingSet:
+    """The training set of a loader, as ``methods.base.TrainingSet`` says."""
+
+    def __init__(self, loader: DeviceLoader) -> None:
+        self._loader = loader
+
+    def batches(self, epoch: int, *, augmented: bool) -> Iterator[Batch]:
+        """Every image that steps train on, once, by rising sample index."""
+        return self._loader.whole(epoch, augmented=augmented)
+
+
+@torch.no_grad()
+def predicted_classes(network: nn.Module, batches: Iterator[Batch], count: int) -> Tensor:
+    """Predicted classes (N,) by sample index in evaluation mode, -1 for samples that no batch has."""
+    network.eval()
+    found: Tensor | None = None
+    for batch in batches:
+        guess = predicted(network(batch.images))
+        found = torch.full((count,), -1, device=guess.device) if found is None else found
+        found[batch.indices] = guess
+    network.train()
+    assert found is not None
+    return found
+
+
+def _clean_batches(
+    clean: Tensor | None, wanted: CleanSet | None, batch_size: int, seed: int, device: torch.device
+) -> CleanBatches | None:
+    if clean is None or wanted is None:
+        return None
+    return CleanBatches(clean.to(device), wanted.batch_size or batch_size, seed)

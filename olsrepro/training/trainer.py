@@ -16,7 +16,6 @@ from olsrepro.methods.base import LabelMethod
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, State
 from olsrepro.training.progress import Progress, Row
-from olsrepro.training.schedule import learning_rate
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings
 from olsrepro.training.stop import StopRequest
 from olsrepro.training.task import Evaluation, Task
@@ -42,6 +41,7 @@ class Learner:
 
     ``forward`` is what a training step calls and ``tested`` what a test calls: what the method makes of the network, or
     a compiled or wrapped form of it. The checkpoint is always of the network and the method themselves.
+    ``learning_rate`` is a function of the 0-based epoch.
     """
 
     network: nn.Module
@@ -49,6 +49,7 @@ class Learner:
     optimizer: torch.optim.Optimizer
     forward: nn.Module
     tested: nn.Module
+    learning_rate: Callable[[int], float]
 
     def state_dict(self) -> State:
         """Weights, the method's state and the optimiser's."""
@@ -165,8 +166,9 @@ class Trainer:
         self._refuse_non_finite()
         self.progress.seconds = self.clock() - self._began  # now that the device has done what it was given
         self.learner.method.end_epoch()
+        from_method = self.task.end_epoch(self.progress.epoch, self.learner.method, self.learner.tested)
         evaluation = self._evaluate()
-        row = self._row(evaluation)
+        row = self._row(evaluation, from_method)
         self.task.counters.reset()
         self.progress.finish_epoch(row, evaluation.objective)
         self.ensemble.add(self.progress.epoch, evaluation.logits)
@@ -177,14 +179,15 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
             return self.task.evaluate(self.learner.tested)
 
-    def _row(self, evaluation: Evaluation) -> Row:
+    def _row(self, evaluation: Evaluation, from_method: dict[str, Any]) -> Row:
         images = self.task.images_seen()
         return {
             "epoch": self.progress.epoch + 1,
-            "lr": learning_rate(self.recipe, self.progress.epoch),
+            "lr": self.learner.learning_rate(self.progress.epoch),
             "images": images,
             **self.task.training_fields(),
             **evaluation.fields,
+            **from_method,
             "seconds": round(self.progress.seconds, 3),
             "images_per_s": round(images / max(self.progress.seconds, 1e-9), 1),
         }
@@ -241,7 +244,7 @@ class Trainer:
 
     def _set_learning_rate(self) -> None:
         for group in self.learner.optimizer.param_groups:
-            group["lr"] = learning_rate(self.recipe, self.progress.epoch)
+            group["lr"] = self.learner.learning_rate(self.progress.epoch)
 
 
 def _random_state(device: torch.device) -> dict[str, Any]:

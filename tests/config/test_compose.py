@@ -31,6 +31,7 @@ PAPER_CIFAR = {
     "flip": True,
     "cutout": 0,
     "precision": "fp32",
+    "train_error": "running",
 }
 
 SMALL = ["backbone.width=0.125", "backbone.depth_factor=0.34"]  # configs/preset/smoke.yaml

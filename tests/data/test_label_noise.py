@@ -15,6 +15,13 @@ from olsrepro.data.settings import NoiseSettings
 
 TARGETS = torch.arange(50_000) % 100
 FROZEN_HASH = "2d731178734fc0d6e5e6411f2086fd5a681799729e4bd21db2960e605513266b"
+FROZEN_FLIPS = [
+    (50_000, 100, 0.2, 0, 10_000, "6475cc65b7e9ed97a0055807a0e922fa1947ac201125fda97eba0035557a160b"),
+    (50_000, 100, 0.4, 1, 20_000, "3fd3f4c7e3ee6cc39a86140ab70ce8242dfedc4f4f34dec89be01d29ab02decc"),
+    (50_000, 10, 0.8, 2, 40_000, "852fd76b77f4c2fce449a01c921be6c6e076d75b8336729ce959508933c2cf2b"),
+    (1437, 10, 0.33, 7, 474, "cf1e8e4f5cf60517d807122d1d8b5b5eab1a36d83f55ee0483946a5689342198"),
+    (11, 2, 1.0, 3, 11, "ef749622d1fbbff3d9112c809de811c8a3497102d230f982a27681842622e313"),
+]
 EXACT_COUNTS = {0.0: 0, 0.2: 10_000, 0.4: 20_000, 0.6: 30_000, 0.8: 40_000}
 
 
@@ -87,6 +94,20 @@ def test_hash_is_over_little_endian_int64() -> None:
 def test_frozen() -> None:
     noisy = noisy_targets(TARGETS, 100, symmetric(0.4), run_seed=0)
     assert noisy.sha256 == labels_sha256(noisy.targets) == FROZEN_HASH
+
+
+@pytest.mark.parametrize(("count", "classes", "rate", "seed", "flipped", "sha256"), FROZEN_FLIPS)
+def test_the_flips_of_the_first_release_stay(
+    count: int, classes: int, rate: float, seed: int, flipped: int, sha256: str
+) -> None:
+    true = torch.arange(count) * 7919 % classes
+    noisy = noisy_targets(true, classes, symmetric(rate), run_seed=seed)
+    assert (int(noisy.flipped.sum()), noisy.sha256) == (flipped, sha256)
+
+
+def test_the_flips_of_twelve_labels_stay() -> None:
+    noisy = noisy_targets(torch.arange(12) % 5, 5, symmetric(0.5), run_seed=0)
+    assert noisy.targets.tolist() == [0, 2, 0, 3, 1, 0, 2, 2, 4, 4, 4, 1]
 
 
 @pytest.mark.parametrize(("rate", "classes", "warns"), [(0.8, 100, False), (0.9, 10, False), (0.91, 10, True)])

@@ -75,7 +75,7 @@ class WithHead(LabelMethod):
 
 def with_method(monkeypatch: pytest.MonkeyPatch, method: LabelMethod) -> None:
     learner = measuring._learner(config("hard"))
-    made = Learner(learner.network, method, learner.optimizer, learner.network, learner.network)
+    made = Learner(learner.network, method, learner.optimizer, learner.network, learner.network, learner.learning_rate)
     monkeypatch.setattr(measuring, "_learner", lambda _: made)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
 from olsrepro.methods.base import Setting
-from olsrepro.methods.ols_single.gather import gathered
+from olsrepro.methods.gather import gathered
 from olsrepro.methods.ols_single.method import Method
 from olsrepro.methods.ols_single.settings import Settings
 

@@ -196,6 +196,7 @@ OTHER_RECIPES: dict[str, Any] = {
     "padding": 2,
     "flip": True,
     "cutout": 2,
+    "train_error": "eval",
     "precision": "bf16",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def counters_after(true: Tensor, steps: list[Step], *, stop_at: int | None = Non
     counters = EpochCounters(true)
     for step, (batch, output) in enumerate(steps):
         if step == stop_at:
-            state = {key: value.clone() for key, value in counters.state_dict().items()}
+            state = deepcopy(counters.state_dict())
             counters = EpochCounters(true)
             counters.load_state_dict(state)
         counters.add(step, batch, output)
@@ -141,3 +142,26 @@ def test_a_new_epoch_starts_from_nothing() -> None:
     for step, (batch, output) in enumerate(steps):
         counters.add(step, batch, output)
     assert counters.read() == counters_after(true, steps).read()
+
+
+def test_predictions_of_a_pass_are_counted_in_the_place_of_the_steps() -> None:
+    true, given = torch.tensor([0, 1, 2, 0, 1]), torch.tensor([0, 1, 1, 2, 1])
+    counters = EpochCounters(true)
+    counters.count_instead(torch.tensor([0, 0, 1, 0, -1]), given)
+    counts = counters.read()
+    assert (counts.kept, counts.flipped) == (2, 2)
+    assert (counts.hit_kept, counts.hit_flipped_wrong, counts.hit_flipped_true) == (1, 1, 1)
+
+
+def test_steps_without_logits_count_their_images_and_their_loss_alone() -> None:
+    counters = EpochCounters(torch.tensor([0, 1, 2]))
+    batch = Batch(torch.zeros(2, 3, 4, 4), torch.tensor([0, 1]), torch.tensor([0, 1]), 0)
+    counters.add(0, batch, StepOutput(torch.tensor(3.0), None))
+    assert counters.images == 2
+    assert counters.read().mean_loss == 3.0
+    assert counters.read().kept == 0
+
+
+def test_the_share_of_true_labels_leaves_out_what_was_not_looked_at() -> None:
+    counters = EpochCounters(torch.tensor([0, 1, 2, 3]))
+    assert counters.share_true(torch.tensor([0, 1, 0, -1])) == pytest.approx(2 / 3)

@@ -94,9 +94,12 @@ def trainer_in(
         torch.manual_seed(1)
         network = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(48), nn.Linear(48, CLASSES))
     method, stop = build_method(HARD, Setting(CLASSES, 0)), StopRequest()
+    optimizer = build_optimizer(network.parameters(), RECIPE)
     trainer = Trainer(
         task=TestsNoted(),
-        learner=Learner(network, method, build_optimizer(network.parameters(), RECIPE), network, network),
+        learner=Learner(
+            network, method, build_optimizer(network.parameters(), RECIPE), network, network, lambda _: RECIPE.lr
+        ),
         recipe=RECIPE,
         runtime=RuntimeSettings(device="cpu", **runtime),
         artifacts=artifacts or Artifacts(folder),

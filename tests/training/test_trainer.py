@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from olsrepro.methods.registry import build_method, settings_class
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, State, load
 from olsrepro.training.progress import Progress, Row
+from olsrepro.training.schedule import learning_rate
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings
 from olsrepro.training.setup import build_optimizer
 from olsrepro.training.stop import StopRequest
@@ -64,7 +66,8 @@ def toy_learner(method: LabelMethod | None = None, recipe: RecipeSettings = RECI
         network = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(48), nn.Dropout(0.3), nn.Linear(48, CLASSES))
     method = method if method is not None else build_method(HARD, Setting(CLASSES, 0))
     parameters = [*network.parameters(), *method.parameters()]
-    return Learner(network, method, build_optimizer(parameters, recipe), network, network)
+    optimizer = build_optimizer(parameters, recipe)
+    return Learner(network, method, optimizer, network, network, partial(learning_rate, recipe))
 
 
 def toy_trainer(

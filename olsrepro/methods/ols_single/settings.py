@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -54,7 +55,7 @@ class Settings(MethodSettings):
         """Whether predictions of the whole training set are kept; not where the soft label has no weight."""
         return self.source == "previous_epoch" and self.alpha < 1
 
-    def check_run(self, dataset: DatasetSettings, epochs: int) -> None:
+    def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
         """Refuse a data set whose predictions would take more than 1 GiB, full-size ImageNet above all."""
         size = store_bytes(dataset.train_size, dataset.num_classes)
         if self.keeps_store and size > _LARGEST_STORE:
