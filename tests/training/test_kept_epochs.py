@@ -97,9 +97,7 @@ def trainer_in(
     optimizer = build_optimizer(network.parameters(), RECIPE)
     trainer = Trainer(
         task=TestsNoted(),
-        learner=Learner(
-            network, method, build_optimizer(network.parameters(), RECIPE), network, network, lambda _: RECIPE.lr
-        ),
+        learner=Learner(network, method, optimizer, network, network, lambda _: RECIPE.lr),
         recipe=RECIPE,
         runtime=RuntimeSettings(device="cpu", **runtime),
         artifacts=artifacts or Artifacts(folder),
