@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olsrepro.cli import exit_codes
@@ -89,10 +90,24 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     yield f"  folder    {outcome.folder}"
     for key in ("errors", "facts", "noise", "training", "error"):
         yield from _mapping(key, outcome.record.get(key))
+    for record in _evaluations(outcome.folder):
+        about = {"weights": record["evaluation"]["weights"], "samples": record["samples"]}
+        yield from _mapping(record["evaluation"]["name"], record["values"] | about)
     for key, value in outcome.record.get("config", {}).items():
         yield from _mapping(key, value)
     for process in outcome.record["history"]:
         yield from _mapping("process", process)
+
+
+def _evaluations(folder: Path) -> Iterator[dict[str, Any]]:
+    """What a run was measured by, in order of the names."""
+    from olsrepro.store.evaluations import FOLDER
+    from olsrepro.store.record import NAME, read_record
+
+    for path in sorted((folder / FOLDER).glob(f"*/{NAME}")):
+        record = read_record(path.parent)
+        if record is not None:
+            yield record
 
 
 def _mapping(name: str, value: Any) -> Iterator[str]:

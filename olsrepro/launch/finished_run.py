@@ -75,8 +75,14 @@ class FinishedRun:
         """The network with the chosen weights, as ``Subject`` says.
 
         Raises:
-            UserError: the file of weights is gone, or is not the one that the record names.
+            UserError: the file of weights is gone, or is not the one that the record names; or the run was tested by
+                more than its network.
         """
+        if not self._config.method.is_tested_by_network:
+            raise UserError(
+                f"{self.name} was tested by its heads together, whose weights a run does not keep; measure a run with"
+                " method.eval=main"
+            )
         state = checkpoint.load(self._checked(f"{self._weights}.pt"))["weights"]
         return self._network_of(state)
 

@@ -63,6 +63,11 @@ class MethodSettings(Component):
     name: str = ""
 
     @property
+    def is_tested_by_network(self) -> bool:
+        """Whether a test calls the network alone, so that its weights give the test's numbers again."""
+        return True
+
+    @property
     def teacher_run(self) -> str | None:
         """The id of the run that teaches, where the settings name one."""
         return None

@@ -61,3 +61,11 @@ def test_a_mistake_is_one_line(
     err = capsys.readouterr().err
     assert message in err
     assert len(err.splitlines()) == 1
+
+
+def test_show_tells_what_a_run_was_measured_by(store: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
+    runs, name = store
+    assert main(["evaluate", name, "ece", f"runtime.runs_dir={runs}"]) == 0
+    capsys.readouterr()
+    assert main(["show", name, f"runtime.runs_dir={runs}"]) == 0
+    assert "  ece       ece " in capsys.readouterr().out

@@ -185,3 +185,10 @@ def test_the_true_labels_are_given_also_where_training_had_noise(tmp_path: Path)
     noisy = FinishedRun(replace(config), tmp_path, {}, "last", torch.device("cpu"))
     data = read_dataset(config.dataset, Path(config.runtime.data_dir))
     assert torch.equal(noisy.images("train")[1], data.train_targets)
+
+
+def test_a_run_that_was_tested_by_its_heads_together_is_not_measured_by_its_network_alone(tmp_path: Path) -> None:
+    config = compose_run([*LINES, "method=byot", "method.eval=ensemble"])
+    together = FinishedRun(config, tmp_path, {}, "last", torch.device("cpu"))
+    with pytest.raises(UserError, match=r"was tested by its heads together.*method.eval=main"):
+        together.network()

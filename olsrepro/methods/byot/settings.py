@@ -40,6 +40,11 @@ class Settings(MethodSettings):
     hard_weights: list[float] = field(default_factory=lambda: [1.5, 0.5])
     eval: str = "main"
 
+    @property
+    def is_tested_by_network(self) -> bool:
+        """Not where its heads answer together: they are no part of the network."""
+        return self.eval == "main"
+
     def __post_init__(self) -> None:
         check_choice("supervision", self.supervision, SWITCHES_OF)
         check_choice("eval", self.eval, EVALUATED)

@@ -51,6 +51,11 @@ class Settings(MethodSettings):
     update_period: str = "epoch"
     eval: str = "main"
 
+    @property
+    def is_tested_by_network(self) -> bool:
+        """Not where its heads answer together: they are no part of the network."""
+        return self.eval == "main"
+
     def __post_init__(self) -> None:
         check_range("alpha", self.alpha, 0, 1)
         check_head_weights("hard_weights", self.hard_weights)
