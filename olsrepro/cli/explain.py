@@ -88,13 +88,13 @@ def _cost(name: str) -> Cost:
     record = read_record(folder)
     if record is not None:
         return Cost(
-            record["facts"], f"of the first step: from {folder.name} in the store, measured on {record['finished']}"
+            record["facts"], f"of a step in the last epoch: from {folder.name} in the store, measured on {record['finished']}"
         )
 
     from olsrepro.launch.measure import method_facts
 
     return Cost(
-        method_facts(config), f"of the first step: measured now, {config.backbone.name} on {config.dataset.name}"
+        method_facts(config), f"of a step in the last epoch: measured now, {config.backbone.name} on {config.dataset.name}"
     )
 
 

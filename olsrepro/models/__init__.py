@@ -1,1 +1,1 @@
-"""CIFAR backbones; `registry` finds the families, one sub-package each."""
+"""Backbones; `registry` finds the families, one sub-package each."""

@@ -18,12 +18,15 @@ class BackboneSettings(Component):
     """A backbone's name, its family and two facts about it; each family adds its structural fields.
 
     ``width`` multiplies the channels and ``depth_factor`` the blocks of every stage; both are 1 in the paper.
-    ``params`` and ``macs`` describe the backbone as its YAML file names it, at 100 classes, 32 x 32 pixels, both at 1.
+    ``params`` and ``macs`` describe the backbone as its YAML file names it, at 100 classes, ``counted_at`` pixels, both
+    at 1.
     """
 
     labels: ClassVar[frozenset[str]] = frozenset({"name", "family"})
     min_image_size: ClassVar[int] = 1
     """Side of the smallest square image that the family accepts."""
+    counted_at: ClassVar[int] = 32
+    """Side of the square images for which ``macs`` is counted."""
     has_stages: ClassVar[bool] = True
     """Whether its networks name their stages, so that label methods can tap them."""
 

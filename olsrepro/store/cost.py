@@ -14,7 +14,6 @@ from olsrepro.models.settings import BackboneSettings
 from olsrepro.store.folder import Store
 from olsrepro.store.record import FINISHED, Record
 
-REFERENCE_IMAGE = 32  # pixels: the side at which configs/backbone counts its macs
 BYTES = 4
 LOGIT_FILES = 2  # of the best and of the last epoch
 SUM_FILES = 3  # the finished sums of ensembles, and those in both checkpoints
@@ -75,7 +74,7 @@ def estimate(config: RunConfig, speeds: Speeds) -> Cost:
     """
     dataset, recipe, backbone = config.dataset, config.recipe, config.backbone
     training, test = recipe.epochs * dataset.train_size, recipe.epochs * dataset.test_size
-    scale = (dataset.image_size / REFERENCE_IMAGE) ** 2 * _network_scale(backbone)
+    scale = (dataset.image_size / backbone.counted_at) ** 2 * _network_scale(backbone)
     macs = (3 * training + test) * backbone.macs * scale if backbone.macs else None
     disk = _disk(config) if backbone.params else None
     speed = speeds.get(_alike(asdict(backbone), asdict(dataset)))

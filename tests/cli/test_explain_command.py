@@ -194,7 +194,7 @@ def test_a_method_may_be_typed_as_people_write_it(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"), [("disturb", "did you mean disturblabel"), ("xyzzy", "valid: boothard"), ("", "valid: boothard")]
+    ("typed", "told"), [("disturb", "did you mean disturblabel"), ("xyzzy", "valid: arazo"), ("", "valid: arazo")]
 )
 def test_an_unknown_method_is_answered_in_one_line_with_the_nearest(
     typed: str, told: str, capsys: pytest.CaptureFixture[str]

@@ -94,7 +94,7 @@ def test_a_yaml_file_lists_every_field_and_its_own_name(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_facts_of_a_yaml_file_are_what_counting_gives(name: str) -> None:
     found, network = settings(name), on_meta(name)
-    assert (found.params, found.macs) == (parameter_count(network), mac_count(network, 32))
+    assert (found.params, found.macs) == (parameter_count(network), mac_count(network, found.counted_at))
 
 
 @pytest.mark.parametrize("family", families())

@@ -6,7 +6,6 @@ from functools import cache
 
 import pytest
 import torch
-import torchvision
 from backbone_yaml import NAMES, settings
 from torch import Tensor, nn
 
@@ -31,23 +30,16 @@ TABLE = [
 K_1000 = {512: 513_000, 1024: 1_025_000, 2048: 2_049_000}
 
 
-class TorchvisionResNet50(Backbone):
-    """A network of others behind the contract: named stages, a classifier, and nothing of how its layers are drawn."""
-
-    def __init__(self) -> None:
+class WithHeads(nn.Module):
+    def __init__(self, backbone: Backbone, heads: nn.ModuleDict) -> None:
         super().__init__()
-        self.net = torchvision.models.resnet50(weights=None)
-        self.set_stages({"layer1": 256, "layer2": 512, "layer3": 1024, "layer4": 2048})
+        self.backbone = backbone
+        self.heads = heads
 
-    def stage_features(self, images: Tensor) -> dict[str, Tensor]:
-        features = self.net.maxpool(self.net.relu(self.net.bn1(self.net.conv1(images))))
-        maps = {}
-        for name in self.stages:
-            maps[name] = features = getattr(self.net, name)(features)
-        return maps
-
-    def classify(self, pooled: Tensor) -> Tensor:
-        return self.net.fc(pooled)
+    def forward(self, images: Tensor) -> list[Tensor]:
+        *early, last = (maps := self.backbone.stage_features(images))
+        main = self.backbone.classify(self.backbone.pool(maps[last]))
+        return [main, *(self.heads[name](maps[name]) for name in early)]
 
 
 class OneStage(Backbone):
@@ -64,9 +56,9 @@ class OneStage(Backbone):
 
 
 @cache
-def on_meta(name: str) -> Backbone:
+def on_meta(name: str, num_classes: int = 100) -> Backbone:
     with torch.device("meta"):
-        return build_backbone(settings(name), 100)
+        return build_backbone(settings(name), num_classes)
 
 
 def heads_on_meta(backbone: Backbone, num_classes: int, image_size: int) -> nn.ModuleDict:
@@ -105,24 +97,42 @@ def test_heads_stand_after_each_stage_but_the_last_with_the_tables_strides() -> 
     assert kernels(heads_on_meta(on_meta("resnext29_2x64d"), 100, 32)) == {"layer1": 8, "layer2": 4}
 
 
-def test_torchvisions_resnet50_gets_heads_by_its_stages_alone() -> None:
-    with torch.device("meta"):
-        network = TorchvisionResNet50()
+@pytest.mark.parametrize(
+    ("name", "trunk", "total"), [("resnet50", 25_557_032, 57_815_008), ("resnet101", 44_549_160, 76_807_136)]
+)
+def test_an_imagenet_resnet_takes_the_wide_heads_by_its_stages(name: str, trunk: int, total: int) -> None:
+    network = on_meta(name, 1000)
     heads = heads_on_meta(network, 1000, 224)
     assert kernels(heads) == {"layer1": 8, "layer2": 4, "layer3": 2}
     assert tuple(parameter_count(head) for head in heads.values()) == tuple(
         count - 204_900 + 2_049_000 for count in WIDE
     )
-    assert parameter_count(network) == 25_557_032
+    assert parameter_count(network) == trunk
+    assert parameter_count(network) + parameter_count(heads) == total
     maps = network.stage_features(torch.empty(2, 3, 224, 224, device="meta"))
     assert {heads[name].bottleneck(maps[name]).shape for name in heads} == {(2, 2048, 7, 7)}
+
+
+def test_an_imagenet_resnet50_and_its_heads_take_six_giga_multiply_adds() -> None:
+    network = on_meta("resnet50", 1000)
+    both = WithHeads(network, heads_on_meta(network, 1000, 224))
+    assert round(mac_count(both, 224) / 1e9, 3) == 6.048
+
+
+def test_heads_of_an_imagenet_resnet_are_drawn_as_its_own_layers() -> None:
+    with stream(0, "init"):
+        head = side_heads(build_backbone(settings("resnet50", width=0.25, depth_factor=0.34), 10), 10, 64)["layer1"]
+    # conv1: 64 -> 128 by 1 x 1, so fan-out 128 against a fan-in of 64.
+    assert head.conv1.weight.std().item() == pytest.approx((2 / 128) ** 0.5, rel=0.05)
+    assert 0 < head.fc.weight.abs().max() <= 512**-0.5
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_backbone_of_the_house_takes_heads_at_full_size(name: str) -> None:
     network = on_meta(name)
-    heads = heads_on_meta(network, 7, 32)
-    maps = network.stage_features(torch.empty(2, 3, 32, 32, device="meta"))
+    side = 128 if settings(name).counted_at == 224 else 32
+    heads = heads_on_meta(network, 7, side)
+    maps = network.stage_features(torch.empty(2, 3, side, side, device="meta"))
     assert {heads[stage].bottleneck(maps[stage]).shape[-1] for stage in heads} == {4}
     assert {tuple(head(maps[stage]).shape) for stage, head in heads.items()} == {(2, 7)}
 

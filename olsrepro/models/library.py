@@ -1,0 +1,34 @@
+"""Settings of the networks that timm and torchvision build; imports neither of them, nor torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from olsrepro.models.settings import BackboneSettings
+
+
+@dataclass(frozen=True)
+class PublishedWeights:
+    """ImageNet weights under their library's own names: ``network`` and ``tag``, such as resnet50, IMAGENET1K_V1."""
+
+    library: str
+    network: str
+    tag: str
+
+
+@dataclass(frozen=True)
+class LibrarySettings(BackboneSettings, ABC):
+    """A backbone made of a library's layers; it halves the map five times."""
+
+    min_image_size: ClassVar[int] = 32
+    counted_at: ClassVar[int] = 224
+
+    @abstractmethod
+    def paper_weights(self) -> PublishedWeights | None:
+        """What the whole network starts from in the paper's Table VI; None where nothing was published."""
+
+    def weights(self) -> PublishedWeights | None:
+        """:meth:`paper_weights`; None for a scaled network, which no published weights fit."""
+        return self.paper_weights() if self.width == self.depth_factor == 1 else None

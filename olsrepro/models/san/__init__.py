@@ -1,0 +1,1 @@
+"""SAN: self-attention in small windows in the place of spatial convolutions, pairwise or patchwise."""

@@ -1,0 +1,95 @@
+"""A library's layers behind the contract of a backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+
+from torch import Tensor, nn
+
+from olsrepro.models.backbone import Backbone
+
+
+class StagedNetwork(Backbone):
+    """A stem, named stages, dropout, a linear classifier; the first two are layers of a library's network.
+
+    The library has drawn those before the classifier is drawn: the trunk of one seed doesn't depend on the number of
+    classes.
+
+    Args:
+        library: the network that the layers were taken from; its own head takes no part.
+        stem: what comes before the first stage.
+        stages: by name, first to last; the last one's map is pooled.
+        num_classes: K.
+        initialise: draws a layer as the library does; applied to the classifier, and to every module that joins.
+        dropout: share of the pooled features that are dropped in training.
+    """
+
+    library_keys: dict[str, str]
+    """Key of the library's state dict by key of ours, for stem and stages."""
+
+    def __init__(
+        self,
+        library: nn.Module,
+        *,
+        stem: nn.Module,
+        stages: Mapping[str, nn.Module],
+        num_classes: int,
+        initialise: Callable[[nn.Module], None],
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.stem = stem
+        for name, stage in stages.items():
+            self.add_module(name, stage)
+        self.library_keys = _same_tensors(self, library)
+        self.set_stages({name: _out_channels(stage) for name, stage in stages.items()})
+        self._initialise = initialise
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(self.stage_channels[self.stages[-1]], num_classes)
+        self.initialise(self.fc)
+
+    def initialise(self, module: nn.Module) -> None:
+        """Draw every layer in ``module`` as the library does."""
+        module.apply(self._initialise)
+
+    def stage_features(self, images: Tensor) -> dict[str, Tensor]:
+        """See :meth:`Backbone.stage_features`."""
+        features = self.stem(images)
+        maps: dict[str, Tensor] = {}
+        for name in self.stages:
+            maps[name] = features = getattr(self, name)(features)
+        return maps
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        """Logits ``(B, K)`` of pooled features ``(B, C)``, of which training drops some."""
+        logits: Tensor = self.fc(self.dropout(pooled))
+        return logits
+
+
+def stages_by_stride(rows: Iterable[nn.Module], strides: Iterable[int], head: nn.Module) -> dict[str, nn.Module]:
+    """``stage1``, ``stage2``, ... of rows of blocks: a row that halves the map begins a stage, ``head`` ends the last.
+
+    Keys are ``stage<number>.<row in it>.<block in it>``, so that more or fewer blocks in a row move no other key.
+    """
+    stages: list[nn.Sequential] = []
+    for row, stride in zip(rows, strides, strict=True):
+        if stride > 1 or not stages:
+            stages.append(nn.Sequential())
+        stages[-1].append(row)
+    stages[-1].append(head)
+    return {f"stage{number}": stage for number, stage in enumerate(stages, start=1)}
+
+
+def _same_tensors(network: nn.Module, library: nn.Module) -> dict[str, str]:
+    theirs = {id(tensor): key for key, tensor in _tensors(library)}
+    return {key: theirs[id(tensor)] for key, tensor in _tensors(network)}
+
+
+def _tensors(network: nn.Module) -> Iterable[tuple[str, Tensor]]:
+    return chain(network.named_parameters(), network.named_buffers())
+
+
+def _out_channels(stage: nn.Module) -> int:
+    """Of the last batch norm: these networks' stages end on one, but for activations and sums."""
+    return [module.num_features for module in stage.modules() if isinstance(module, nn.BatchNorm2d)][-1]

@@ -1,0 +1,1 @@
+"""EfficientNet-b7, as timm builds it."""

@@ -1,0 +1,39 @@
+"""Settings of EfficientNet-b7 (of the paper's Table VI)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from olsrepro.models.library import LibrarySettings, PublishedWeights
+from olsrepro.settings import check_choice, check_range
+
+MODELS = ("tf_efficientnet_b7", "efficientnet_b7")
+"""timm's names: the first pads as TensorFlow does and has a BN epsilon of 1e-3, the second pads evenly and has 1e-5."""
+
+
+@dataclass(frozen=True)
+class Settings(LibrarySettings):
+    """Which EfficientNet-b7, and what is random or averaged in its training.
+
+    ``dropout`` is of the pooled features, ``drop_path`` of the last block's residual, rising linearly from 0 in the
+    first; ``bn_momentum`` is torch's, the new batch's share. A share outside [0, 1] raises :class:`ValueError`. Widths
+    are rounded to multiples of 8 as timm does. Source: EfficientNet-PyTorch, ``utils.py``; the authors name it.
+    """
+
+    family: str = "timm_efficientnet"
+    name: str = "efficientnet_b7"
+    model: str = "tf_efficientnet_b7"
+    dropout: float = 0.5
+    drop_path: float = 0.2
+    bn_momentum: float = 0.01
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built (:class:`ValueError`)."""
+        super().__post_init__()
+        check_choice("backbone.model", self.model, MODELS)
+        for key in ("dropout", "drop_path", "bn_momentum"):
+            check_range(f"backbone.{key}", getattr(self, key), 0, 1)
+
+    def paper_weights(self) -> PublishedWeights | None:
+        """Those of the TensorFlow family without AdvProp, as EfficientNet-PyTorch's are; which ones is our guess."""
+        return PublishedWeights("timm", self.model, "aa_in1k") if self.model == "tf_efficientnet_b7" else None

@@ -1,0 +1,1 @@
+"""ImageNet ResNet-50 and 101, as timm builds them."""

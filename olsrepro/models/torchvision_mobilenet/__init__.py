@@ -1,0 +1,1 @@
+"""MobileNetV2, as torchvision builds it."""

@@ -1,0 +1,30 @@
+"""Settings of MobileNetV2 (of the paper's Table VI)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from olsrepro.models.library import LibrarySettings, PublishedWeights
+from olsrepro.settings import check_range
+
+
+@dataclass(frozen=True)
+class Settings(LibrarySettings):
+    """MobileNetV2 of multiplier ``width``; ``dropout``, of the pooled features, in [0, 1] or :class:`ValueError`.
+
+    Channels are rounded to multiples of 8, and the last convolution never has fewer than 1280, as torchvision does.
+    Source: OnlineLabelSmoothing, ``fine-grained/``, whose network is torchvision's.
+    """
+
+    family: str = "torchvision_mobilenet"
+    name: str = "mobilenetv2"
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built (:class:`ValueError`)."""
+        super().__post_init__()
+        check_range("backbone.dropout", self.dropout, 0, 1)
+
+    def paper_weights(self) -> PublishedWeights:
+        """torchvision's first; timm's ``mobilenetv2_100`` has others only."""
+        return PublishedWeights("torchvision", "mobilenet_v2", "IMAGENET1K_V1")
