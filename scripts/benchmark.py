@@ -20,7 +20,7 @@ import torch
 from olsrepro.launch.provenance import this_process
 from olsrepro.training.settings import RuntimeSettings
 
-GROUPS = ("criterion", "loader", "training", "methods", "attacks", "evaluations", "tables")
+GROUPS = ("criterion", "loader", "training", "methods", "noisy", "attacks", "evaluations", "san", "tables")
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "speed"
 
 

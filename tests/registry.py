@@ -21,6 +21,11 @@ METHODS: dict[str, list[str]] = {
     "byot_ols": ["method.first_period=deep", "method.update_period=7"],
     "tfkd_self": [],
     "ols_single": [],
+    "l2rw": [],
+    "mw_net": [],
+    "arazo": ["method.bootstrap_start=1"],
+    "pencil": [],
+    "smp": ["method.num_prototypes=3"],
 }
 
 VARIANTS: dict[str, list[str]] = {
@@ -35,6 +40,13 @@ VARIANTS: dict[str, list[str]] = {
     "byot_ols whose side heads wait for the second period": ["method=byot_ols"],
     "ols_single by the same batch": ["method=ols_single", "method.source=same_batch"],
     "ols_single by a second forward": ["method=ols_single", "method.source=extra_forward"],
+    "pencil by the recipe's schedule": ["method=pencil", "method.schedule=common"],
+    "smp with prototypes of a draw": ["method=smp", "method.samples_per_class=20"],
+    "arazo by guided mixup and ever harder guesses": [
+        "method=arazo",
+        "method.variant=md_dyr_sh",
+        "method.extra_forward=single_eval",
+    ],
     "ols with CutOut": ["method=ols", "recipe.cutout=4"],
     "hard with CutOut and an ensemble": [
         "method=hard",

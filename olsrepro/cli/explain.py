@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
@@ -79,7 +80,6 @@ def _cost(name: str) -> Cost:
     """From the store's record of the measurement; measured now where it has none, which leaves nothing behind."""
     from pathlib import Path
 
-    from olsrepro.cli.method_card import Cost
     from olsrepro.store.facts import facts_folder, facts_id
     from olsrepro.store.record import read_record
 
@@ -87,15 +87,19 @@ def _cost(name: str) -> Cost:
     folder = facts_folder(Path(config.runtime.runs_dir), facts_id("method", config))
     record = read_record(folder)
     if record is not None:
-        return Cost(
-            record["facts"], f"of a step in the last epoch: from {folder.name} in the store, measured on {record['finished']}"
-        )
+        return _told(record["facts"], f"from {folder.name} in the store, measured on {record['finished']}")
 
     from olsrepro.launch.measure import method_facts
 
-    return Cost(
-        method_facts(config), f"of a step in the last epoch: measured now, {config.backbone.name} on {config.dataset.name}"
-    )
+    return _told(method_facts(config), f"measured now, {config.backbone.name} on {config.dataset.name}")
+
+
+def _told(facts: Mapping[str, float], origin: str) -> Cost:
+    """Without the level of the labels: some methods' labels are a sample's own only once the network has learnt."""
+    from olsrepro.cli.method_card import Cost
+
+    kept = {key: value for key, value in facts.items() if key != "class_level"}
+    return Cost(kept, f"of a step in the last epoch: {origin}")
 
 
 def _measured_run(name: str) -> RunConfig:

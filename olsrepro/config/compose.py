@@ -24,6 +24,7 @@ from olsrepro.config.validate import validate
 from olsrepro.data.settings import DatasetSettings, NoiseSettings
 from olsrepro.data.stand_in import stands_for
 from olsrepro.methods import registry as methods
+from olsrepro.methods.settings import MethodSettings
 from olsrepro.models import registry as models
 from olsrepro.settings import UserError, did_you_mean
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings, scaled_milestones
@@ -150,12 +151,17 @@ def _resolve(tree: Tree, folders: Sequence[Path], preset: str) -> RunConfig:
         dataset=dataset,
         noise=fill("noise", NoiseSettings, tree["noise"]).resolved(seed),
         backbone=backbone,
-        method=fill("method", _settings_class("method", method), method),
+        method=_method(method, dataset),
         recipe=shrunk(_recipe(tree["recipe"]), dataset),
         runtime=_placed(fill("runtime", RuntimeSettings, tree["runtime"])),
         seed=seed,
         preset=preset,
     )
+
+
+def _method(node: Tree, dataset: DatasetSettings) -> MethodSettings:
+    settings: MethodSettings = fill("method", _settings_class("method", node), node)
+    return settings.resolved_for(dataset)
 
 
 def _seed(value: Any) -> int:

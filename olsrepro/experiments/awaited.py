@@ -8,8 +8,8 @@ from olsrepro.config.locate import configs_folder
 
 AWAITED: Mapping[str, tuple[str, ...]] = {
     "dataset": ("imagenet", "cub", "flowers", "cars", "aircraft", "voc"),
-    "backbone": ("resnet50", "resnet101", "mobilenetv2", "efficientnet_b7", "san15", "yolo_mobilenetv2"),
-    "method": ("l2rw", "mw_net", "arazo", "pencil", "smp"),
+    "backbone": ("yolo_mobilenetv2",),
+    "method": (),
     "evaluation": ("detection",),
 }
 """By group. What builds one deletes its name here; a component with a config file is not awaited in any case."""

@@ -94,6 +94,7 @@ def _learner(config: RunConfig) -> Learner:
         config.seed,
         CPU,
         _untrained_teacher(config),
+        _Images(_batch(config)),
     )
 
 
@@ -110,20 +111,35 @@ def _batch(config: RunConfig) -> Batch:
     """Noise for images; every class is there twice, so that targets can be compared within one."""
     side = config.dataset.image_size
     views = 1 + len(config.method.more_views(config.recipe.augment))
+    wants_clean = config.method.clean_set() is not None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        images, *more = torch.randn(views, _IMAGES, 3, side, side)
+        images, *more = torch.randn(views + wants_clean, _IMAGES, 3, side, side)
     targets = torch.arange(_IMAGES) // 2 % config.dataset.num_classes
-    return Batch(images, targets, torch.arange(_IMAGES), config.recipe.epochs - 1, tuple(more))
+    clean = (more.pop(), targets) if wants_clean else (None, None)
+    return Batch(images, targets, torch.arange(_IMAGES), config.recipe.epochs - 1, tuple(more), *clean)
 
 
 def _started(config: RunConfig) -> Learner:
-    """With an epoch behind it: labels that a method forms while it trains are no longer those that it began with."""
+    """With epochs behind it: labels that a method forms while it trains are no longer those that it began with."""
     learner, batch = _learner(config), _batch(config)
-    with torch.no_grad():
-        learner.method(learner.forward, replace(batch, epoch=0))
-    learner.method.end_epoch()
+    for epoch in sorted({0, max(0, config.recipe.epochs - 2)}):
+        learner.method(learner.forward, replace(batch, epoch=epoch)).loss.backward()
+        learner.method.after_step()
+        learner.method.end_epoch()
+    learner.optimizer.zero_grad(set_to_none=True)
     return learner
+
+
+class _Images:
+    """A training set of one batch."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+
+    def batches(self, epoch: int, *, augmented: bool) -> Iterator[Batch]:
+        """The batch, as of that epoch."""
+        yield replace(self._batch, epoch=epoch)
 
 
 def _passes(learner: Learner, batch: Batch) -> list[tuple[nn.Module, int]]:
@@ -177,6 +193,8 @@ def _replaced_logits(place: int) -> Iterator[list[Tensor]]:
 
     def replace(module: nn.Module, inputs: Any, output: Any) -> Tensor | None:
         if not isinstance(module, nn.Linear) or output.ndim != 2 or len(output) % _IMAGES:
+            return None
+        if not torch.is_grad_enabled():  # nothing is learned from it
             return None
         of_views = list(output.split(_IMAGES))
         own = place - len(passes)

@@ -76,6 +76,10 @@ class MethodSettings(Component):
         """The keyword arguments of the method's criterion; a switch left at None takes the criterion's own default."""
         return {key: value for key, value in asdict(self).items() if key != "name" and value is not None}
 
+    def resolved_for(self, dataset: DatasetSettings) -> MethodSettings:
+        """With a number in the place of each None that stands for one that depends on the data set's size."""
+        return self
+
     def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
         """Refuse what the method can't do with a data set, so many epochs and these drops (:class:`ValueError`)."""
 

@@ -164,9 +164,9 @@ class Trainer:
 
     def _finish_epoch(self) -> None:
         self._refuse_non_finite()
-        self.progress.seconds = self.clock() - self._began  # now that the device has done what it was given
         self.learner.method.end_epoch()
         from_method = self.task.end_epoch(self.progress.epoch, self.learner.method, self.learner.tested)
+        self.progress.seconds = self.clock() - self._began  # with the method's own passes; the test is no training
         evaluation = self._evaluate()
         row = self._row(evaluation, from_method)
         self.task.counters.reset()

@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from olsrepro.config.compose import compose_run
 from olsrepro.data.noise import noisy_targets
 from olsrepro.data.registry import read_dataset
+from olsrepro.launch.run import clean_samples
 from olsrepro.models.registry import build_backbone
 from olsrepro.training.setup import build_learner, prepare_device
 from olsrepro.training.task import Classification
@@ -39,7 +40,8 @@ def test_a_step_never_waits_for_the_device(setting: str, tmp_path: Path) -> None
     device = prepare_device(config.runtime)
     data = read_dataset(config.dataset, tmp_path)
     labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed)
-    task = Classification(data, labels, config.recipe, config.method, config.seed, device)
+    clean = clean_samples(config, data)
+    task = Classification(data, labels, config.recipe, config.method, config.seed, device, clean=clean)
     teacher = build_backbone(config.backbone, config.dataset.num_classes).eval().requires_grad_(False)
     parts = (config.backbone, config.method, config.dataset, config.recipe, config.runtime)
     learner = build_learner(*parts, config.seed, device, teacher if config.method.wants_teacher else None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing as mp
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +25,20 @@ from olsrepro.models.registry import build_backbone
 CLASSES, BATCH, STEPS, SAMPLES = 5, 12, 3, 50
 SHARDS = {1: [12], 2: [7, 5], 3: [2, 6, 4]}  # uneven, as an epoch's last batch may be
 HALVES = {1: [6], 2: [4, 2], 3: [1, 3, 2]}  # what each rank has of the left half, and likewise of the right half
+MIXING = {"arazo"}
+"""Methods that mix rows of several ranks: only what the network's weights learn is the sum of the ranks'."""
 
 
 class Given(nn.Module):
-    """A network whose logits are what it is given; with heads, each has its own share of it."""
+    """A network whose logits are what it is given, times 1; with heads, each has its own share of it."""
 
     def __init__(self, heads: int) -> None:
         super().__init__()
         self.heads = heads
+        self.scale = nn.Parameter(torch.ones(CLASSES, dtype=torch.float64))
 
     def forward(self, images: Tensor) -> Tensor | list[Tensor]:
+        images = images * self.scale
         return images if self.heads == 1 else [images.roll(head, 1) / (1 + head) for head in range(self.heads)]
 
 
@@ -43,10 +49,25 @@ class Teacher(nn.Module):
         return 2 * images.roll(1, 1)
 
 
+def targets_of_all() -> Tensor:
+    return torch.randint(CLASSES, (SAMPLES,), generator=torch.Generator().manual_seed(0))
+
+
+class AllImages:
+    """A training set, for methods that look at all of it at an epoch's end; the same on every rank."""
+
+    def batches(self, epoch: int, *, augmented: bool) -> Iterator[Batch]:
+        targets, indices = targets_of_all(), torch.arange(SAMPLES)
+        images = torch.randn(SAMPLES, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+        images[indices, 0, targets] += 3
+        for part in indices.split(20):
+            yield Batch(images[part], targets[part], part, epoch)
+
+
 def step_inputs(epoch: int, step: int, views: int) -> tuple[Tensor, Tensor, Tensor]:
     """Logits (views, B, K), targets and sample indices of a step; an epoch shows a sample once."""
     indices = torch.randperm(SAMPLES, generator=torch.Generator().manual_seed(epoch))[step * BATCH : (step + 1) * BATCH]
-    target = torch.randint(CLASSES, (SAMPLES,), generator=torch.Generator().manual_seed(0))[indices]
+    target = targets_of_all()[indices]
     generator = torch.Generator().manual_seed(STEPS * epoch + step)
     logits = torch.randn(views, BATCH, CLASSES, generator=generator, dtype=torch.float64)
     logits[:, torch.arange(BATCH), target] += 1.5
@@ -60,12 +81,17 @@ def rows_of(rank: int, world: int, in_pairs: bool) -> Tensor:
     return torch.cat([mine, mine + BATCH // 2]) if in_pairs else mine
 
 
-def built(settings: MethodSettings) -> tuple[LabelMethod, Backbone]:
-    backbone = build_backbone(compose_run(["backbone=resnet8", "backbone.width=0.25"]).backbone, CLASSES)
-    setting = Setting(CLASSES, 0, 3, SAMPLES, 8, backbone, Teacher() if settings.wants_teacher else None)
+def built(settings: MethodSettings) -> tuple[LabelMethod, Backbone | Given]:
+    """The method and its backbone: the network itself for a method that differentiates it on a clean set."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return build_method(settings, setting).train(), backbone
+        backbone = build_backbone(compose_run(["backbone=resnet8", "backbone.width=0.25"]).backbone, CLASSES)
+        teacher = Teacher() if settings.wants_teacher else None
+        setting = Setting(CLASSES, 0, 3, SAMPLES, 8, backbone, teacher, milestones=(1, 2), training_set=AllImages())
+        if settings.clean_set() is None:
+            return build_method(settings, setting).train(), backbone
+        setting = replace(setting, backbone=Given(1), learning_rate=lambda _: 0.1)
+        return build_method(settings, setting).double().train(), setting.backbone
 
 
 def work(rank: int, world: int, name: str, switches: list[str], folder: str) -> None:
@@ -76,22 +102,29 @@ def work(rank: int, world: int, name: str, switches: list[str], folder: str) -> 
     run = compose_run([f"method={name}", *switches])
     method, backbone = built(run.method)
     network = Given(1 if method.trained(backbone) is backbone else 3)
-    views = 1 + len(run.method.more_views(run.recipe.augment))
+    network = backbone if isinstance(backbone, Given) else network
+    wants_clean = run.method.clean_set() is not None
+    views = 1 + len(run.method.more_views(run.recipe.augment)) + wants_clean
     rows = rows_of(rank, world, run.method.needs_pairs)
-    losses, gradients = [], []
+    losses, gradients, scales = [], [], []
     for epoch in range(2):
         for step in range(STEPS):
             logits, target, indices = step_inputs(epoch, step, views)
             logits = logits[:, rows].clone().requires_grad_()
             images, *more = logits.unbind()
+            clean = (more.pop(), target[rows]) if wants_clean else (None, None)
             share = len(rows) / BATCH  # a rank's mean counts by the size of its share
-            output: StepOutput = method(network, Batch(images, target[rows], indices[rows], epoch + 1, tuple(more)))
+            batch = Batch(images, target[rows], indices[rows], epoch + 1, tuple(more), *clean)
+            output: StepOutput = method(network, batch)
             (share * output.loss).backward()
             losses.append(share * output.loss.detach())
             gradients.append(logits.grad)
+            scales.append(network.scale.grad)
+            network.scale.grad = None
             method.after_step()
         method.end_epoch()
-    torch.save({"losses": losses, "gradients": gradients, "state": method.state_dict()}, f"{folder}/{world}-{rank}.pt")
+    left = {"losses": losses, "gradients": gradients, "scales": scales, "state": method.state_dict()}
+    torch.save(left, f"{folder}/{world}-{rank}.pt")
     if world > 1:
         dist.destroy_process_group()
 
@@ -132,6 +165,10 @@ def test_ranks_agree_with_one_process(name: str, world: int, results: Path) -> N
     for step in range(2 * STEPS):
         total = torch.stack([rank["losses"][step] for rank in many]).sum()
         torch.testing.assert_close(total, one["losses"][step], rtol=1e-9, atol=1e-12)
+        scales = torch.stack([rank["scales"][step] for rank in many]).sum(0)
+        torch.testing.assert_close(scales, one["scales"][step], rtol=1e-9, atol=1e-12)
+        if name in MIXING:
+            continue
         gradient = torch.cat([rank["gradients"][step] for rank in many], dim=1)
         torch.testing.assert_close(gradient, one["gradients"][step][:, order], rtol=1e-9, atol=1e-12)
 

@@ -147,7 +147,8 @@ def test_a_step_is_measured_and_nothing_is_left_behind(
     monkeypatch.chdir(tmp_path)
     text = section(printed("explain", "hard", capsys=capsys), "what one training step does")
     assert re.search(r"forward passes in one training iteration +1$", text, re.M)
-    assert re.search(r"^  label +class-level$", text, re.M)
+    assert re.search(r"^  trained teacher model +no$", text, re.M)
+    assert "class-level" not in text
     assert "measured now" in text
     assert list(tmp_path.rglob("*.json")) == []
 

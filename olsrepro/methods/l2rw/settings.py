@@ -1,0 +1,75 @@
+"""Settings of Learning to Reweight (Ren et al., ICML 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from olsrepro.data.settings import DatasetSettings
+from olsrepro.losses.switches import check_choice, check_range
+from olsrepro.methods.meta_settings import MetaSettings, check_size, falling_rates
+from olsrepro.methods.settings import CleanSet, MethodSettings, OwnRecipe
+
+WEIGHT_NORMS = ("sum_clamped", "none")
+BN_STATS = ("batch", "batch_unscaled")
+
+
+@dataclass(frozen=True)
+class Settings(MetaSettings):
+    """Each step weighs its samples by how well their gradients agree with a clean batch's.
+
+    Args:
+        clean_batch: clean images with each batch; as many as the batch has where it is not said.
+        weight_norm: clamped products are divided by their sum (``sum_clamped``), or taken times the learning rate as
+            they stand (``none``), the paper's weights before they are normalised.
+        clean_loss_decay: the clean loss has an L2 penalty too.
+        clean_decay: its λ.
+        bn_stats: batch normalisation in the meta passes: as in training, by the batch's statistics (``batch``), or
+            without the learned scale (``batch_unscaled``); running statistics are never touched.
+        finetune_steps: the last steps of the run train on clean batches alone, unweighted; they can't reach back into
+            the first epoch.
+    """
+
+    OWN_DROPS: ClassVar[tuple[int, ...]] = (150, 225)
+    OWN_EPOCHS: ClassVar[int] = 300
+
+    name: str = "l2rw"
+    clean_batch: int | None = None
+    weight_norm: str = "sum_clamped"
+    clean_loss_decay: bool = False
+    clean_decay: float = 2e-4
+    bn_stats: str = "batch"
+    finetune_steps: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_size("clean_batch", self.clean_batch)
+        check_choice("weight_norm", self.weight_norm, WEIGHT_NORMS)
+        check_range("clean_decay", self.clean_decay, 0)
+        check_choice("bn_stats", self.bn_stats, BN_STATS)
+        check_range("finetune_steps", self.finetune_steps, 0)
+
+    def clean_set(self) -> CleanSet:
+        """True labels that the weights are measured by."""
+        return self.clean_part(self.clean_batch)
+
+    def own_recipe(self, epochs: int) -> OwnRecipe | None:
+        """The official optimiser, its drops at a half and three quarters of the run."""
+        if self.schedule == "common":
+            return None
+        return OwnRecipe(falling_rates(0.1, self.OWN_DROPS, self.OWN_EPOCHS, epochs), 0.9, False, 2e-4)
+
+    def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
+        """As of every clean set; fine-tuning needs an epoch before the last."""
+        super().check_run(dataset, epochs, milestones)
+        if self.finetune_steps and epochs < 2:
+            raise ValueError(
+                f"method.finetune_steps={self.finetune_steps} must be 0 with recipe.epochs={epochs}: fine-tuning"
+                " follows an epoch of training"
+            )
+
+    def identity(self) -> dict[str, Any]:
+        """Every switch; a ``clean_decay`` that is not applied has its default."""
+        resolved = self if self.clean_loss_decay else replace(self, clean_decay=Settings.clean_decay)
+        return MethodSettings.identity(resolved)

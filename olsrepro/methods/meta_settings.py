@@ -1,0 +1,87 @@
+"""What the settings of methods share that weigh samples by a meta-gradient on a clean set (no torch here)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from olsrepro.data.settings import DatasetSettings
+from olsrepro.losses.switches import check_choice, check_range
+from olsrepro.methods.settings import CleanSet, MethodSettings
+
+BALANCES = ("per_class", "random")
+ROUTES = ("jvp", "graph")
+SCHEDULES = ("common", "own")
+CIFAR_SIZE = 1000
+SHARE = 50
+
+
+@dataclass(frozen=True)
+class MetaSettings(MethodSettings):
+    """A clean set, a meta-gradient, a schedule.
+
+    Args:
+        clean_size: images of the clean set, of all classes together; where it is not said, a fiftieth of the training
+            images and at least one of each class: 1000 on both CIFARs.
+        clean_balance: ``per_class``, as many of each class, or a ``random`` draw of all.
+        clean_in_training: steps train on the clean images too, with their true labels.
+        meta_gradient: ``jvp``, one pass in forward mode, or ``graph``, a look-ahead in the graph; the same but for
+            rounding.
+        schedule: the recipe's (``common``), or the method's ``own`` optimiser and drops.
+    """
+
+    clean_size: int | None = None
+    clean_balance: str = "per_class"
+    clean_in_training: bool = False
+    meta_gradient: str = "jvp"
+    schedule: str = "common"
+
+    def __post_init__(self) -> None:
+        check_size("clean_size", self.clean_size)
+        check_choice("clean_balance", self.clean_balance, BALANCES)
+        check_choice("meta_gradient", self.meta_gradient, ROUTES)
+        check_choice("schedule", self.schedule, SCHEDULES)
+
+    def resolved_for(self, dataset: DatasetSettings) -> MethodSettings:
+        """With the size of the clean set."""
+        if self.clean_size is not None:
+            return self
+        each = max(1, dataset.train_size // SHARE // dataset.num_classes)
+        return replace(self, clean_size=each * dataset.num_classes)
+
+    def clean_part(self, batch_size: int | None) -> CleanSet:
+        """The clean set, so many images of it with each batch."""
+        return CleanSet(
+            self.clean_size or CIFAR_SIZE, self.clean_balance == "per_class", batch_size, self.clean_in_training
+        )
+
+    def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
+        """Refuse a clean set that the data set can't give, or that leaves nothing to train on."""
+        size, classes = self.clean_size or CIFAR_SIZE, dataset.num_classes
+        balanced = self.clean_balance == "per_class"
+        if balanced and size % classes:
+            below = size // classes * classes
+            raise ValueError(
+                f"method.clean_size={size} must be a multiple of the {classes} classes of dataset={dataset.name}, as"
+                f" many images of each: set {f'{below} or ' if below else ''}{below + classes}"
+            )
+        most = dataset.train_size if self.clean_in_training else dataset.train_size - 1
+        if balanced:
+            most = most // classes * classes
+        if size > most:
+            raise ValueError(
+                f"method.clean_size={size} must be at most {most} with dataset={dataset.name}, which has"
+                f" {dataset.train_size} training images in {classes} classes"
+            )
+
+
+def falling_rates(rate: float, drops: Sequence[int], of: int, epochs: int) -> tuple[float, ...]:
+    """The learning rate of each of ``epochs``: a tenth from each drop on; drops are told for ``of`` epochs."""
+    reached = [max(1, drop * epochs // of) for drop in drops]
+    return tuple(rate * 0.1 ** sum(epoch >= drop for drop in reached) for epoch in range(epochs))
+
+
+def check_size(key: str, size: int | None) -> None:
+    """Refuse a number of images below 1 (:class:`ValueError`)."""
+    if size is not None:
+        check_range(key, size, 1)

@@ -1,0 +1,160 @@
+"""The label method ``mw_net``: a small network learns from a clean set how much a sample of some loss should weigh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from olsrepro.data.batch import Batch
+from olsrepro.methods.base import LabelMethod, Setting, StepOutput
+from olsrepro.methods.forward_mode import OwnPass
+from olsrepro.methods.meta_gradient import ByName, MetaGradient, full_precision, sample_losses, step_gradient
+from olsrepro.methods.mw_net.look_ahead import Momentum, sgd
+from olsrepro.methods.mw_net.settings import Settings
+from olsrepro.methods.mw_net.weight_net import WeightNet
+from olsrepro.methods.rank_sums import summed, summed_by_name, total_of
+
+SHOWN_LOSSES = (0.1, 1.0, 5.0)
+
+
+class Method(LabelMethod):
+    """``L = 1/B Σ_i V(l_i) l_i``, V the weight network after its own step, its weights constants.
+
+    V's step goes down the clean loss where a plain SGD step with V's former weights would take the network. Losses of
+    that step and of the network's own are the same, so that one forward pass serves both.
+
+    Attributes:
+        weight_net: V.
+        weight_sum, weight_count: float64 scalars, of this epoch's weights so far on this rank.
+    """
+
+    weight_sum: Tensor
+    weight_count: Tensor
+
+    def __init__(self, settings: Settings, setting: Setting) -> None:
+        super().__init__()
+        assert setting.backbone is not None, "the meta-gradient is the network's"
+        self._settings = settings
+        self._learning_rate = setting.learning_rate
+        self._meta = MetaGradient(setting.backbone)
+        self.weight_net = WeightNet(settings.hidden)
+        self._optimizer = _meta_optimizer(settings, self.weight_net)
+        own = settings.inner_step == "optimizer"
+        self._momentum = Momentum(settings.OWN_MOMENTUM, settings.OWN_DECAY) if own else None
+        self._steps = 0
+        self.register_buffer("weight_sum", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("weight_count", torch.zeros((), dtype=torch.float64))
+        self._mean_weight = torch.zeros((), dtype=torch.float64)
+
+    def optimised(self) -> Iterable[nn.Parameter]:
+        """None: the weight network is trained here."""
+        return ()
+
+    def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
+        """One forward pass; the weight network's step by its losses; their sum by the new weights."""
+        with torch.enable_grad():  # V's step needs the graph, whether the caller does or not
+            logits, own = self._meta.forward(network, batch.images)
+        with full_precision(logits.device):
+            losses = sample_losses(logits, batch.targets)
+            if self._momentum is not None:
+                self._momentum.begin(self._meta.parameters())
+            if self._steps % self._settings.meta_interval == 0:
+                self._meta_step(batch, losses, own)
+            with torch.no_grad():
+                values = self.weight_net(losses.detach())
+                self._count(values)
+                weights = values / self._divisor(values)
+            loss = (weights * losses).sum() * (total_of(len(losses), losses) / len(losses))
+        return StepOutput(loss, logits)
+
+    def after_step(self) -> None:
+        """Steps are counted, for V's own come at intervals."""
+        self._steps += 1
+        if self._momentum is not None:
+            self._momentum.end(self._meta.trained_parameters())
+
+    def end_epoch(self) -> None:
+        """Take the epoch's mean weight and begin a new one."""
+        total, count = summed(torch.stack([self.weight_sum, self.weight_count])).unbind()
+        self._mean_weight = total / count
+        self.weight_sum.zero_()
+        self.weight_count.zero_()
+
+    @torch.no_grad()
+    def epoch_facts(self) -> Mapping[str, float]:
+        """The epoch's mean weight and V at a few losses: weights that fall altogether are a lower learning rate."""
+        shown = self.weight_net(self.weight_sum.new_tensor(SHOWN_LOSSES, dtype=self.weight_net.hidden.weight.dtype))
+        at = {f"weight_at_{loss:g}": float(weight) for loss, weight in zip(SHOWN_LOSSES, shown, strict=True)}
+        return {"mean_weight": float(self._mean_weight)} | at
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Steps so far, and what the two optimisers remember."""
+        momentum = {} if self._momentum is None else self._momentum.state_dict()
+        return {"steps": self._steps, "optimizer": self._optimizer.state_dict(), "momentum": momentum}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state taken with :meth:`get_extra_state`."""
+        self._steps = state["steps"]
+        self._optimizer.load_state_dict(state["optimizer"])
+        if self._momentum is not None:
+            self._momentum.load_state_dict(state["momentum"], self._meta.parameters())
+
+    def _meta_step(self, batch: Batch, losses: Tensor, own: OwnPass | None) -> None:
+        """One step of the weight network down the clean loss at the look-ahead."""
+        with torch.enable_grad():
+            values = self.weight_net(losses.detach())
+            fall = self._slopes(batch, losses, values.detach(), own)
+            phi = dict(self.weight_net.named_parameters())
+            found = torch.autograd.grad(values, [*phi.values()], fall, materialize_grads=True)
+        gradient = summed_by_name(dict(zip(phi, found, strict=True)))
+        for name, parameter in phi.items():
+            parameter.grad = gradient[name]
+        self._optimizer.step()
+
+    def _slopes(self, batch: Batch, losses: Tensor, values: Tensor, own: OwnPass | None) -> Tensor:
+        """How the clean loss at the look-ahead changes with each value of V (B,)."""
+        divisor = self._divisor(values)
+        weights = values / divisor
+        of_weights = -self._rate(batch.epoch) * self._products(batch, losses, weights, own)
+        if self._settings.weight_norm == "none":
+            return of_weights / divisor
+        return (of_weights - summed((of_weights * weights).sum())) / divisor
+
+    def _products(self, batch: Batch, losses: Tensor, weights: Tensor, own: OwnPass | None) -> Tensor:
+        rate, at = self._rate(batch.epoch), self._meta.parameters()
+
+        def look_ahead(gradient: ByName) -> ByName:
+            if self._momentum is not None:
+                return self._momentum.ahead(at, gradient, rate)
+            return sgd(at, gradient, rate)
+
+        if self._settings.meta_gradient == "graph":
+            return self._meta.products_by_graph(batch, weights, look_ahead)
+        step = step_gradient((weights * losses).sum(), self._meta.trained_parameters())
+        return self._meta.products(batch, self._meta.clean_gradient(look_ahead(step), batch), own)
+
+    def _rate(self, epoch: int) -> float:
+        assert self._learning_rate is not None, "the look-ahead is as long as a step of the network"
+        return self._learning_rate(epoch)
+
+    def _divisor(self, values: Tensor) -> Tensor:
+        """What values of V are divided by: the images on all ranks, or the sum of their values."""
+        if self._settings.weight_norm == "sum":
+            return summed(values.sum())
+        return total_of(len(values), values)
+
+    def _count(self, values: Tensor) -> None:
+        self.weight_sum += values.double().sum()
+        self.weight_count += len(values)
+
+
+def _meta_optimizer(settings: Settings, weight_net: WeightNet) -> torch.optim.Optimizer:
+    if settings.meta_optimizer == "adam":
+        # Fused, for torch's other Adam reads its count of steps, which waits for the device.
+        return torch.optim.Adam(weight_net.parameters(), settings.meta_lr, weight_decay=settings.meta_wd, fused=True)
+    return torch.optim.SGD(
+        weight_net.parameters(), settings.meta_lr, momentum=0.9, nesterov=True, weight_decay=settings.meta_wd
+    )

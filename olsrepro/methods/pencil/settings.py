@@ -1,0 +1,126 @@
+"""Settings of PENCIL: labels that are learned with the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from olsrepro.data.settings import DatasetSettings
+from olsrepro.losses.switches import check_choice, check_range
+from olsrepro.methods.pencil.stages import OWN_ENDS, Stages, after_share, fitted, own_rates, stages_of_drop
+from olsrepro.methods.settings import MethodSettings, OwnRecipe
+
+SCHEDULES = ("own", "common")
+COMPATS = ("official_code", "paper")
+
+_OF_OWN_SCHEDULE = ("lr", "lr2", "lr_floor_bug")
+_BYTES_PER_SCORE = 4
+_LARGEST_STORE = 2**30
+
+
+@dataclass(frozen=True)
+class Settings(MethodSettings):
+    """PENCIL (Yi and Wu, CVPR 2019): three stages, of which the second moves the labels by gradient.
+
+    Args:
+        schedule: ``own``, SGD and learning rates that the method brings along; ``common``, the recipe's.
+        alpha: weight of the term that holds a label to the given one.
+        beta: weight of the entropy of the predictions.
+        lam: step size of the labels.
+        lr: of ``schedule=own`` in stages 1 and 2.
+        lr2: the same in the first third of stage 3, a tenth and a hundredth of it in the others.
+        stage1_end, stage2_end: shares of the epochs after which stages 1 and 2 end; None: as the schedule says, 70/320
+            and 200/320 (own), or 35 % of the epochs before the first drop and that drop (common).
+        compat: ``paper``, the negative log of the given class's probability; ``official_code``, the cross entropy that
+            takes these probabilities for logits.
+        init_scale: score of the given class at the start; the others have 0.
+        lr_floor_bug: the last two learning rates are rounded down to integers, hence 0.
+        times_k: the losses of stages 2 and 3 times K and lam / K, so that the network's gradient has the size of a
+            cross entropy's; None: with ``schedule=common``.
+    """
+
+    needs_sample_index: ClassVar[bool] = True
+
+    name: str = "pencil"
+    schedule: str = "own"
+    alpha: float = 0.1
+    beta: float = 0.4
+    lam: float = 10000.0
+    lr: float = 0.35
+    lr2: float = 0.2
+    stage1_end: float | None = None
+    stage2_end: float | None = None
+    compat: str = "official_code"
+    init_scale: float = 10.0
+    lr_floor_bug: bool = False
+    times_k: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("compat", self.compat, COMPATS)
+        for key in ("alpha", "beta", "lam", "lr", "lr2", "init_scale"):
+            check_range(key, getattr(self, key), 0)
+        for key in ("stage1_end", "stage2_end"):
+            if getattr(self, key) is not None:
+                check_range(key, getattr(self, key), 0, 1)
+        self._check_schedule()
+
+    def _check_schedule(self) -> None:
+        defaults = {item.name: item.default for item in fields(self)}
+        for key in _OF_OWN_SCHEDULE:
+            value = getattr(self, key)
+            if self.schedule != "own" and value != defaults[key]:
+                told = str(value).lower()
+                raise ValueError(f"{key}={told} has no meaning with schedule=common: set recipe.lr, or schedule=own")
+
+    @property
+    def scales_by_k(self) -> bool:
+        """``times_k``, None resolved."""
+        return self.schedule == "common" if self.times_k is None else self.times_k
+
+    def stages(self, epochs: int, milestones: Sequence[int]) -> Stages:
+        """The stages of a run of so many epochs; :meth:`check_run` refuses those that it has no room for."""
+        by_drop = stages_of_drop(epochs, milestones)
+        ends = zip(self._shares(), by_drop, strict=True)
+        return fitted(*(end if share is None else after_share(epochs, share) for share, end in ends))
+
+    def _shares(self) -> tuple[float | None, float | None]:
+        """The shares of the epochs after which stages 1 and 2 end; None: a drop says when."""
+        implied = OWN_ENDS if self.schedule == "own" else (None, None)
+        first, second = (self.stage1_end, self.stage2_end)
+        return implied[0] if first is None else first, implied[1] if second is None else second
+
+    def own_recipe(self, epochs: int) -> OwnRecipe | None:
+        """PENCIL's plain SGD with its rates in ``epochs`` epochs, if the schedule is its own."""
+        if self.schedule != "own":
+            return None
+        third_stage = self.stages(epochs, ()).stage2_end
+        rates = own_rates(epochs, third_stage, self.lr, self.lr2, floor=self.lr_floor_bug)
+        return OwnRecipe(rates, momentum=0.9, nesterov=False, weight_decay=1e-4)
+
+    def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
+        """Refuse epochs and drops without room for three stages, and labels of more than 1 GiB."""
+        if self.schedule == "common" and self.stage2_end is None and not any(drop < epochs for drop in milestones):
+            raise ValueError(
+                f"recipe.milestones={list(milestones)} must have a drop in the {epochs} epochs, where stage 2 of"
+                " method=pencil ends with schedule=common: set method.stage2_end, such as 0.5, or method.schedule=own"
+            )
+        stages = self.stages(epochs, milestones)
+        if stages.stage2_end >= epochs:
+            raise ValueError(
+                f"recipe.epochs={epochs} has no room for the three stages of method=pencil, of which the third would"
+                f" begin after epoch {stages.stage2_end}: set more epochs, or lower method.stage1_end and stage2_end"
+            )
+        size = dataset.train_size * dataset.num_classes * _BYTES_PER_SCORE
+        if size > _LARGEST_STORE:
+            raise ValueError(
+                f"method=pencil must be another method with dataset={dataset.name}: it would keep"
+                f" {size / 2**30:.1f} GiB of labels, and more than 1 GiB is refused"
+            )
+
+    def identity(self) -> dict[str, Any]:
+        """What changes the result, implied values resolved; the rates of the own schedule only where it is taken."""
+        shares = dict(zip(("stage1_end", "stage2_end"), self._shares(), strict=True))
+        kept = super().identity() | shares | {"times_k": self.scales_by_k}
+        return {key: value for key, value in kept.items() if self.schedule == "own" or key not in _OF_OWN_SCHEDULE}

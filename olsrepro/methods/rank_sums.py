@@ -1,0 +1,34 @@
+"""Sums over all ranks of ``torch.distributed``, without a wait for the device; with one rank nothing is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from olsrepro.methods.gather import rank_count
+
+
+def summed(tensor: Tensor) -> Tensor:
+    """The sum of a tensor over the ranks, a constant; every rank must call it, with one shape and dtype."""
+    if rank_count() == 1:
+        return tensor.detach()
+    total = tensor.detach().clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(total)
+    return total
+
+
+def summed_by_name(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As :func:`summed` for tensors of one dtype, all in one message."""
+    if rank_count() == 1:
+        return {name: tensor.detach() for name, tensor in tensors.items()}
+    parts = summed(torch.cat([tensor.flatten() for tensor in tensors.values()]))
+    of_each = torch.split(parts, [tensor.numel() for tensor in tensors.values()])
+    return {name: part.view(old.shape) for (name, old), part in zip(tensors.items(), of_each, strict=True)}
+
+
+def total_of(count: int, like: Tensor) -> Tensor:
+    """The sum of a number over the ranks, a scalar of the dtype and on the device of ``like``."""
+    return summed(torch.full((), count, dtype=like.dtype, device=like.device))

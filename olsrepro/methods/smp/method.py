@@ -1,0 +1,105 @@
+"""The label method ``smp``: labels by the prototypes of the classes are learned beside the given ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from olsrepro.data.batch import Batch
+from olsrepro.losses.criterion import raised, weighted_sum
+from olsrepro.methods.base import LabelMethod, Setting, StepOutput, TrainingSet
+from olsrepro.methods.gather import gathered, rank_count
+from olsrepro.methods.smp.prototypes import UNKNOWN, Choice, class_centres, corrected, rows_by_class
+from olsrepro.methods.smp.settings import Settings
+from olsrepro.models.backbone import Backbone
+from olsrepro.randomness import address
+
+
+class Method(LabelMethod):
+    """``L = (1 - alpha) CE(y, z) + alpha CE(y', z)``, y' the class whose prototypes the sample is most like.
+
+    The corrected labels y' are found at the end of the epoch before the first that learns them, and of each one after
+    it but the last, from the features of all training images in evaluation mode. They never choose prototypes: these
+    are samples with the class's given label.
+
+    Attributes:
+        corrected: int64 (N,), y' by sample index; -1 where none was found.
+    """
+
+    corrected: Tensor
+
+    def __init__(self, settings: Settings, setting: Setting) -> None:
+        super().__init__()
+        self._settings = settings
+        self._choice = Choice(settings.num_prototypes, settings.s_c_quantile, settings.eta_threshold, settings.diagonal)
+        self._setting = setting
+        self._first = settings.first_epoch(setting.epochs, setting.milestones)
+        self._epoch = 0
+        self._changed: Tensor | None = None
+        self.register_buffer("corrected", torch.full((setting.train_size,), UNKNOWN))
+
+    def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
+        """The cross entropy with both labels; with the given one alone until there are others."""
+        self._epoch = batch.epoch
+        logits = network(batch.images)
+        log_p = raised(logits).log_softmax(1)
+        alpha = self._settings.alpha if batch.epoch >= self._first else 0.0
+        loss = weighted_sum(
+            (1 - alpha, lambda: F.nll_loss(log_p, batch.targets)),
+            (alpha, lambda: F.nll_loss(log_p, self._labels(batch))),
+        )
+        return StepOutput(loss, logits)
+
+    @torch.no_grad()
+    def end_epoch(self) -> None:
+        """Correct all labels for the next epoch, if it learns them."""
+        self._changed = None
+        if self._first - 1 <= self._epoch < self._setting.epochs - 1:
+            self._correct()
+
+    def corrected_labels(self) -> Tensor | None:
+        """The corrected labels (N,), once there are any."""
+        return self.corrected if self._epoch >= self._first - 1 else None
+
+    def epoch_facts(self) -> Mapping[str, float]:
+        """The samples in percent whose corrected label is not the given one, in epochs that corrected."""
+        return {} if self._changed is None else {"labels_changed": float(self._changed)}
+
+    def _labels(self, batch: Batch) -> Tensor:
+        found = self.corrected[batch.indices]
+        return torch.where(found == UNKNOWN, batch.targets, found)
+
+    def _correct(self) -> None:
+        setting = self._setting
+        if setting.backbone is None or setting.training_set is None:
+            raise ValueError("smp needs the run's network and its training images in its setting")
+        features, targets, indices = _all_features(setting.backbone, setting.training_set, self._epoch)
+        key = address(setting.seed, "prototypes", self._epoch)
+        rows = rows_by_class(
+            targets, setting.num_classes, most=self._settings.samples_per_class, key=key, indices=indices
+        )
+        labels = corrected(features, class_centres(features, rows, self._choice))
+        self.corrected.index_copy_(0, indices, labels)
+        self._changed = 100 * (labels != targets).double().mean()
+
+
+def _all_features(backbone: Backbone, images: TrainingSet, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Features (n, D), given labels and sample indices (n,) of the training set by rising index, from all ranks.
+
+    Each rank takes its part of every batch: ranks whose running statistics differ have the same features this way.
+    """
+    rank, ranks = (dist.get_rank() if rank_count() > 1 else 0), rank_count()
+    parts = []
+    backbone.eval()
+    for batch in images.batches(epoch, augmented=False):
+        own = torch.arange(len(batch.indices), device=batch.indices.device).tensor_split(ranks)[rank]
+        maps = backbone.stage_features(batch.images[own])[backbone.stages[-1]]
+        parts.append((backbone.pool(maps), batch.targets[own], batch.indices[own]))
+    backbone.train()
+    features, targets, indices = (gathered(torch.cat(part)) for part in zip(*parts, strict=True))
+    order = indices.argsort()
+    return features[order], targets[order], indices[order]

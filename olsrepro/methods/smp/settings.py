@@ -1,0 +1,70 @@
+"""Settings of deep self-learning with multiple prototypes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from olsrepro.data.settings import DatasetSettings
+from olsrepro.losses.switches import check_range
+from olsrepro.methods.settings import MethodSettings
+
+
+@dataclass(frozen=True)
+class Settings(MethodSettings):
+    """Han, Luo and Wang (ICCV 2019): a second label by prototypes, found anew at the end of each epoch.
+
+    Args:
+        num_prototypes: of each class.
+        samples_per_class: samples with its given label that a class's prototypes are chosen from; None: all.
+        alpha: weight of the corrected label; ``1 - alpha`` is the given one's.
+        s_c_quantile: where the threshold of the density lies among a class's cosines, in ascending order.
+        eta_threshold: how unlike every denser sample a prototype must be, as a cosine.
+        start_epoch: share of the epochs before corrected labels are learned; None: until the recipe's first drop.
+        diagonal: whether a sample's cosine with itself counts in threshold and density.
+    """
+
+    needs_sample_index: ClassVar[bool] = True
+
+    name: str = "smp"
+    num_prototypes: int = 8
+    samples_per_class: int | None = None
+    alpha: float = 0.5
+    s_c_quantile: float = 0.4
+    eta_threshold: float = 0.95
+    start_epoch: float | None = None
+    diagonal: bool = True
+
+    def __post_init__(self) -> None:
+        check_range("num_prototypes", self.num_prototypes, 1)
+        if self.samples_per_class is not None and self.samples_per_class < self.num_prototypes:
+            raise ValueError(
+                f"samples_per_class={self.samples_per_class} must be at least num_prototypes={self.num_prototypes},"
+                " or null for all"
+            )
+        check_range("alpha", self.alpha, 0, 1)
+        check_range("s_c_quantile", self.s_c_quantile, 0, 1)
+        check_range("eta_threshold", self.eta_threshold, -1, 1)
+        if self.start_epoch is not None and not 0 <= self.start_epoch <= 1:
+            raise ValueError(f"start_epoch={self.start_epoch:g} must be a share of the epochs in [0, 1], such as 0.5")
+
+    def first_epoch(self, epochs: int, milestones: Sequence[int]) -> int:
+        """The 0-based epoch from which corrected labels are learned, at least 1; ``epochs`` or more: none is."""
+        if self.start_epoch is not None:
+            return max(1, round(self.start_epoch * epochs))
+        return milestones[0] if milestones else epochs
+
+    def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
+        """Refuse epochs and drops that leave no epoch for corrected labels."""
+        if self.first_epoch(epochs, milestones) < epochs:
+            return
+        if self.start_epoch is None:
+            raise ValueError(
+                f"recipe.milestones={list(milestones)} must have a drop in the {epochs} epochs, where the corrected"
+                " labels of method=smp set in: set method.start_epoch, a share of the epochs such as 0.5"
+            )
+        raise ValueError(
+            f"method.start_epoch={self.start_epoch:g} leaves none of the {epochs} epochs to corrected labels: lower it,"
+            " or set more recipe.epochs"
+        )
