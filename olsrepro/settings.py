@@ -65,6 +65,18 @@ def check_range(key: str, value: float, low: float, high: float = float("inf")) 
         raise ValueError(f"{key}={value:g} must be {bounds}")
 
 
+def check_whole(key: str, value: object, low: int) -> None:
+    """Refuse what is no whole number, or one below ``low`` (:class:`ValueError`)."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise ValueError(f"{key}={value} must be a whole number, at least {low}")
+
+
+def check_flag(key: str, value: object) -> None:
+    """Refuse what is neither true nor false (:class:`ValueError`)."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{key}={value} must be true or false")
+
+
 @dataclass(frozen=True)
 class Component:
     """Settings of one part of a run (a data set, a backbone, a method); frozen, checked when made.

@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not names or not runs:
         known = ", ".join(evaluation_names())
         raise UserError(f"name at least one run and one evaluation ({known}); see olsrepro evaluate --help")
+    _refuse_idle(lines, names)
     settings = [_settings(name, names, lines) for name in names]
     configs = [_config(name, lines) for name in runs]
     for config in configs:
@@ -55,21 +56,35 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _settings(name: str, names: Sequence[str], lines: Sequence[str]) -> EvaluationSettings:
-    from yaml import safe_load  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
+    from olsrepro.evaluation.registry import read_settings, settings_class
+    from olsrepro.experiments.measured import parameter_value
 
-    from olsrepro.evaluation.registry import read_settings
-
-    values: dict[str, Any] = {"name": name}
+    values: dict[str, Any] = {}
     for line in lines:
         key, _, value = line.partition("=")
         group, _, parameter = key.partition(".")
+        if key == "weights" and settings_class(name).of_weights:
+            values.setdefault("weights", value)
+        elif group == name:
+            values[parameter] = parameter_value(key, value)
+    return read_settings({**values, "name": name})
+
+
+def _refuse_idle(lines: Sequence[str], names: Sequence[str]) -> None:
+    """A word that changes nothing, or is typed twice, is a mistake."""
+    from olsrepro.evaluation.registry import settings_class
+
+    keys = [line.partition("=")[0] for line in lines]
+    for line, key in zip(lines, keys, strict=True):
+        group, _, parameter = key.partition(".")
         if group not in (*names, "weights", "runtime"):
             raise UserError(f"{line}: {group} is not asked for; {did_you_mean(group, (*names, 'weights', 'runtime'))}")
-        if group == name:
-            values[parameter] = safe_load(value)
-        elif key == "weights":
-            values.setdefault("weights", value)
-    return read_settings(values)
+        if (group == "weights") == bool(parameter) or parameter == "name":
+            raise UserError(f"{line}: {key} is no parameter; type NAME.KEY=VALUE, runtime.KEY=VALUE, or weights=last")
+        if keys.count(key) > 1:
+            raise UserError(f"{key} is given twice; keep one of them")
+        if key == "weights" and not any(settings_class(name).of_weights for name in names):
+            raise UserError(f"{line}: {', '.join(names)} looks at no weights; leave it out")
 
 
 def _config(name: str, lines: Sequence[str]) -> RunConfig:

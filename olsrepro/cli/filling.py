@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,7 +92,7 @@ def fill(filled: Filled, *, ask: bool) -> int:
             _say("nothing was trained")
             return code
         _refuse_unready(wishes)
-        code = _train(missing, filled.request)
+        code = _train(missing)
         filled.look()
     if code != exit_codes.INTERRUPTED and (problems := _evaluate(wishes, filled)):
         code = code or exit_codes.RUN_FAILED
@@ -103,13 +103,16 @@ def fill(filled: Filled, *, ask: bool) -> int:
 def _missing_runs(filled: Filled) -> list[Outcome]:
     """Runs to train: missing, interrupted, or failed in a way that another try may mend."""
     from olsrepro.experiments.collect import BROKEN, FINISHED, UNAVAILABLE, outcomes
-    from olsrepro.experiments.wanted import distinct, with_teachers
+    from olsrepro.experiments.files import experiments
+    from olsrepro.experiments.wanted import distinct, with_ensembles, with_teachers
 
     training = [filled.wanted[item.name] for item in filled.experiments if not item.measure]
     wanted = with_teachers(run for run in distinct(training).values() if run.is_available)
     found = outcomes((run for run in wanted if run.id not in filled.found), filled.runs_dir) | filled.found
     ours = (found[run.id] for run in wanted)
-    return [item for item in ours if item.state not in (FINISHED, BROKEN, UNAVAILABLE) and not _is_hopeless(item)]
+    missing = [item for item in ours if item.state not in (FINISHED, BROKEN, UNAVAILABLE) and not _is_hopeless(item)]
+    keeping = with_ensembles([item.wanted for item in missing], experiments(), filled.request)
+    return [item.of(run) for item, run in zip(missing, keeping, strict=True)]
 
 
 def _is_hopeless(outcome: Outcome) -> bool:
@@ -176,35 +179,19 @@ def _console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def _train(missing: Sequence[Outcome], request: Request) -> int:
+def _train(missing: Sequence[Outcome]) -> int:
     from olsrepro.launch.many import run_many
     from olsrepro.launch.run import Interrupted
 
+    configs = [outcome.wanted.config for outcome in missing if outcome.wanted.config is not None]
     try:
-        finished = run_many(_configs(missing, request), _console())
+        finished = run_many(configs, _console())
     except Interrupted as stop:
         _say(f"olsrepro: {stop}")
         return exit_codes.INTERRUPTED
     if finished.failed:
         return exit_codes.RUN_FAILED
     return exit_codes.HELD if finished.held else exit_codes.DONE
-
-
-def _configs(missing: Sequence[Outcome], request: Request) -> list[RunConfig]:
-    """The runs to train, each keeping sums for the ensembles that any experiment makes of it."""
-    from olsrepro.experiments.files import experiments
-    from olsrepro.experiments.wanted import ensemble_sizes
-
-    sizes = ensemble_sizes([outcome.wanted for outcome in missing], experiments(), request)
-    configs = [outcome.wanted.config for outcome in missing if outcome.wanted.config is not None]
-    return [
-        _keeping(config, sizes.get(outcome.wanted.id, [])) for config, outcome in zip(configs, missing, strict=True)
-    ]
-
-
-def _keeping(config: RunConfig, sizes: Sequence[int]) -> RunConfig:
-    own = sorted({*config.runtime.ensemble_sizes, *sizes})
-    return replace(config, runtime=replace(config.runtime, ensemble_sizes=own))
 
 
 def _measure(filled: Filled) -> None:

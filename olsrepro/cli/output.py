@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +56,9 @@ def refuse_existing(output: Path, arguments: argparse.Namespace) -> None:
     """Refuse to overwrite a file unasked (:class:`UserError`)."""
     if output.exists() and not arguments.overwrite:
         raise UserError(f"--output {output} is there already; name another file, or add --overwrite")
+    parent = next(folder for folder in output.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise UserError(f"--output {output}: {parent} is no folder that can be written to; name another file")
 
 
 def picture_paths(output: Path, names: Sequence[str]) -> list[Path]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
+from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
     from olsrepro.config.run_config import RunConfig
@@ -23,7 +24,7 @@ groups (`olsrepro train 'GROUP=?'` tells the choices, --dry-run shows the keys):
   dataset     what is learnt
   backbone    the network
   method      how labels supervise it
-  noise       wrong training labels: none, or symmetric with noise.rate
+  noise       wrong training labels: none, symmetric with noise.rate, a file, or as a method's code draws them
   recipe      optimiser, schedule, augmentation; each data set has its own
   preset      how much of the recipe: paper (all), short (30 epochs), mini (CPU-sized), smoke (seconds)
   runtime     device, threads, checkpoints, folders; no part of the run id
@@ -52,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     from olsrepro.config.compose import compose_run
 
     config = compose_run(arguments.overrides, arguments.config_dir)
+    if config.runtime.keep == "grid" and not config.runtime.ensemble_sizes:
+        raise UserError("runtime.keep=grid keeps the epochs of ensembles: set runtime.ensemble_sizes=[6,10,15,20] too")
     if arguments.dry_run:
         return _dry_run(config)
     return _train(config, fresh=arguments.fresh)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.settings import check_choice
+from olsrepro.settings import check_choice, check_whole
 
 INPUT_SPACES = ("pixel", "normalised")
 IMAGES = ("all", "correct")
@@ -76,15 +76,3 @@ def length(key: str, value: str | float) -> float:
         hint = f"; a number of the 255 levels is written {value}/255" if isinstance(value, int) and value > 1 else ""
         raise ValueError(f"{key}={value} must be in [0, 1]{hint}")
     return number
-
-
-def check_whole(key: str, value: object, low: int) -> None:
-    """Refuse what is no whole number, or one below ``low`` (:class:`ValueError`)."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise ValueError(f"{key}={value} must be a whole number, at least {low}")
-
-
-def check_flag(key: str, value: object) -> None:
-    """Refuse what is neither true nor false (:class:`ValueError`)."""
-    if not isinstance(value, bool):
-        raise ValueError(f"{key}={value} must be true or false")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from yaml import safe_load  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
+from yaml import YAMLError, safe_load  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
 from olsrepro.evaluation.registry import read_settings
 from olsrepro.evaluation.settings import EvaluationSettings
@@ -27,8 +27,7 @@ def evaluations_of(experiment: Experiment, cell: CellKey, request: Request) -> d
     named = experiment.evaluation_of(cell)
     if not named:
         return {}
-    name = str(named["name"])
-    settings = read_settings({**named, **_typed(request, name)})
+    settings = read_settings(named := {**named, **_typed(request, str(named["name"]))})
     select = request.select_of(experiment)
     rules = [select, *([OTHER_RULE[select]] if _is_judged_twice(experiment, request) else [])]
     if "weights" in named:
@@ -45,7 +44,15 @@ def _is_judged_twice(experiment: Experiment, request: Request) -> bool:
 def _typed(request: Request, name: str) -> Mapping[str, Any]:
     """Parameters of an evaluation that the user typed, such as ``fgsm.epsilon=4/255``."""
     pairs = (line.partition("=") for line in request.evaluation_lines)
-    return {key.partition(".")[2]: safe_load(value) for key, _, value in pairs if key.startswith(f"{name}.")}
+    return {key.partition(".")[2]: parameter_value(key, value) for key, _, value in pairs if key.startswith(f"{name}.")}
+
+
+def parameter_value(key: str, text: str) -> Any:
+    """A typed value as YAML has it; :class:`UserError` where it has no meaning."""
+    try:
+        return safe_load(text)
+    except YAMLError:
+        raise UserError(f"{key}={text} can't be read: is a bracket or a quote not closed?") from None
 
 
 def refuse_idle_parameters(experiment: Experiment, request: Request) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 from olsrepro.experiments.collect import FINISHED, UNAVAILABLE, Outcome, outcomes
 from olsrepro.experiments.experiment import Experiment
+from olsrepro.experiments.files import experiments
 from olsrepro.experiments.request import Request
-from olsrepro.experiments.wanted import Wanted, distinct, wanted_cells, with_teachers
+from olsrepro.experiments.wanted import Wanted, distinct, wanted_cells, with_ensembles, with_teachers
 from olsrepro.store.cost import Cost, Speeds, estimate
 from olsrepro.store.record import FAILED
 
@@ -169,7 +170,7 @@ def _entry(experiment: Experiment, request: Request, runs_dir: Path, speeds: Spe
         missing=len(missing),
         awaits=dict(Counter(run.awaits for run in new if run.config is None)),
         evaluations=dict(awaited),
-        work=_work((outcome.wanted for outcome in missing), speeds),
+        work=_work(with_ensembles([outcome.wanted for outcome in missing], experiments(), request), speeds),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from olsrepro.config.compose import compose_many
@@ -165,29 +165,51 @@ def measurements(cells: Iterable[WantedCells]) -> list[tuple[Wanted, EvaluationS
     return list(found.values())
 
 
-def ensemble_sizes(runs: Iterable[Wanted], experiments: Iterable[Experiment], request: Request) -> dict[str, list[int]]:
-    """The ensembles that any experiment makes of runs, by run id: what a training must keep sums for.
+def with_ensembles(runs: Sequence[Wanted], experiments: Iterable[Experiment], request: Request) -> list[Wanted]:
+    """Runs that keep, while they train, what the ensembles need that any experiment makes of them.
 
     Args:
         runs: that are to be trained.
         experiments: all that there are.
         request: what is asked; its preset and changes are those of the runs.
+
+    Raises:
+        UserError: a run would need epochs of two grids.
     """
-    seeds = tuple(sorted({run.seed for run in runs}))
-    sizes: dict[str, set[int]] = defaultdict(set)
+    needed = _ensembles(experiments, replace(request, seeds=tuple(sorted({run.seed for run in runs})), select=None))
+    return [_keeping(run, needed.get(run.id, [])) for run in runs]
+
+
+def _ensembles(experiments: Iterable[Experiment], request: Request) -> Mapping[str, list[Ensemble]]:
+    """The ensembles of every run, by its id."""
+    found: dict[str, list[Ensemble]] = defaultdict(list)
     for experiment in experiments:
-        if seeds and any("size" in experiment.evaluation_of(cell) for cell in experiment.cells()):
-            plain = Request(request.preset_of(experiment), seeds, None, request.run_lines)
-            for run in chain.from_iterable(_fitting(experiment, plain).values()):
-                sizes[run.id] |= {
-                    settings.size for settings in run.evaluations.values() if isinstance(settings, Ensemble)
-                }
-    return {name: sorted(found) for name, found in sizes.items() if found}
+        if request.seeds and any("size" in experiment.evaluation_of(cell) for cell in experiment.cells()):
+            for run in chain.from_iterable(_fitting(experiment, request).values()):
+                found[run.id] += [one for one in run.evaluations.values() if isinstance(one, Ensemble)]
+    return found
+
+
+def _keeping(run: Wanted, ensembles: Sequence[Ensemble]) -> Wanted:
+    if run.config is None or not ensembles:
+        return run
+    runtime = run.config.runtime
+    grids = {one.grid for one in ensembles}
+    if len(grids) > 1:
+        raise UserError(f"{run.id}: ensembles want epochs of {' and of '.join(sorted(grids))}; type one ensemble.grid")
+    kept = replace(
+        runtime,
+        ensemble_sizes=sorted({*runtime.ensemble_sizes, *(one.size for one in ensembles)}),
+        ensemble_grid=grids.pop(),
+        keep="grid" if any(one.average == "logits" for one in ensembles) else runtime.keep,
+    )
+    return replace(run, config=replace(run.config, runtime=kept))
 
 
 def _fitting(experiment: Experiment, request: Request) -> WantedCells:
     """Its cells; none where changes that were asked of another experiment do not fit it."""
+    own = tuple(line for line in request.evaluation_lines if line.startswith("ensemble."))
     try:
-        return wanted_cells(experiment, request)
+        return wanted_cells(experiment, replace(request, overrides=(*request.run_lines, *own)))
     except UserError:
         return {}

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -78,19 +78,23 @@ class FinishedRun:
             UserError: the file of weights is gone, or is not the one that the record names; or the run was tested by
                 more than its network.
         """
+        self._refuse_headed()
+        state = checkpoint.load(self._checked(f"{self._weights}.pt"))["weights"]
+        return self._network_of(state)
+
+    def _network_of(self, state: Mapping[str, Tensor]) -> Backbone:
+        self._refuse_headed()
+        with torch.random.fork_rng(devices=[]):
+            network = build_backbone(self._config.backbone, self._config.dataset.num_classes)
+        network.load_state_dict(state)
+        return network.float().to(self.device).eval().requires_grad_(False)
+
+    def _refuse_headed(self) -> None:
         if not self._config.method.is_tested_by_network:
             raise UserError(
                 f"{self.name} was tested by its heads together, whose weights a run does not keep; measure a run with"
                 " method.eval=main"
             )
-        state = checkpoint.load(self._checked(f"{self._weights}.pt"))["weights"]
-        return self._network_of(state)
-
-    def _network_of(self, state: Mapping[str, Tensor]) -> Backbone:
-        with torch.random.fork_rng(devices=[]):
-            network = build_backbone(self._config.backbone, self._config.dataset.num_classes)
-        network.load_state_dict(state)
-        return network.float().to(self.device).eval().requires_grad_(False)
 
     def _checked(self, name: str) -> Path:
         path, named = self._folder / name, self._record["files"].get(name)
@@ -100,14 +104,24 @@ class FinishedRun:
 
     def test_logits(self) -> tuple[Tensor, Tensor]:
         """Logits (N, K) float32 of the chosen weights on the test set, and its labels (N,)."""
+        self._checked(f"{self._weights}.pt")  # where these weights are lost, the logits are of another epoch too
         stored = self._tensors(f"{self._weights}_logits.safetensors")
         return stored["logits"].float(), stored["targets"]
 
     def _tensors(self, name: str) -> dict[str, Tensor]:
-        path = self._folder / name
-        if not path.is_file():
-            raise UserError(f"{path} is gone; --fresh trains the run anew")
-        return load_file(path)
+        path = self._named(name)
+        try:
+            return load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{path} can't be read ({error}); --fresh trains the run anew") from None
+
+    def _named(self, name: str) -> Path:
+        """A file of the run; one whose sum the record has must have it still."""
+        if name in self._record["files"]:
+            return self._checked(name)
+        if not (self._folder / name).is_file():
+            raise UserError(f"{self._folder / name} is gone; --fresh trains the run anew")
+        return self._folder / name
 
     def images(self, split: str) -> tuple[Tensor, Tensor]:
         """Images (N, 3, H, W) uint8 of ``train`` or ``test``, and their true labels (N,)."""
@@ -140,9 +154,9 @@ class FinishedRun:
 
     def probability_sums(self) -> Mapping[int, tuple[Tensor, list[int]]]:
         """Sums of test probabilities by ensemble size, with the epochs in each; none where the run kept none."""
-        path = self._folder / artifacts.ENSEMBLE
-        if not path.is_file():
+        if not (self._folder / artifacts.ENSEMBLE).is_file():
             return {}
+        path = self._named(artifacts.ENSEMBLE)
         with safe_open(path, "pt") as file:
             members = file.metadata()
             return {int(size): (file.get_tensor(size), _epochs(members[size])) for size in file.keys()}  # noqa: SIM118

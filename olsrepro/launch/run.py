@@ -30,7 +30,7 @@ from olsrepro.settings import UserError
 from olsrepro.store.folder import Store
 from olsrepro.store.identity import canonical, run_id
 from olsrepro.store.record import FAILED, FINISHED, NAME, Record, errors, read_record, write_record
-from olsrepro.training.artifacts import Artifacts
+from olsrepro.training.artifacts import ENSEMBLE, LABEL_TABLES, Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder
 from olsrepro.training.progress import Progress, Row
 from olsrepro.training.setup import build_learner, prepare_device
@@ -237,7 +237,7 @@ def _finished_record(job: Job, trainer: Trainer, labels: NoisyLabels, clean: Ten
         "noise": _noise(job.config, labels),
         **({} if clean is None else {"clean_set": clean.tolist()}),
         "training": _cost(progress.rows) | {"device": trainer.history[-1]["device"]},
-        "files": {name: sha256(job.folder / name) for name in _weights(job, trainer)},
+        "files": {name: sha256(job.folder / name) for name in _files(job, trainer)},
         "bitwise": is_bitwise(trainer.history),
         "history": trainer.history,
         "finished": now(),
@@ -256,15 +256,19 @@ def _noise(config: RunConfig, labels: NoisyLabels) -> dict[str, Any]:
     }
 
 
-def _weights(job: Job, trainer: Trainer) -> list[str]:
-    """The files of weights that are what the record says.
+def _files(job: Job, trainer: Trainer) -> list[str]:
+    """The files that evaluations read, as far as they are what the record says.
 
     After a damaged checkpoint and a change of device, the epoch that ``best.pt`` is of may have come out otherwise.
     """
     if trainer.artifacts.epoch_of("best") == trainer.progress.best_epoch:
-        return ["best.pt", "last.pt"]
-    job.say(f"the weights of the best epoch, {trainer.progress.best_epoch}, are lost; best.pt is of another")
-    return ["last.pt"]
+        which = ["best", "last"]
+    else:
+        job.say(f"the weights of the best epoch, {trainer.progress.best_epoch}, are lost; best.pt is of another")
+        which = ["last"]
+    tables = f"{LABEL_TABLES}/epoch_{job.config.recipe.epochs:04d}.safetensors"
+    names = [*(f"{one}.pt" for one in which), *(f"{one}_logits.safetensors" for one in which), tables, ENSEMBLE]
+    return [name for name in names if (job.folder / name).is_file()]
 
 
 def _cost(rows: Sequence[Row]) -> dict[str, Any]:

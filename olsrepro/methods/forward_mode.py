@@ -1,7 +1,8 @@
 """One pass in forward mode over a network that has just made its own: derivatives of its outputs along a direction.
 
 What convolutions and batch normalisation gave in the network's own pass is taken from there. The tangent of batch
-normalisation in training takes its sums from the backward kernel; that of a convolution is one other convolution. Torch's own rules, by which all else goes, take twice the time.
+normalisation in training takes its sums from the backward kernel; that of a convolution is one other convolution.
+Torch's own rules, by which all else goes, take twice the time.
 """
 
 from __future__ import annotations

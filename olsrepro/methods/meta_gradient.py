@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
 
 from olsrepro.data.batch import Batch
 from olsrepro.losses.criterion import raised
@@ -86,6 +87,18 @@ class MetaGradient:
         with OwnPass() as own:
             return network(images), own
 
+    def step_gradient(self, network: nn.Module, batch: Batch, weights: Tensor, losses: Tensor) -> ByName:
+        """The gradient of ``Σ_i weights_i l_i`` over all ranks, through the graph of the step's ``losses`` (B,).
+
+        That graph stays for the step itself. A compiled network's goes only once; the bare one makes another then.
+        """
+        if network is self._network or isinstance(network, DistributedDataParallel):
+            return summed_by_name(_gradient((weights * losses).sum(), self.trained_parameters(), retain_graph=True))
+        with full_precision(batch.images.device), torch.enable_grad():
+            at = _leaves(self.parameters())
+            losses = self.losses(at, batch.images, batch.targets)
+            return summed_by_name(_gradient((weights * losses).sum(), at))
+
     def losses(self, parameters: ByName, images: Tensor, targets: Tensor) -> Tensor:
         """Cross entropy of each image (B,) at other parameters."""
         buffers = {name: buffer.detach().clone() for name, buffer in self._network.named_buffers()}
@@ -121,11 +134,6 @@ class MetaGradient:
             direction = self.clean_gradient(look_ahead(summed_by_name(step)), batch)
             (products,) = torch.autograd.grad([*step.values()], [weights], [direction[name] for name in step])
         return products
-
-
-def step_gradient(loss: Tensor, parameters: dict[str, nn.Parameter]) -> ByName:
-    """The gradient of a step's loss over all ranks, whose losses add up; the graph stays for the step itself."""
-    return summed_by_name(_gradient(loss, parameters, retain_graph=True))
 
 
 def _leaves(parameters: ByName) -> ByName:

@@ -57,6 +57,8 @@ class MethodSettings(Component):
     """Whether it pairs the halves of a batch, whose size must be even then."""
     needs_sample_index: ClassVar[bool] = False
     """Whether it remembers something of each training sample."""
+    passes: ClassVar[float] = 1.0
+    """Passes forward and back for each training image, roughly, as planning counts them; forward alone is a third."""
     wants_teacher: ClassVar[bool] = False
     """Whether a trained network teaches."""
 

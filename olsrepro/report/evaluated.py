@@ -31,6 +31,8 @@ def scatters_of(table: Table, found: Mapping[CellKey, Evaluated]) -> dict[CellKe
     titles, drawn = _titles(table), {}
     for cell, one in found.items():
         tensors, measured = load_file(one.tensors), table.cells[cell].metric
+        if "points" not in tensors:  # measured without a picture
+            continue
         value = one.record["values"][measured.name]
         number = f"{measured.name.replace('_over_', '/')} {value:.{measured.decimals}f}"
         drawn[cell] = Scatter(

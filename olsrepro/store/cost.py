@@ -10,6 +10,7 @@ from statistics import median
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.evaluation.ensemble_epochs import count_members
+from olsrepro.methods.registry import settings_class
 from olsrepro.models.settings import BackboneSettings
 from olsrepro.store.folder import Store
 from olsrepro.store.record import FINISHED, Record
@@ -75,10 +76,11 @@ def estimate(config: RunConfig, speeds: Speeds) -> Cost:
     dataset, recipe, backbone = config.dataset, config.recipe, config.backbone
     training, test = recipe.epochs * dataset.train_size, recipe.epochs * dataset.test_size
     scale = (dataset.image_size / backbone.counted_at) ** 2 * _network_scale(backbone)
-    macs = (3 * training + test) * backbone.macs * scale if backbone.macs else None
+    passes = config.method.passes
+    macs = (3 * passes * training + test) * backbone.macs * scale if backbone.macs else None
     disk = _disk(config) if backbone.params else None
     speed = speeds.get(_alike(asdict(backbone), asdict(dataset)))
-    return Cost(training, test, macs, disk, *((speed.images_per_s, speed.device) if speed else ()))
+    return Cost(training, test, macs, disk, *((speed.images_per_s / passes, speed.device) if speed else ()))
 
 
 def _network_scale(backbone: BackboneSettings) -> float:
@@ -110,12 +112,14 @@ def measured_speeds(store: Store) -> Speeds:
 
 
 def speeds_of(records: Iterable[Record]) -> Speeds:
-    """How fast finished runs were, by what decides it: the network and its images, whatever the method."""
+    """How fast finished runs were, by what decides it: the network and its images; by pass, whatever the method."""
     found: dict[str, list[tuple[str, float]]] = defaultdict(list)
     for record in records:
         if record["status"] == FINISHED:
             config, training = record["config"], record["training"]
-            found[_alike(config["backbone"], config["dataset"])].append((training["device"], training["images_per_s"]))
+            passes = settings_class(config["method"]["name"]).passes
+            speed = training["images_per_s"] * passes
+            found[_alike(config["backbone"], config["dataset"])].append((training["device"], speed))
     return {key: _median_speed(runs) for key, runs in found.items()}
 
 

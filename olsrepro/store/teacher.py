@@ -19,7 +19,7 @@ def teacher_folder(config: RunConfig) -> Path | None:
 
 
 def teacher_record(config: RunConfig) -> Record | None:
-    """The record of the run that teaches; None where there is none yet and it can be trained.
+    """The record of the run that teaches; None where it is the hard run and that is still to be trained, or again.
 
     Raises:
         UserError: it failed, it has another backbone or other classes, its best weights are gone, or it was named and
@@ -31,6 +31,8 @@ def teacher_record(config: RunConfig) -> Record | None:
     record = read_record(folder)
     if record is None:
         _refuse_missing(config, folder)
+        return None
+    if record["status"] == FAILED and config.method.teacher_run is None:
         return None
     _refuse_failed(record, folder)
     _refuse_misfit(config, record, folder.name)

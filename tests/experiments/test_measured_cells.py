@@ -14,7 +14,7 @@ from olsrepro.experiments.experiment import CellKey, Experiment
 from olsrepro.experiments.files import experiments, load
 from olsrepro.experiments.request import Request, parse_request
 from olsrepro.experiments.table import Table
-from olsrepro.experiments.wanted import Wanted, distinct, ensemble_sizes, measurements, wanted_cells
+from olsrepro.experiments.wanted import Wanted, distinct, measurements, wanted_cells, with_ensembles
 from olsrepro.settings import UserError
 from olsrepro.store.evaluations import evaluation_folder, evaluation_id
 from olsrepro.store.record import FINISHED, write_record
@@ -127,16 +127,42 @@ def test_a_measurement_that_tables_share_is_wanted_once() -> None:
     assert len({(run.id, evaluation_id(settings)) for run, settings in found}) == len(found)
 
 
+def kept(request: Request) -> dict[int, list[tuple[list[int], str, str]]]:
+    """By depth: sizes, grid and keep of the runs that Table XI would train."""
+    found: dict[int, list[tuple[list[int], str, str]]] = {}
+    for run in with_ensembles(
+        list(distinct([wanted_cells(load("table11"), request)]).values()), experiments(), request
+    ):
+        assert run.config is not None
+        runtime, depth = run.config.runtime, run.config.backbone.depth  # type: ignore[attr-defined]
+        found.setdefault(depth, []).append((runtime.ensemble_sizes, runtime.ensemble_grid, runtime.keep))
+    return found
+
+
 def test_a_run_that_table_3_averages_keeps_its_sums_whichever_table_trains_it() -> None:
-    runs = distinct([wanted_cells(load("table11"), SMOKE)]).values()
-    sizes = ensemble_sizes(runs, experiments(), SMOKE)
-    resnet56 = {run.id for run in runs if run.config is not None and run.config.backbone.depth == 56}  # type: ignore[attr-defined]
-    assert {name for name in sizes if name in {run.id for run in runs}} == resnet56
-    assert all(sizes[name] == [6, 10, 15, 20] for name in resnet56)
+    depths = kept(SMOKE)
+    assert depths[56] == [([6, 10, 15, 20], "grid_end", "sums")] * 3
+    assert depths[74] == depths[110] == [([], "grid_end", "sums")] * 3
 
 
 def test_changed_runs_keep_sums_for_the_ensembles_of_the_changed_table() -> None:
-    changed = Request("smoke", overrides=("recipe.lr=0.05",))
-    runs = distinct([wanted_cells(load("table11"), changed)]).values()
-    sizes = ensemble_sizes(runs, experiments(), changed)
-    assert sum(name in {run.id for run in runs} for name in sizes) == 3
+    assert kept(Request("smoke", overrides=("recipe.lr=0.05",)))[56] == [([6, 10, 15, 20], "grid_end", "sums")] * 3
+
+
+def test_another_reading_of_the_ensemble_is_what_the_runs_keep() -> None:
+    request = parse_request(["preset=smoke", "ensemble.grid=grid_mid", "ensemble.average=logits", "ensemble.size=3"])
+    runs = list(distinct([wanted_cells(load("table3"), request)]).values())
+    for run in with_ensembles(runs, experiments(), request):
+        assert run.config is not None
+        runtime = run.config.runtime
+        assert (runtime.ensemble_sizes, runtime.ensemble_grid, runtime.keep) == ([3], "grid_mid", "grid")
+
+
+def test_typed_weights_are_those_that_are_measured() -> None:
+    (run,) = wants(load("table12"), ("ls", "kl"), parse_request(["preset=smoke", "kl_to_humans.weights=last"]))
+    assert run.evaluations["best"].weights == "last"
+
+
+def test_a_value_that_is_no_yaml_is_refused_in_one_line() -> None:
+    with pytest.raises(UserError, match=r"^fgsm.epsilon=\[ can't be read"):
+        wanted_cells(load("table8"), parse_request(["preset=smoke", "fgsm.epsilon=["]))

@@ -208,7 +208,7 @@ def test_class_labels_and_lam_0_are_one_run_whatever_the_divergence_would_have_b
     spellings = [
         "method.supervision=class_labels",
         "method.lam=0",
-        "method.supervision=class_labels method.lam=0 method.T=4 method.detach=false",
+        "method.supervision=class_labels method.lam=0",
         "method.lam=0 method.reduction=mean method.scale_t2=false",
     ]
     ids = {run_id(compose_run(["method=ddgsd", *line.split()])) for line in spellings}
@@ -258,3 +258,9 @@ REFUSED = {
 def test_a_mistake_is_told_in_one_line_with_key_and_value(switches: str, message: str) -> None:
     with pytest.raises(UserError, match=f"^{re.escape(message)}"):
         compose_run(["method=ddgsd", *switches.split()])
+
+
+@pytest.mark.parametrize("switch", ["lam=0.5", "T=4", "detach=false", "scale_t2=false", "reduction=mean"])
+def test_a_switch_of_the_divergence_is_refused_where_there_is_none(switch: str) -> None:
+    with pytest.raises(UserError, match=rf"^method.{switch.partition('=')[0]}=.* has no effect with supervision"):
+        compose_run(["method=ddgsd", "method.supervision=class_labels", f"method.{switch}"])

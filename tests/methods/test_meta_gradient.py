@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from olsrepro.data.batch import Batch
-from olsrepro.methods.meta_gradient import ByName, MetaGradient, step_gradient
+from olsrepro.methods.meta_gradient import ByName, MetaGradient
 
 RATE = 0.3
 
@@ -29,10 +29,9 @@ def some_weights(batch: Batch) -> Tensor:
 
 def by_jvp(meta: MetaGradient, batch: Batch, weights: Tensor, own: bool = False) -> Tensor:
     """As a method does it: the step's gradient from the step's own graph."""
-    parameters = meta.trained_parameters()
     logits, kept = meta.forward(meta._network, batch.images)
     losses = F.cross_entropy(logits, batch.targets, reduction="none")
-    gradient = step_gradient((weights * losses).sum(), parameters)
+    gradient = meta.step_gradient(meta._network, batch, weights, losses)
     direction = meta.clean_gradient(ahead(meta.parameters(), gradient), batch)
     return meta.products(batch, direction, kept if own else None)
 
@@ -185,3 +184,12 @@ def test_a_parameter_that_is_frozen_takes_no_part() -> None:
     assert name not in meta.parameters()
     weights = some_weights(batch)
     torch.testing.assert_close(by_jvp(meta, batch, weights), by_graph(meta, batch, weights), rtol=1e-12, atol=1e-12)
+
+
+def test_the_graph_of_a_compiled_network_is_left_to_the_step() -> None:
+    network, batch = residual_network(), images_batch()
+    meta, weights, compiled = MetaGradient(network), some_weights(batch), nn.Sequential(network)
+    losses = F.cross_entropy(compiled(batch.images), batch.targets, reduction="none")
+    reused = meta.step_gradient(network, batch, weights, losses)
+    anew = meta.step_gradient(compiled, batch, weights, losses.detach())
+    torch.testing.assert_close(anew, reused, rtol=1e-12, atol=1e-12)

@@ -76,11 +76,14 @@ def test_a_named_run_that_is_not_there_is_refused(tmp_path: Path) -> None:
         teacher_record(taught(tmp_path, f"method.teacher={NAMED}"))
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_a_failed_teacher_is_refused_with_its_failure(named: bool, tmp_path: Path) -> None:
-    name = NAMED if named else run_id(hard())
+def test_a_hard_run_that_failed_is_trained_again_before_it_teaches(tmp_path: Path) -> None:
+    put(tmp_path, run_id(hard()), hard(), status=FAILED, error={"kind": "out of memory", "message": "no room"})
+    assert teacher_record(taught(tmp_path)) is None
+
+
+def test_a_named_teacher_that_failed_is_refused_with_its_failure(tmp_path: Path) -> None:
+    name, lines = NAMED, [f"method.teacher={NAMED}"]
     put(tmp_path, name, hard(), status=FAILED, error={"kind": "not finite", "message": "the loss of epoch 2"})
-    lines = [f"method.teacher={NAMED}"] if named else []
     with pytest.raises(
         UserError, match=rf"^method.teacher={name}: that run failed \(not finite: the loss of epoch 2\)"
     ):

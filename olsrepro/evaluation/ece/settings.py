@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from olsrepro.evaluation.settings import EvaluationSettings
+from olsrepro.settings import check_whole
 
 
 @dataclass(frozen=True)
@@ -19,5 +20,4 @@ class Settings(EvaluationSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.bins, bool) or not isinstance(self.bins, int) or self.bins < 1:
-            raise ValueError(f"bins={self.bins} must be a whole number of at least 1")
+        check_whole("bins", self.bins, 1)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.settings import check_choice, check_range
+from olsrepro.settings import check_choice, check_flag, check_range, check_whole
 
 SPLITS = ("train", "test")
 
@@ -31,9 +32,10 @@ class Settings(EvaluationSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("split", self.split, SPLITS)
-        check_range("per_class", self.per_class, 2)
-        if self.per_class != int(self.per_class):
-            raise ValueError(f"per_class={self.per_class} must be a whole number")
+        check_whole("per_class", self.per_class, 2)
         check_range("perplexity", self.perplexity, 1)
-        if self.tsne not in (True, False):
-            raise ValueError(f"tsne={self.tsne} must be true or false")
+        check_flag("tsne", self.tsne)
+
+    def identity(self) -> dict[str, Any]:
+        """As for every evaluation; 30 and 30.0 are one perplexity."""
+        return super().identity() | {"perplexity": float(self.perplexity)}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 from olsrepro.evaluation.ensemble_epochs import GRIDS
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.settings import check_choice
+from olsrepro.settings import check_choice, check_whole
 
 AVERAGES = ("softmax", "logits")
 
@@ -23,6 +23,8 @@ class Settings(EvaluationSettings):
             ``logits``, another method that needs the weights of each epoch.
     """
 
+    of_weights: ClassVar[bool] = False
+
     name: str = "ensemble"
     size: int = 20
     grid: str = "grid_end"
@@ -30,13 +32,6 @@ class Settings(EvaluationSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
-            raise ValueError(f"size={self.size} must be a whole number of at least 1")
+        check_whole("size", self.size, 1)
         check_choice("grid", self.grid, GRIDS)
         check_choice("average", self.average, AVERAGES)
-
-    def identity(self) -> dict[str, Any]:
-        """Every parameter but ``weights``: an ensemble has its own."""
-        parameters = super().identity()
-        del parameters["weights"]
-        return parameters

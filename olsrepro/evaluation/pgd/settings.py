@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from olsrepro.evaluation.attack_settings import AttackSettings, check_flag, check_whole, length
+from olsrepro.evaluation.attack_settings import AttackSettings, length
+from olsrepro.settings import check_flag, check_whole
 
 _SHARE = "epsilon/"
 

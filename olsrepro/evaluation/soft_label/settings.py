@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.settings import check_range
+from olsrepro.settings import check_whole
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,4 @@ class Settings(EvaluationSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("target", self.target, 0)
-        if self.target != int(self.target):
-            raise ValueError(f"target={self.target} must be a whole number, the index of a class")
+        check_whole("target", self.target, 0)

@@ -108,6 +108,8 @@ def samples(table: Table, evaluated: Mapping[CellKey, Evaluated]) -> Iterator[di
     for row, column, cell in drawn_cells(table):
         if (one := evaluated.get((row.key, column.key))) is not None:
             names, tensors = one.record["detail"]["class_names"], load_file(one.tensors)
+            if "points" not in tensors:  # measured without a picture
+                continue
             place = {"row": row.key, "column": column.key, "series": row.label, "metric": cell.metric.name}
             for (x, y), label in zip(tensors["points"].tolist(), tensors["labels"].tolist(), strict=True):
                 yield place | {"x": x, "y": y, "name": names[label]}

@@ -50,6 +50,8 @@ class Settings(MethodSettings):
 
     needs_sample_index: ClassVar[bool] = True
 
+    passes: ClassVar[float] = 4 / 3
+
     name: str = "arazo"
     variant: str = "m_dyr_h"
     schedule: str = "common"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from olsrepro.data.settings import AugmentSettings, View
 from olsrepro.losses.switches import REDUCTIONS, check_choice, check_range, check_weights
@@ -34,6 +34,8 @@ class Settings(MethodSettings):
             after the other.
     """
 
+    passes: ClassVar[float] = 2.0
+
     name: str = "ddgsd"
     supervision: str = "logits"
     ce_weight: float = 1.0
@@ -59,9 +61,11 @@ class Settings(MethodSettings):
     def _check_supervision(self) -> None:
         if self.supervision == "logits":
             check_weights(ce_weight=self.ce_weight, lam=self.lam)
-        elif self.lam not in (0, Settings.lam):
-            raise ValueError(f"lam={self.lam:g} has no effect with supervision=class_labels; use supervision=logits")
-        elif self.ce_weight == 0:
+            return
+        for key in ("lam", "T", "scale_t2", "detach", "reduction"):
+            if (value := getattr(self, key)) != getattr(Settings, key) and (key, value) != ("lam", 0):
+                raise ValueError(f"{key}={value} has no effect with supervision=class_labels; use supervision=logits")
+        if self.ce_weight == 0:
             raise ValueError("ce_weight=0 must be above 0 with supervision=class_labels: the loss has no term left")
 
     def first_view(self, augment: AugmentSettings) -> AugmentSettings:

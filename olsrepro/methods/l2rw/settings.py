@@ -34,6 +34,8 @@ class Settings(MetaSettings):
     OWN_DROPS: ClassVar[tuple[int, ...]] = (150, 225)
     OWN_EPOCHS: ClassVar[int] = 300
 
+    passes: ClassVar[float] = 3.0
+
     name: str = "l2rw"
     clean_batch: int | None = None
     weight_norm: str = "sum_clamped"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,13 +11,22 @@ from torch import Tensor, nn
 from olsrepro.data.batch import Batch
 from olsrepro.methods.base import LabelMethod, Setting, StepOutput
 from olsrepro.methods.forward_mode import OwnPass
-from olsrepro.methods.meta_gradient import ByName, MetaGradient, full_precision, sample_losses, step_gradient
+from olsrepro.methods.meta_gradient import ByName, MetaGradient, full_precision, sample_losses
 from olsrepro.methods.mw_net.look_ahead import Momentum, sgd
 from olsrepro.methods.mw_net.settings import Settings
 from olsrepro.methods.mw_net.weight_net import WeightNet
 from olsrepro.methods.rank_sums import summed, summed_by_name, total_of
 
 SHOWN_LOSSES = (0.1, 1.0, 5.0)
+
+
+class _Step(NamedTuple):
+    """What the weight network's step is made of: the network as it was called, its losses (B,), its own pass."""
+
+    network: nn.Module
+    batch: Batch
+    losses: Tensor
+    own: OwnPass | None
 
 
 class Method(LabelMethod):
@@ -62,7 +71,7 @@ class Method(LabelMethod):
             if self._momentum is not None:
                 self._momentum.begin(self._meta.parameters())
             if self._steps % self._settings.meta_interval == 0:
-                self._meta_step(batch, losses, own)
+                self._meta_step(_Step(network, batch, losses, own))
             with torch.no_grad():
                 values = self.weight_net(losses.detach())
                 self._count(values)
@@ -102,29 +111,29 @@ class Method(LabelMethod):
         if self._momentum is not None:
             self._momentum.load_state_dict(state["momentum"], self._meta.parameters())
 
-    def _meta_step(self, batch: Batch, losses: Tensor, own: OwnPass | None) -> None:
+    def _meta_step(self, step: _Step) -> None:
         """One step of the weight network down the clean loss at the look-ahead."""
         with torch.enable_grad():
-            values = self.weight_net(losses.detach())
-            fall = self._slopes(batch, losses, values.detach(), own)
+            values = self.weight_net(step.losses.detach())
+            slopes = self._slopes(step, values.detach())
             phi = dict(self.weight_net.named_parameters())
-            found = torch.autograd.grad(values, [*phi.values()], fall, materialize_grads=True)
+            found = torch.autograd.grad(values, [*phi.values()], slopes, materialize_grads=True)
         gradient = summed_by_name(dict(zip(phi, found, strict=True)))
         for name, parameter in phi.items():
             parameter.grad = gradient[name]
         self._optimizer.step()
 
-    def _slopes(self, batch: Batch, losses: Tensor, values: Tensor, own: OwnPass | None) -> Tensor:
+    def _slopes(self, step: _Step, values: Tensor) -> Tensor:
         """How the clean loss at the look-ahead changes with each value of V (B,)."""
         divisor = self._divisor(values)
         weights = values / divisor
-        of_weights = -self._rate(batch.epoch) * self._products(batch, losses, weights, own)
+        of_weights = -self._rate(step) * self._products(step, weights)
         if self._settings.weight_norm == "none":
             return of_weights / divisor
         return (of_weights - summed((of_weights * weights).sum())) / divisor
 
-    def _products(self, batch: Batch, losses: Tensor, weights: Tensor, own: OwnPass | None) -> Tensor:
-        rate, at = self._rate(batch.epoch), self._meta.parameters()
+    def _products(self, step: _Step, weights: Tensor) -> Tensor:
+        rate, at = self._rate(step), self._meta.parameters()
 
         def look_ahead(gradient: ByName) -> ByName:
             if self._momentum is not None:
@@ -132,13 +141,14 @@ class Method(LabelMethod):
             return sgd(at, gradient, rate)
 
         if self._settings.meta_gradient == "graph":
-            return self._meta.products_by_graph(batch, weights, look_ahead)
-        step = step_gradient((weights * losses).sum(), self._meta.trained_parameters())
-        return self._meta.products(batch, self._meta.clean_gradient(look_ahead(step), batch), own)
+            return self._meta.products_by_graph(step.batch, weights, look_ahead)
+        gradient = self._meta.step_gradient(step.network, step.batch, weights, step.losses)
+        direction = self._meta.clean_gradient(look_ahead(gradient), step.batch)
+        return self._meta.products(step.batch, direction, step.own)
 
-    def _rate(self, epoch: int) -> float:
+    def _rate(self, step: _Step) -> float:
         assert self._learning_rate is not None, "the look-ahead is as long as a step of the network"
-        return self._learning_rate(epoch)
+        return self._learning_rate(step.batch.epoch)
 
     def _divisor(self, values: Tensor) -> Tensor:
         """What values of V are divided by: the images on all ranks, or the sum of their values."""

@@ -34,6 +34,8 @@ class Settings(MetaSettings):
     OWN_MOMENTUM: ClassVar[float] = 0.9
     OWN_DECAY: ClassVar[float] = 5e-4
 
+    passes: ClassVar[float] = 3.0
+
     name: str = "mw_net"
     hidden: int = 100
     meta_optimizer: str = "adam"

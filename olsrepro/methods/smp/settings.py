@@ -27,6 +27,8 @@ class Settings(MethodSettings):
 
     needs_sample_index: ClassVar[bool] = True
 
+    passes: ClassVar[float] = 1.5
+
     name: str = "smp"
     num_prototypes: int = 8
     samples_per_class: int | None = None

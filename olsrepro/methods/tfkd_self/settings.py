@@ -21,6 +21,8 @@ class Settings(MethodSettings):
 
     wants_teacher: ClassVar[bool] = True
 
+    passes: ClassVar[float] = 4 / 3
+
     name: str = "tfkd_self"
     teacher: str | None = None
     alpha: float = 0.95
