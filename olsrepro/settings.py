@@ -68,7 +68,7 @@ def check_range(key: str, value: float, low: float, high: float = float("inf")) 
 def check_whole(key: str, value: object, low: int) -> None:
     """Refuse what is no whole number, or one below ``low`` (:class:`ValueError`)."""
     if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise ValueError(f"{key}={value} must be a whole number, at least {low}")
+        raise ValueError(f"{key}={value} must be a whole number of at least {low}")
 
 
 def check_flag(key: str, value: object) -> None:

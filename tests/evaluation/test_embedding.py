@@ -227,7 +227,7 @@ def test_a_network_whose_features_are_all_the_same_is_told_in_one_line() -> None
     ("values", "message"),
     [
         ({"split": "tests"}, r"embedding\.split=tests is not known; did you mean test"),
-        ({"per_class": 1}, r"embedding\.per_class=1 must be a whole number, at least 2"),
+        ({"per_class": 1}, r"embedding\.per_class=1 must be a whole number of at least 2"),
         ({"per_class": 2.5}, r"embedding\.per_class=2\.5 must be a whole number"),
         ({"perplexity": 0.5}, r"embedding\.perplexity=0\.5 must be at least 1"),
         ({"tsne": "yes"}, r"embedding\.tsne=yes must be true or false"),

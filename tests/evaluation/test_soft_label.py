@@ -172,7 +172,7 @@ def test_a_run_that_keeps_no_labels_says_so_itself() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"target": -1}, r"soft_label\.target=-1 must be a whole number, at least 0"),
+        ({"target": -1}, r"soft_label\.target=-1 must be a whole number of at least 0"),
         ({"target": 1.5}, r"soft_label\.target=1\.5 must be a whole number"),
         ({"class": 3}, r"soft_label\.class=3: soft_label has no class"),
     ],
