@@ -60,6 +60,8 @@ def check_choice(key: str, value: str, choices: Iterable[str]) -> None:
 
 def check_range(key: str, value: float, low: float, high: float = float("inf")) -> None:
     """Refuse a number outside the closed interval [low, high] (:class:`ValueError`)."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{key}={value} must be a number")
     if not low <= value <= high or value == float("inf"):
         bounds = f"at least {low:g}" if high == float("inf") else f"in [{low:g}, {high:g}]"
         raise ValueError(f"{key}={value:g} must be {bounds}")

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from olsrepro.launch.provenance import this_process
+from olsrepro.training.memory import keep_freed_memory
 from olsrepro.training.settings import RuntimeSettings
 
 GROUPS = ("criterion", "loader", "training", "methods", "noisy", "attacks", "evaluations", "san", "tables")
@@ -33,6 +34,7 @@ def main() -> None:
         parser.error(f"unknown group {', '.join(sorted(unknown))}; of {', '.join(GROUPS)}")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    keep_freed_memory()  # as a run does
     for group in arguments.groups or GROUPS:
         for measured in import_module(f"benchmarks.{group}").rows():
             _show(measured)

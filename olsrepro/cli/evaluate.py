@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olsrepro.cli import exit_codes
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError, did_you_mean, nearest
 
 if TYPE_CHECKING:
     from olsrepro.config.run_config import RunConfig
@@ -20,8 +20,8 @@ Measures finished runs by their ids and leaves a record of each measurement unde
 not made again. Tables and figures make those that they need by themselves."""
 
 EPILOG = f"""\
-Parameters are NAME.KEY=VALUE; weights=last measures the last epoch's weights instead of the best epoch's. `olsrepro
-status` names the runs; runtime.* says where they are measured.
+Parameters are NAME.KEY=VALUE; weights=last measures the last epoch's weights instead of the best epoch's; runtime.*
+says where. `olsrepro show TABLE.ROW.COLUMN` names the runs behind a cell, `olsrepro train` ends with its record's path.
 
 examples:
   olsrepro evaluate 3f9c2a17b04d5e61-s0 ece kl_to_humans
@@ -38,11 +38,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print the numbers; the exit code."""
     from olsrepro.evaluation.registry import evaluation_names
+    from olsrepro.store.identity import is_run_id
 
     words = [word for word in arguments.overrides if "=" not in word]
     lines = [word for word in arguments.overrides if "=" in word]
     names = [word for word in words if word in evaluation_names()]
     runs = [word for word in words if word not in names]
+    for word in runs:
+        if not is_run_id(word):
+            raise UserError(
+                f"{word} is no run id, such as 3f9c2a17b04d5e61-s0, and no evaluation;"
+                f" {did_you_mean(word, evaluation_names())}"
+            )
     if not names or not runs:
         known = ", ".join(evaluation_names())
         raise UserError(f"name at least one run and one evaluation ({known}); see olsrepro evaluate --help")
@@ -97,9 +104,10 @@ def _config(name: str, lines: Sequence[str]) -> RunConfig:
     root = Path(runtime.runs_dir)
     record = read_record(root / name)
     if record is None:
-        known = [path.parent.name for path in root.glob("*/record.json")]
-        near = did_you_mean(name, known) if known else "there is none"
-        raise UserError(f"{name} is no evaluation and no run in {root}; {near}")
+        if (root / name).is_dir():
+            raise UserError(f"{name} is not finished; the command that trained it goes on with it")
+        near = nearest(name, (path.parent.name for path in root.glob("*/record.json")))
+        raise UserError(f"{name} is no run in {root}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
     if record["status"] != FINISHED:
         raise UserError(f"{name} failed ({record['error']['kind']}), so that nothing can be measured of it")
     return restored(record["config"], runtime)

@@ -41,6 +41,9 @@ def format_of(arguments: argparse.Namespace) -> str:
         refuse_existing(output, arguments)
     if is_picture(output):
         raise UserError(f"--output {output}: a table is no picture; end it with {', '.join(SUFFIXES)}")
+    if output is not None and output.suffix not in SUFFIXES and not arguments.format:
+        known = ", ".join((*SUFFIXES, *PICTURES))
+        raise UserError(f"--output {output} has no ending that says what it is; end it with {known}, or add --format")
     chosen = arguments.format or (SUFFIXES.get(output.suffix, "terminal") if output else "terminal")
     if chosen not in FORMATS:
         raise UserError(f"--format {chosen} is not known; {did_you_mean(chosen, FORMATS)}")

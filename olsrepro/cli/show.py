@@ -91,8 +91,9 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     for key in ("errors", "facts", "noise", "training", "error"):
         yield from _mapping(key, outcome.record.get(key))
     for record in _evaluations(outcome.folder):
-        about = {"weights": record["evaluation"]["weights"], "samples": record["samples"]}
-        yield from _mapping(record["evaluation"]["name"], record["values"] | about)
+        about = {key: value for key, value in record["evaluation"].items() if key not in ("name", "version")}
+        numbers = record["values"] | {"samples": record["samples"], "id": record["run_id"]}
+        yield from _mapping(record["evaluation"]["name"], numbers | {"of": about})
     for key, value in outcome.record.get("config", {}).items():
         yield from _mapping(key, value)
     for process in outcome.record["history"]:
@@ -132,4 +133,5 @@ def _as_dict(outcome: Outcome) -> dict[str, Any]:
         "state": outcome.state,
         "problem": outcome.problem,
         "record": outcome.record,
+        "evaluations": list(_evaluations(outcome.folder)),
     }

@@ -49,6 +49,10 @@ def _batch_fits_dataset(config: RunConfig) -> None:
 
 def _noise_fits_dataset(config: RunConfig) -> None:
     config.noise.check_fits(config.dataset.num_classes)
+    if config.noise.kind == "file":
+        from olsrepro.data.noise import check_file  # loads torch, which no other kind needs here
+
+        check_file(config.noise, config.dataset.train_size, config.dataset.num_classes)
     if config.noise.scope == "remaining" and config.method.clean_set() is None:
         raise UserError(
             f"noise.scope=remaining leaves out a clean set, and method={config.method.name} has none: set"
@@ -69,7 +73,7 @@ def _batch_has_pairs(config: RunConfig) -> None:
     if config.method.needs_pairs and size % 2:
         raise UserError(
             f"recipe.batch_size={size} is odd and method={config.method.name} pairs the halves of a batch: set"
-            f" {size + 1} or {size - 1}"
+            f" {size + 1}{f' or {size - 1}' if size > 1 else ''}"
         )
 
 

@@ -165,9 +165,19 @@ def file_labels(settings: NoiseSettings, targets: Tensor, num_classes: int) -> T
         UserError: the file is missing, changed, of another form, length or order, or has a class outside 0 .. K - 1.
     """
     held = _read(settings)
-    labels = _label_vector(settings, _of_key(settings, held), len(targets))
+    labels = _labels_of(settings, held, len(targets), num_classes)
     if isinstance(held, Mapping) and CLEAN_KEY in held:
         _check_order(settings, _label_vector(settings, held[CLEAN_KEY], len(targets)), targets)
+    return labels
+
+
+def check_file(settings: NoiseSettings, count: int, num_classes: int) -> None:
+    """Refuse a noise file for so many training images and classes (:class:`UserError`); its order is not looked at."""
+    _labels_of(settings, _read(settings), count, num_classes)
+
+
+def _labels_of(settings: NoiseSettings, held: Any, count: int, num_classes: int) -> Tensor:
+    labels = _label_vector(settings, _of_key(settings, held), count)
     outside = ((labels < 0) | (labels >= num_classes)).nonzero().flatten().tolist()
     if outside:
         raise _refusal(settings, f"label {labels[outside[0]]} at index {outside[0]} is not in 0 .. {num_classes - 1}")

@@ -69,7 +69,7 @@ def length(key: str, value: str | float) -> float:
         ValueError: it is none, or out of range.
     """
     try:
-        number = float(Fraction(value))
+        number = float(Fraction(str(value) if isinstance(value, bool) else value))
     except (ValueError, TypeError, OverflowError, ZeroDivisionError):
         raise ValueError(f"{key}={value} must be a number, or a fraction such as 8/255") from None
     if not 0 <= number <= 1:

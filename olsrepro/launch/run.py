@@ -33,6 +33,7 @@ from olsrepro.store.record import FAILED, FINISHED, NAME, Record, errors, read_r
 from olsrepro.training.artifacts import ENSEMBLE, LABEL_TABLES, Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder
 from olsrepro.training.progress import Progress, Row
+from olsrepro.training.settings import REPLACED
 from olsrepro.training.setup import build_learner, prepare_device
 from olsrepro.training.stop import StopRequest
 from olsrepro.training.task import Classification
@@ -87,13 +88,24 @@ def run(config: RunConfig, *, fresh: bool = False, console: Console | None = Non
         job.console = console
     if not fresh and _is_finished(job):
         return job.folder / NAME
-    train_teacher(config, lambda teacher: run(teacher, console=job.console, pace_s=pace_s))
+    train_teacher(config, lambda teacher: _run_teacher(teacher, job, pace_s))
     device = prepare_device(config.runtime)
     data = read_dataset(config.dataset, Path(config.runtime.data_dir))
     with Lease(job.folder, job.store.locks, job.say, prepare=lambda: _prepare(job, fresh)) as lease:
         if _is_finished(job):
             return job.folder / NAME
         return _execute(job, data, device, lease)
+
+
+def _run_teacher(config: RunConfig, job: Job, pace_s: float) -> None:
+    job.say(f"{job.run_id} is taught by the hard run of the same data and seed, which comes first:")
+    try:
+        run(config, console=job.console, pace_s=pace_s)
+    except RunFailed as error:
+        raise RunFailed(
+            f"{job.run_id} has no teacher (method.teacher=null takes its hard run): {error}\nmend that run, or name a"
+            " finished one by method.teacher=RUN_ID"
+        ) from None
 
 
 def _is_finished(job: Job) -> bool:
@@ -191,6 +203,9 @@ def _trainer(job: Job, task: Classification, device: torch.device, stop: StopReq
 def _announce(job: Job, trainer: Trainer, device: torch.device) -> None:
     config, progress = job.config, trainer.progress
     what = f"{config.dataset.name} · {config.backbone.name} · {config.method.name} · seed {config.seed}"
+    if config.method.own_recipe(config.recipe.epochs) is not None:
+        own = f"method={config.method.name} brings its own optimiser and schedule"
+        job.say(f"{own}; of the recipe, {', '.join(REPLACED)} are not used")
     job.say(f"{job.run_id}: {what} · preset {config.preset} · {config.recipe.epochs} epochs on {device}")
     if progress.epoch or progress.step:
         job.say(f"going on after epoch {progress.epoch}, step {progress.step}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from dataclasses import replace
 from typing import Any
 
 from olsrepro.config.run_config import RunConfig
@@ -12,7 +14,7 @@ from olsrepro.data.settings import NoiseSettings
 from olsrepro.methods.registry import settings_class as method_settings
 from olsrepro.models.registry import settings_class as backbone_settings
 from olsrepro.settings import Component
-from olsrepro.training.settings import RecipeSettings
+from olsrepro.training.settings import REPLACED, RecipeSettings
 
 FORMAT = 1
 
@@ -31,7 +33,7 @@ def canonical(config: RunConfig) -> dict[str, Any]:
         "noise": _changed(config.noise, NoiseSettings()),
         "backbone": {"family": family} | _changed(config.backbone, backbone_settings(family)()),
         "method": {"name": method} | _changed(config.method, method_settings(method)()) | _taught_by(config),
-        "recipe": _changed(config.recipe, RecipeSettings()),
+        "recipe": _changed(_used_recipe(config), RecipeSettings()),
     }
 
 
@@ -50,6 +52,14 @@ def _exact(value: Any, default: Any) -> Any:
     return float(value) + 0.0 if isinstance(default, float) and value is not None else value
 
 
+def _used_recipe(config: RunConfig) -> RecipeSettings:
+    """The recipe without what a method's own replaces; that follows from the method's switches."""
+    if config.method.own_recipe(config.recipe.epochs) is None:
+        return config.recipe
+    plain = RecipeSettings()
+    return replace(config.recipe, **{key: getattr(plain, key) for key in REPLACED})
+
+
 def _taught_by(config: RunConfig) -> dict[str, str]:
     teacher = teacher_id(config)
     return {} if teacher is None else {"teacher": teacher}
@@ -59,6 +69,11 @@ def teacher_id(config: RunConfig) -> str | None:
     """The id of the run whose network teaches this one; None where the method wants no teacher."""
     own = teacher_config(config)
     return config.method.teacher_run if own is None else run_id(own)
+
+
+def is_run_id(name: str) -> bool:
+    """Whether a name has the form of a run's id."""
+    return re.fullmatch(r"[0-9a-f]{16}-s\d+", name) is not None
 
 
 def run_id(config: RunConfig) -> str:

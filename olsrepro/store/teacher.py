@@ -42,8 +42,8 @@ def teacher_record(config: RunConfig) -> Record | None:
 def _refuse_missing(config: RunConfig, folder: Path) -> None:
     if config.method.teacher_run is not None:
         raise UserError(
-            f"method.teacher={folder.name}: no finished run of this id lies in {folder.parent}; `olsrepro status` names"
-            " those that do, method.teacher=null trains the hard run"
+            f"method.teacher={folder.name}: no finished run of this id lies in {folder.parent}; `olsrepro show"
+            " TABLE.ROW.COLUMN` names those behind a cell, method.teacher=null trains the hard run"
         )
 
 

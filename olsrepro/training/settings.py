@@ -13,6 +13,8 @@ from olsrepro.evaluation.ensemble_epochs import GRIDS
 from olsrepro.settings import Component, check_choice, check_range
 
 PRECISIONS = ("fp32", "bf16")
+REPLACED = ("lr", "milestones", "gamma", "momentum", "nesterov", "weight_decay")
+"""What of a recipe a method's own recipe replaces."""
 TRAIN_ERRORS = ("running", "eval")
 DEVICES = ("auto", "cpu", "cuda")
 KEEPS = ("sums", "grid")

@@ -33,6 +33,19 @@ def npy(path: Path) -> None:
     np.save(path, GIVEN.numpy())
 
 
+DIGITS_TRUE, DIGITS_GIVEN = (labels.repeat(2)[:1437] for labels in (TRUE, GIVEN))
+"""As many as the digits' training images, for runs that are composed."""
+
+
+def fitting(path: Path) -> None:
+    np.save(path, DIGITS_GIVEN.numpy())
+
+
+def fitting_human(path: Path) -> None:
+    given, true = DIGITS_GIVEN.numpy(), DIGITS_TRUE.numpy()
+    human(path, clean_label=true, noisy_label=given, aggre_label=true)
+
+
 def listed(path: Path) -> None:
     path.write_text(json.dumps(GIVEN.tolist()))
 
@@ -184,7 +197,7 @@ def test_a_file_that_went_after_composing_is_refused(tmp_path: Path) -> None:
 
 def test_composing_fills_in_the_sum_and_the_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    npy(tmp_path / "labels.npy")
+    fitting(tmp_path / "labels.npy")
     noise = compose_run(["noise=file", "noise.path=labels.npy", "noise.seed=4"]).noise
     found = hashlib.sha256((tmp_path / "labels.npy").read_bytes()).hexdigest()
     assert noise == NoiseSettings("file", path=str(tmp_path / "labels.npy"), sha256=found)
@@ -193,8 +206,8 @@ def test_composing_fills_in_the_sum_and_the_whole_path(tmp_path: Path, monkeypat
 def test_the_id_covers_the_files_content_and_not_its_place(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     for path in (tmp_path / "a.npy", tmp_path / "elsewhere" / "b.npy"):
-        npy(path)
-    np.save(tmp_path / "other.npy", TRUE.numpy())
+        fitting(path)
+    np.save(tmp_path / "other.npy", DIGITS_TRUE.numpy())
     places = ("a.npy", "elsewhere/b.npy", "other.npy")
     configs = [compose_run(["noise=file", f"noise.path={tmp_path / place}"]) for place in places]
     ids = [run_id(config) for config in configs]
@@ -203,14 +216,14 @@ def test_the_id_covers_the_files_content_and_not_its_place(tmp_path: Path) -> No
 
 
 def test_another_key_is_another_run(tmp_path: Path) -> None:
-    human(tmp_path / "human.pt")
+    fitting_human(tmp_path / "human.pt")
     keys = ("noisy_label", "aggre_label")
     configs = [compose_run(["noise=file", f"noise.path={tmp_path / 'human.pt'}", f"noise.key={key}"]) for key in keys]
     assert run_id(configs[0]) != run_id(configs[1])
 
 
 def test_cifar100n_is_its_file_by_the_key_of_the_hundred_classes(tmp_path: Path) -> None:
-    human(tmp_path / "human.pt")
+    fitting_human(tmp_path / "human.pt")
     line = f"noise.path={tmp_path / 'human.pt'}"
     typed = compose_run(["noise=file", line, "noise.key=noisy_label"])
     assert compose_run(["noise=cifar100n", line]).noise == typed.noise
@@ -240,7 +253,7 @@ def test_a_mistake_with_a_file_is_refused_when_composing(
 
 
 def test_a_sum_that_is_given_is_compared_when_composing(tmp_path: Path) -> None:
-    npy(tmp_path / "labels.npy")
+    fitting(tmp_path / "labels.npy")
     right = noise_of(tmp_path / "labels.npy").sha256
     lines = ["noise=file", f"noise.path={tmp_path / 'labels.npy'}"]
     assert compose_run([*lines, f"noise.sha256='{right}'"]).noise.sha256 == right
@@ -254,16 +267,16 @@ def test_a_file_must_be_named() -> None:
 
 
 def test_the_record_has_the_files_sum_and_the_measured_rate(tmp_path: Path) -> None:
-    npy(tmp_path / "labels.npy")
+    fitting(tmp_path / "labels.npy")
     config = compose_run(["noise=file", f"noise.path={tmp_path / 'labels.npy'}", "seed=3"])
-    record = _noise(config, noisy_targets(TRUE, 10, config.noise, 3))
+    record = _noise(config, noisy_targets(DIGITS_TRUE, 10, config.noise, 3))
     kept = {"kind", "seed", "sha256", "measured_rate", "flipped"}
     assert {key: record[key] for key in kept} == {
         "kind": "file",
         "seed": None,
         "sha256": config.noise.sha256,
-        "measured_rate": 0.2,
-        "flipped": 200,
+        "measured_rate": 288 / 1437,
+        "flipped": 288,
     }
 
 
@@ -271,3 +284,16 @@ def test_a_resolved_file_is_resolved_to_itself(tmp_path: Path) -> None:
     npy(tmp_path / "labels.npy")
     noise = noise_of(tmp_path / "labels.npy")
     assert noise.resolved(7) == replace(noise, seed=5).resolved(1) == noise
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (DIGITS_GIVEN[:-1], "it has 1436 labels, and the data set has 1437 training images"),
+        (DIGITS_GIVEN + 5, "is not in 0 .. 9"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_when_composing(labels: torch.Tensor, told: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "labels.npy", labels.numpy())
+    with pytest.raises(UserError, match=told):
+        compose_run(["noise=file", f"noise.path={tmp_path / 'labels.npy'}"])

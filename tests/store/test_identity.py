@@ -341,3 +341,12 @@ def test_ids_are_equal_exactly_where_the_canonical_forms_and_seeds_are(one: RunC
     same = canonical(one) == canonical(other)
     assert (hash_of(one) == hash_of(other)) == same
     assert (run_id(one) == run_id(other)) == (same and one.seed == other.seed)
+
+
+@pytest.mark.parametrize("key", ["lr", "gamma", "momentum", "weight_decay"])
+def test_what_a_methods_own_recipe_replaces_is_not_in_the_id(key: str) -> None:
+    own = composed("method=arazo", "method.schedule=own", "preset=paper")
+    common = composed("method=arazo", "method.schedule=common", "preset=paper")
+    changed = {key: OTHER_RECIPES[key]}
+    assert hash_of(replace(own, recipe=replace(own.recipe, **changed))) == hash_of(own)
+    assert hash_of(replace(common, recipe=replace(common.recipe, **changed))) != hash_of(common)

@@ -72,7 +72,9 @@ def test_a_finished_run_of_the_same_backbone_may_teach(tmp_path: Path) -> None:
 
 
 def test_a_named_run_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=f"^method.teacher={NAMED}: no finished run of this id lies in .*status"):
+    with pytest.raises(
+        UserError, match=f"^method.teacher={NAMED}: no finished run of this id lies in .*trains the hard run"
+    ):
         teacher_record(taught(tmp_path, f"method.teacher={NAMED}"))
 
 
