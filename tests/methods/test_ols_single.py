@@ -338,12 +338,12 @@ def test_the_bytes_of_the_store_are_those_of_its_two_buffers() -> None:
 def test_full_size_imagenet_is_refused_and_cifar_100_is_not() -> None:
     cifar = DatasetSettings("cifar100", 100, 50_000, 10_000, 32)
     imagenet = DatasetSettings("imagenet", 1000, 1_281_167, 50_000, 224)
-    Settings().check_run(cifar, epochs=300)
+    Settings().check_run(cifar, 300, ())
     with pytest.raises(
         ValueError, match=r"^method.source=previous_epoch must be .* with dataset=imagenet: .* 4\.8 GiB"
     ):
-        Settings().check_run(imagenet, epochs=250)
-    Settings(source="same_batch").check_run(imagenet, epochs=250)
+        Settings().check_run(imagenet, 250, ())
+    Settings(source="same_batch").check_run(imagenet, 250, ())
 
 
 class NoWaiting(TorchDispatchMode):
