@@ -18,8 +18,9 @@ import torch
 from olsrepro.config.compose import compose_run
 from olsrepro.data.noise import noisy_targets
 from olsrepro.data.registry import read_dataset
+from olsrepro.launch.learner import learner_of
 from olsrepro.store.identity import run_id
-from olsrepro.training.setup import build_learner, prepare_device
+from olsrepro.training.setup import prepare_device
 from olsrepro.training.task import Classification
 
 RUN = [
@@ -47,9 +48,7 @@ def _first_loss(config) -> float:
     data = read_dataset(config.dataset, Path(config.runtime.data_dir))
     labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed)
     task = Classification(data, labels, config.recipe, config.method, config.seed, device)
-    learner = build_learner(
-        config.backbone, config.method, config.dataset, config.recipe, config.runtime, config.seed, device
-    )
+    learner = learner_of(config, device)
     with torch.no_grad():
         return float(learner.method(learner.network.train(), next(task.batches(0, 0))).loss)
 

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         known = ", ".join(evaluation_names())
         raise UserError(f"name at least one run and one evaluation ({known}); see olsrepro evaluate --help")
     _refuse_idle(lines, names)
-    settings = [_settings(name, names, lines) for name in names]
+    settings = [_settings(name, lines) for name in names]
     configs = [_config(name, lines) for name in runs]
     for config in configs:
         for one in settings:
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     return exit_codes.DONE
 
 
-def _settings(name: str, names: Sequence[str], lines: Sequence[str]) -> EvaluationSettings:
+def _settings(name: str, lines: Sequence[str]) -> EvaluationSettings:
     from olsrepro.evaluation.registry import read_settings, settings_class
     from olsrepro.experiments.measured import parameter_value
 

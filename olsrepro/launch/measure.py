@@ -15,11 +15,11 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.batch import Batch
 from olsrepro.data.registry import read_dataset
+from olsrepro.launch.learner import learner_of
 from olsrepro.launch.provenance import now, this_process
 from olsrepro.models.registry import build_backbone
 from olsrepro.store.facts import facts_folder, facts_id
 from olsrepro.store.record import FINISHED, write_record
-from olsrepro.training.setup import build_learner
 from olsrepro.training.trainer import Learner
 
 Facts = dict[str, float]
@@ -85,17 +85,7 @@ MEASURES: dict[str, Callable[[RunConfig], Facts]] = {"dataset": dataset_facts, "
 
 
 def _learner(config: RunConfig) -> Learner:
-    return build_learner(
-        config.backbone,
-        config.method,
-        config.dataset,
-        config.recipe,
-        config.runtime,
-        config.seed,
-        CPU,
-        _untrained_teacher(config),
-        _Images(_batch(config)),
-    )
+    return learner_of(config, CPU, _untrained_teacher(config), _Images(_batch(config)))
 
 
 def _untrained_teacher(config: RunConfig) -> nn.Module | None:

@@ -23,6 +23,7 @@ from olsrepro.data.registry import read_dataset
 from olsrepro.files.atomic import StorageError, write_text
 from olsrepro.files.checksum import sha256
 from olsrepro.files.lease import Held, Lease
+from olsrepro.launch.learner import learner_of
 from olsrepro.launch.provenance import is_bitwise, now, this_process
 from olsrepro.launch.teacher import load_teacher, train_teacher
 from olsrepro.launch.watchers import Bar, Lines, TensorBoard
@@ -34,7 +35,7 @@ from olsrepro.training.artifacts import ENSEMBLE, LABEL_TABLES, Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder
 from olsrepro.training.progress import Progress, Row
 from olsrepro.training.settings import REPLACED
-from olsrepro.training.setup import build_learner, prepare_device
+from olsrepro.training.setup import prepare_device
 from olsrepro.training.stop import StopRequest
 from olsrepro.training.task import Classification
 from olsrepro.training.trainer import NonFinite, Observer, Trainer
@@ -177,17 +178,7 @@ def _trainer(job: Job, task: Classification, device: torch.device, stop: StopReq
     config = job.config
     trainer = Trainer(
         task=task,
-        learner=build_learner(
-            config.backbone,
-            config.method,
-            config.dataset,
-            config.recipe,
-            config.runtime,
-            config.seed,
-            device,
-            load_teacher(config, device),
-            task.training_set(),
-        ),
+        learner=learner_of(config, device, load_teacher(config, device), task.training_set()),
         recipe=config.recipe,
         runtime=config.runtime,
         artifacts=Artifacts(job.folder),

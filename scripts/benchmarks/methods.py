@@ -17,13 +17,13 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.data.batch import Batch
 from olsrepro.data.images import ImageData
 from olsrepro.data.noise import noisy_targets
+from olsrepro.launch.learner import learner_of
 from olsrepro.launch.run import clean_samples
 from olsrepro.methods.registry import method_names, settings_class
 from olsrepro.models.count import mac_count
 from olsrepro.models.registry import build_backbone
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder
-from olsrepro.training.setup import build_learner
 from olsrepro.training.stop import StopRequest
 from olsrepro.training.task import Classification
 from olsrepro.training.trainer import Trainer
@@ -109,17 +109,7 @@ def trainer_of(method: str, place: Place, folder: Path, data: ImageData | None =
     task = Classification(data, labels, config.recipe, config.method, config.seed, CPU, clean=clean)
     trainer = Trainer(
         task=task,
-        learner=build_learner(
-            config.backbone,
-            config.method,
-            config.dataset,
-            config.recipe,
-            config.runtime,
-            config.seed,
-            CPU,
-            _untrained_teacher(config),
-            task.training_set(),
-        ),
+        learner=learner_of(config, CPU, _untrained_teacher(config), task.training_set()),
         recipe=config.recipe,
         runtime=config.runtime,
         artifacts=Artifacts(folder),

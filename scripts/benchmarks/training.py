@@ -14,9 +14,10 @@ from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.images import ImageData
 from olsrepro.data.noise import noisy_targets
+from olsrepro.launch.learner import learner_of
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder
-from olsrepro.training.setup import build_learner, build_optimizer
+from olsrepro.training.setup import build_optimizer
 from olsrepro.training.stop import StopRequest
 from olsrepro.training.task import Classification
 from olsrepro.training.trainer import Trainer
@@ -63,9 +64,7 @@ def _epoch_of(trainer: Trainer) -> Callable[[], object]:
 
 def _bare_loop(trainer: Trainer) -> Callable[[], object]:
     config = _config("resnet20")
-    learner = build_learner(
-        config.backbone, config.method, config.dataset, config.recipe, config.runtime, seed=0, device=CPU
-    )
+    learner = learner_of(config, CPU)
     network = learner.network.train()
     optimizer = build_optimizer(list(network.parameters()), config.recipe)
     batches = [(batch.images.clone(), batch.targets.clone()) for batch in trainer.task.batches(0, 0)]
@@ -89,9 +88,7 @@ def _trainer(backbone: str, folder: Path, images: int) -> Trainer:
     labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed)
     trainer = Trainer(
         task=Classification(data, labels, config.recipe, config.method, config.seed, CPU),
-        learner=build_learner(
-            config.backbone, config.method, config.dataset, config.recipe, config.runtime, config.seed, CPU
-        ),
+        learner=learner_of(config, CPU),
         recipe=config.recipe,
         runtime=config.runtime,
         artifacts=Artifacts(folder),
