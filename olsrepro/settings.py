@@ -87,9 +87,9 @@ class Component:
     """
 
     version: ClassVar[int] = 1
-    labels: ClassVar[frozenset[str]] = frozenset({"name"})
+    outside_id: ClassVar[frozenset[str]] = frozenset({"name"})
 
     def identity(self) -> dict[str, Any]:
-        """What of these settings changes a run's result: every field but facts and labels (names for people)."""
-        kept = (item.name for item in fields(self) if not is_fact(item) and item.name not in self.labels)
+        """What of these settings changes a run's result: every field but facts and those of ``outside_id``."""
+        kept = (item.name for item in fields(self) if not is_fact(item) and item.name not in self.outside_id)
         return {name: getattr(self, name) for name in kept}

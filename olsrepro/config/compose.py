@@ -21,6 +21,7 @@ from olsrepro.config.overrides import GROUPS, ConfigFolders, Overrides, group_ch
 from olsrepro.config.run_config import CUSTOM, RunConfig
 from olsrepro.config.stand_in import shrunk, sized
 from olsrepro.config.validate import validate
+from olsrepro.data.photo_settings import dataset_class
 from olsrepro.data.settings import DatasetSettings, NoiseSettings
 from olsrepro.data.stand_in import stands_for
 from olsrepro.methods import registry as methods
@@ -133,8 +134,9 @@ def _settings_class(group: str, node: Mapping[str, Any]) -> type[Any]:
         if key not in node:
             raise UserError(f"{group}.{key} is missing in the config file of this {group}")
         return models.settings_class(str(node[key])) if group == "backbone" else methods.settings_class(str(node[key]))
+    if group == "dataset":
+        return dataset_class(str(node.get("name", "")))
     plain: dict[str, type[Any]] = {
-        "dataset": DatasetSettings,
         "noise": NoiseSettings,
         "recipe": RecipeSettings,
         "runtime": RuntimeSettings,
@@ -145,7 +147,9 @@ def _settings_class(group: str, node: Mapping[str, Any]) -> type[Any]:
 def _resolve(tree: Tree, folders: Sequence[Path], preset: str) -> RunConfig:
     seed = _seed(tree["seed"])
     backbone = renamed(fill("backbone", _settings_class("backbone", tree["backbone"]), tree["backbone"]), folders)
-    dataset = sized(fill("dataset", DatasetSettings, tree["dataset"]), backbone)
+    dataset = sized(
+        fill("dataset", dataset_class(tree["dataset"].get("name", "")), tree["dataset"]), backbone
+    ).resolved()
     method = _for_dataset(tree["method"], dataset.name)
     return RunConfig(
         dataset=dataset,

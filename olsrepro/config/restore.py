@@ -7,7 +7,8 @@ from typing import Any
 
 from olsrepro.config.fill import fill
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.settings import DatasetSettings, NoiseSettings
+from olsrepro.data.photo_settings import dataset_class
+from olsrepro.data.settings import NoiseSettings
 from olsrepro.methods import registry as methods
 from olsrepro.models import registry as models
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings
@@ -21,7 +22,7 @@ def restored(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig:
     """
     backbone, method = config["backbone"], config["method"]
     return RunConfig(
-        dataset=fill("dataset", DatasetSettings, config["dataset"]),
+        dataset=fill("dataset", dataset_class(config["dataset"]["name"]), config["dataset"]),
         noise=fill("noise", NoiseSettings, config["noise"]),
         backbone=fill("backbone", models.settings_class(backbone["family"]), backbone),
         method=fill("method", methods.settings_class(method["name"]), method),

@@ -13,6 +13,7 @@ def validate(config: RunConfig) -> None:
         UserError: which two values don't fit, and what to set.
     """
     _image_fits_backbone(config)
+    _crop_fits_dataset(config)
     _cutout_fits_image(config)
     _batch_fits_dataset(config)
     _noise_fits_dataset(config)
@@ -28,6 +29,15 @@ def _image_fits_backbone(config: RunConfig) -> None:
         raise UserError(
             f"backbone={config.backbone.name} needs images of at least {least} pixels; dataset={config.dataset.name}"
             f" has {side}: choose a backbone for small images, such as resnet8"
+        )
+
+
+def _crop_fits_dataset(config: RunConfig) -> None:
+    crop, known = config.recipe.crop, config.dataset.crops
+    if crop not in known:
+        raise UserError(
+            f"recipe.crop={crop} is no crop of dataset={config.dataset.name}, whose images are"
+            f" {'in memory' if config.dataset.is_in_memory else 'photographs'}; valid: {', '.join(known)}"
         )
 
 

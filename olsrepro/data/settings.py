@@ -28,6 +28,11 @@ class DatasetSettings(Component):
     ``sample_index`` tells whether a sample has the same index in every epoch, so that something can be kept of it.
     """
 
+    crops: ClassVar[tuple[str, ...]] = ("pad",)
+    """The kinds of crops that its images can be given; see :class:`AugmentSettings`."""
+    is_in_memory: ClassVar[bool] = True
+    """Whether all of its pixels are read at once; else its photographs are read as they are needed."""
+
     name: str
     num_classes: int = fact()
     train_size: int = fact()
@@ -35,7 +40,11 @@ class DatasetSettings(Component):
     image_size: int = fact()
     sample_index: bool = fact(True)
 
-    labels: ClassVar[frozenset[str]] = frozenset()
+    def resolved(self) -> DatasetSettings:
+        """With the facts that its switches lead to."""
+        return self
+
+    outside_id: ClassVar[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class NoiseSettings(Component):
         sha256: of that file; composing a run fills it in, or compares it where it is given.
     """
 
-    labels: ClassVar[frozenset[str]] = frozenset({"path"})
+    outside_id: ClassVar[frozenset[str]] = frozenset({"path"})
 
     kind: str = "none"
     rate: float = 0.0
@@ -148,6 +157,9 @@ class NoiseSettings(Component):
         return sizes[self.pool]
 
 
+CROPS = ("pad", "window", "resized", "centre")
+
+
 @dataclass(frozen=True)
 class AugmentSettings(Component):
     """What changes a training image.
@@ -156,15 +168,32 @@ class AugmentSettings(Component):
         padding: pixels of black on each side before a random crop of the image's own size; 0 crops nothing.
         flip: whether half of the images are mirrored left to right.
         cutout: side in pixels of one square hole (CutOut, DeVries & Taylor 2017); 0 cuts nothing.
+        crop: ``pad``, of images in memory: ``padding``. Of photographs: a random ``window`` of the data set's resized
+            image; ``resized``, a random part of the original, of 8 to 100 % of its area, at the input's size; or the
+            ``centre``, as in a test.
+        colour_jitter: brightness, contrast and saturation are each changed by a factor of 1 +- this, in random order.
+        light_noise: standard deviation of noise along the colours' principal axes (Krizhevsky et al. 2012).
     """
 
     padding: int = 4
     flip: bool = True
     cutout: int = 0
+    crop: str = "pad"
+    colour_jitter: float = 0.0
+    light_noise: float = 0.0
 
     def __post_init__(self) -> None:
         check_range("padding", self.padding, 0)
         check_range("cutout", self.cutout, 0)
+        check_choice("crop", self.crop, CROPS)
+        check_range("colour_jitter", self.colour_jitter, 0, 1)
+        check_range("light_noise", self.light_noise, 0)
+        if self.crop != "pad" and self.padding:
+            raise ValueError(f"padding={self.padding} has no effect with crop={self.crop}; set padding=0")
+
+    def uncropped(self) -> AugmentSettings:
+        """The same without a random crop."""
+        return replace(self, padding=0) if self.crop == "pad" else replace(self, crop="centre")
 
 
 VIEWS_OF = ("sample", "classmate")

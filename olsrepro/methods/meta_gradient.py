@@ -21,9 +21,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from olsrepro.data.batch import Batch
+from olsrepro.distributed.sums import summed_by_name, total_of
 from olsrepro.losses.criterion import raised
 from olsrepro.methods.forward_mode import OwnPass, derivative
-from olsrepro.methods.rank_sums import summed_by_name, total_of
 
 ByName = dict[str, Tensor]
 """Parameters of a network, or a gradient of them, by the parameters' names."""

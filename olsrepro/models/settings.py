@@ -22,7 +22,7 @@ class BackboneSettings(Component):
     at 1.
     """
 
-    labels: ClassVar[frozenset[str]] = frozenset({"name", "family"})
+    outside_id: ClassVar[frozenset[str]] = frozenset({"name", "family"})
     min_image_size: ClassVar[int] = 1
     """Side of the smallest square image that the family accepts."""
     counted_at: ClassVar[int] = 32

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.teacher import teacher_config
-from olsrepro.data.settings import NoiseSettings
+from olsrepro.data.settings import DatasetSettings, NoiseSettings
 from olsrepro.methods.registry import settings_class as method_settings
 from olsrepro.models.registry import settings_class as backbone_settings
-from olsrepro.settings import Component
+from olsrepro.settings import Component, is_fact
 from olsrepro.training.settings import REPLACED, RecipeSettings
 
 FORMAT = 1
@@ -29,7 +29,7 @@ def canonical(config: RunConfig) -> dict[str, Any]:
     family, method = config.backbone.family, config.method.name
     return {
         "format": FORMAT,
-        "dataset": {"name": config.dataset.name, "version": config.dataset.version},
+        "dataset": {"name": config.dataset.name} | _changed(config.dataset, _plain(config.dataset)),
         "noise": _changed(config.noise, NoiseSettings()),
         "backbone": {"family": family} | _changed(config.backbone, backbone_settings(family)()),
         "method": {"name": method} | _changed(config.method, method_settings(method)()) | _taught_by(config),
@@ -45,6 +45,14 @@ def _changed(settings: Component, defaults: Component) -> dict[str, Any]:
         if key not in frozen or value != frozen[key]
     }
     return {"version": settings.version} | changed
+
+
+def _plain(dataset: DatasetSettings) -> DatasetSettings:
+    """With every switch at its default; facts have none."""
+    switches = {
+        item.name: item.default for item in fields(dataset) if item.default is not MISSING and not is_fact(item)
+    }
+    return replace(dataset, **switches)
 
 
 def _exact(value: Any, default: Any) -> Any:

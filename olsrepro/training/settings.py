@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from olsrepro.data.settings import AugmentSettings
@@ -16,6 +16,7 @@ PRECISIONS = ("fp32", "bf16")
 REPLACED = ("lr", "milestones", "gamma", "momentum", "nesterov", "weight_decay")
 """What of a recipe a method's own recipe replaces."""
 TRAIN_ERRORS = ("running", "eval")
+BATCH_NORMS = ("local", "sync", "frozen")
 DEVICES = ("auto", "cpu", "cuda")
 KEEPS = ("sums", "grid")
 
@@ -26,6 +27,11 @@ class RecipeSettings(Component):
 
     ``lr`` falls by ``gamma`` at the start of each 0-based epoch in ``milestones``. The training error is counted while
     steps train (``train_error=running``: batch statistics, augmented images), or at the epoch's end (``eval``).
+
+    ``batch_norm`` takes its statistics from the images that one rank has in one pass (``local``), of all ranks
+    (``sync``), or changes none (``frozen``). With ``ema_decay`` above 0 a running average of the weights is tested and
+    kept. ``pretrained`` starts the backbone from published weights (true) or from a file (its path); ``start`` says
+    which these are: a published name, or ``sha256:`` and the file's; composing a run fills it in.
     """
 
     epochs: int = 300
@@ -39,19 +45,31 @@ class RecipeSettings(Component):
     padding: int = 4
     flip: bool = True
     cutout: int = 0
+    crop: str = "pad"
+    colour_jitter: float = 0.0
+    light_noise: float = 0.0
     precision: str = "fp32"
     train_error: str = "running"
+    batch_norm: str = "local"
+    ema_decay: float = 0.0
+    pretrained: bool | str = False
+    start: str | None = None
 
-    labels: ClassVar[frozenset[str]] = frozenset()
+    outside_id: ClassVar[frozenset[str]] = frozenset({"pretrained"})
 
     def __post_init__(self) -> None:
         check_range("epochs", self.epochs, 1)
         check_range("batch_size", self.batch_size, 1)
-        for key in ("lr", "gamma", "weight_decay", "padding", "cutout"):
+        for key in ("lr", "gamma", "weight_decay"):
             check_range(key, getattr(self, key), 0)
         check_range("momentum", self.momentum, 0, 1)
         check_choice("precision", self.precision, PRECISIONS)
         check_choice("train_error", self.train_error, TRAIN_ERRORS)
+        check_choice("batch_norm", self.batch_norm, BATCH_NORMS)
+        check_range("ema_decay", self.ema_decay, 0, 1)
+        if self.ema_decay == 1:
+            raise ValueError("ema_decay=1 would keep the initial weights for ever; set it below 1, such as 0.9999")
+        _ = self.augment  # checks its part
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov=true needs a momentum above 0; set nesterov=false")
         if list(self.milestones) != sorted(self.milestones) or any(m < 1 for m in self.milestones):
@@ -60,7 +78,7 @@ class RecipeSettings(Component):
     @property
     def augment(self) -> AugmentSettings:
         """The part of the recipe that changes training images."""
-        return AugmentSettings(self.padding, self.flip, self.cutout)
+        return AugmentSettings(**{item.name: getattr(self, item.name) for item in fields(AugmentSettings)})
 
     def identity(self) -> dict[str, Any]:
         """As for every component; milestones that are never reached change nothing."""
@@ -78,6 +96,11 @@ class RuntimeSettings:
 
     For ensembles over its epochs (Table III) a run keeps sums of test probabilities for each number of models in
     ``ensemble_sizes``, over the epochs that ``ensemble_grid`` takes; with ``keep=grid`` their weights as well.
+
+    A step's batch is split among the ranks and, with ``accumulate``, on each rank into so many passes one after
+    another. Photographs are read by ``workers`` processes a rank (None: as many as there are cores for it), and with
+    ``pixel_cache`` those whose first transform is the same in every epoch are kept resized in the data folder. A rank
+    waits ``rank_timeout_s`` seconds for the others in a step.
     """
 
     device: str = "auto"
@@ -85,6 +108,10 @@ class RuntimeSettings:
     deterministic: bool = True
     channels_last: bool = False
     compile: bool = False
+    accumulate: int = 1
+    workers: int | None = None
+    pixel_cache: bool = False
+    rank_timeout_s: float = 60.0
     checkpoint_minutes: float = 5.0
     checkpoint_steps: int | None = None
     ensemble_sizes: list[int] = field(default_factory=list)
@@ -100,6 +127,10 @@ class RuntimeSettings:
             raise ValueError(f"device={self.device} is not understood; only cuda takes a number, as in cuda:1")
         if self.threads is not None:
             check_range("threads", self.threads, 1)
+        check_range("accumulate", self.accumulate, 1)
+        if self.workers is not None:
+            check_range("workers", self.workers, 0)
+        check_range("rank_timeout_s", self.rank_timeout_s, 1)
         if self.checkpoint_steps is not None:
             check_range("checkpoint_steps", self.checkpoint_steps, 1)
         if not self.checkpoint_minutes > 0 or math.isinf(self.checkpoint_minutes):

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
+from olsrepro.distributed.gather import gathered
 from olsrepro.methods.base import Setting
-from olsrepro.methods.gather import gathered
 from olsrepro.methods.ols_single.method import Method
 from olsrepro.methods.ols_single.settings import Settings
 

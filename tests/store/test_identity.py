@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.settings import DatasetSettings, NoiseSettings
+from olsrepro.data.settings import CROPS, DatasetSettings, NoiseSettings
 from olsrepro.methods.ols.settings import Settings as Ols
 from olsrepro.methods.registry import method_names
 from olsrepro.methods.registry import settings_class as method_class
@@ -165,6 +165,10 @@ def test_noise_that_is_drawn_from_another_seed_is_another_run() -> None:
         {"deterministic": False},
         {"channels_last": True},
         {"compile": True},
+        {"accumulate": 2},
+        {"workers": 3},
+        {"pixel_cache": True},
+        {"rank_timeout_s": 10.0},
         {"checkpoint_minutes": 1.0},
         {"checkpoint_steps": 5},
         {"ensemble_sizes": [2]},
@@ -198,11 +202,18 @@ OTHER_RECIPES: dict[str, Any] = {
     "cutout": 2,
     "train_error": "eval",
     "precision": "bf16",
+    "colour_jitter": 0.4,
+    "light_noise": 0.1,
+    "batch_norm": "frozen",
+    "ema_decay": 0.9,
+    "start": "resnet50-0676ba61.pth",
 }
+TOLD_BY_OTHERS = {"crop", "pretrained"}
+"""A crop of photographs goes with no padding; what ``pretrained`` names is in ``start``."""
 
 
 def test_every_field_of_the_recipe_is_tried_below() -> None:
-    assert set(OTHER_RECIPES) == {item.name for item in fields(RecipeSettings)}
+    assert set(OTHER_RECIPES) | TOLD_BY_OTHERS == {item.name for item in fields(RecipeSettings)}
 
 
 @pytest.mark.parametrize("key", OTHER_RECIPES)
@@ -210,6 +221,12 @@ def test_every_field_of_the_recipe_changes_the_id(key: str) -> None:
     config = base()
     changed = replace(config, recipe=replace(config.recipe, **{key: OTHER_RECIPES[key]}))
     assert hash_of(changed) != hash_of(config)
+
+
+def test_crops_of_photographs_are_recipes_of_their_own() -> None:
+    recipe = replace(base().recipe, padding=0)
+    ids = {hash_of(replace(base(), recipe=replace(recipe, crop=crop))) for crop in CROPS}
+    assert len(ids) == len(CROPS)
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "digits@cifar10"])

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from olsrepro.distributed.gather import gathered, rank_count
 from olsrepro.losses.criterion import weighted_sum
-from olsrepro.methods.gather import gathered, rank_count
 
 
 class Labels(NamedTuple):

@@ -8,7 +8,7 @@ import torch
 from scipy.special import betaincinv
 from torch import Tensor
 
-from olsrepro.methods.gather import gathered, rank_count
+from olsrepro.distributed.gather import gathered, rank_count
 from olsrepro.randomness import random_bits
 
 

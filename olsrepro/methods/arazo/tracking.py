@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
+from olsrepro.distributed.gather import gathered, rank_count
 from olsrepro.losses.criterion import raised
-from olsrepro.methods.gather import gathered, rank_count
 
 
 class Tracked(NamedTuple):

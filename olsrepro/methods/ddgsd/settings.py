@@ -70,7 +70,7 @@ class Settings(MethodSettings):
 
     def first_view(self, augment: AugmentSettings) -> AugmentSettings:
         """What changes an image for the view that training error is counted on."""
-        return replace(augment, padding=0) if self.views == "flip_vs_crop" else augment
+        return augment.uncropped() if self.views == "flip_vs_crop" else augment
 
     def more_views(self, augment: AugmentSettings) -> tuple[View, ...]:
         """The second view: other draws of the same images."""

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
+from olsrepro.distributed.sums import summed, total_of
 from olsrepro.methods.base import LabelMethod, Setting, StepOutput
 from olsrepro.methods.forward_mode import OwnPass
 from olsrepro.methods.l2rw.settings import Settings
 from olsrepro.methods.meta_gradient import ByName, MetaGradient, clean_part, full_precision, sample_losses
-from olsrepro.methods.rank_sums import summed, total_of
 
 
 def normalised(clamped: Tensor) -> Tensor:

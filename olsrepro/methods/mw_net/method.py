@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
+from olsrepro.distributed.sums import summed, summed_by_name, total_of
 from olsrepro.methods.base import LabelMethod, Setting, StepOutput
 from olsrepro.methods.forward_mode import OwnPass
 from olsrepro.methods.meta_gradient import ByName, MetaGradient, full_precision, sample_losses
 from olsrepro.methods.mw_net.look_ahead import Momentum, sgd
 from olsrepro.methods.mw_net.settings import Settings
 from olsrepro.methods.mw_net.weight_net import WeightNet
-from olsrepro.methods.rank_sums import summed, summed_by_name, total_of
 
 SHOWN_LOSSES = (0.1, 1.0, 5.0)
 

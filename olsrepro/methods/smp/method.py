@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
+from olsrepro.distributed.gather import gathered, rank_count
 from olsrepro.losses.criterion import raised, weighted_sum
 from olsrepro.methods.base import LabelMethod, Setting, StepOutput, TrainingSet
-from olsrepro.methods.gather import gathered, rank_count
 from olsrepro.methods.smp.prototypes import UNKNOWN, Choice, class_centres, corrected, rows_by_class
 from olsrepro.methods.smp.settings import Settings
 from olsrepro.models.backbone import Backbone

@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from olsrepro.methods.gather import rank_count
+from olsrepro.distributed.gather import rank_count
 
 
 def summed(tensor: Tensor) -> Tensor:

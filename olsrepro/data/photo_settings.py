@@ -1,0 +1,106 @@
+"""Settings of the data sets whose photographs lie in files of their own (no torch here)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from olsrepro.data.settings import DatasetSettings
+from olsrepro.settings import check_choice, check_whole, fact
+
+RESIZES = ("square", "short_side")
+AIRCRAFT_CLASSES = {"authors_90": 90, "official_100": 100}
+FLOWERS_TRAIN_SIZES = {"trnid": 1020, "trnid+valid": 2040}
+CARS_PACKAGINGS = ("car_ims", "cars_train")
+
+
+@dataclass(frozen=True)
+class PhotoSettings(DatasetSettings):
+    """A data set of image files.
+
+    A test, and training but for ``recipe.crop=resized``, first resizes an image: to ``resized_to`` pixels on both
+    sides (``resize=square``), or on its shorter one (``short_side``); then it takes ``image_size`` pixels square.
+
+    Args:
+        input_size: pixels of a side as they enter the network; None: the paper's 224. ``resized_to`` follows it.
+        skip_unreadable: whether images that can't be decoded are left out, and recorded, instead of ending the run.
+    """
+
+    crops: ClassVar[tuple[str, ...]] = ("window", "resized", "centre")
+    is_in_memory: ClassVar[bool] = False
+
+    resize: str = fact("square")
+    resized_to: int = fact(256)
+    input_size: int | None = None
+    skip_unreadable: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice("resize", self.resize, RESIZES)
+        if self.input_size is not None:
+            check_whole("input_size", self.input_size, 1)
+
+    def resolved(self) -> PhotoSettings:
+        """With image size and resized side of the input size; the data set's own size, typed, is the default."""
+        size = self.input_size or self.image_size
+        if size == self.image_size:
+            return replace(self, input_size=None)
+        return replace(self, image_size=size, resized_to=round(self.resized_to * size / self.image_size))
+
+
+@dataclass(frozen=True)
+class FlowersSettings(PhotoSettings):
+    """Flowers-102. ``train``: the official training images (``trnid``, the authors' list), or those for validation too.
+
+    The paper's Table V counts both, ``trnid+valid``; its errors fit ``trnid``.
+    """
+
+    train: str = "trnid"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("train", self.train, FLOWERS_TRAIN_SIZES)
+
+    def resolved(self) -> PhotoSettings:
+        """With the size of the training set that ``train`` names."""
+        return replace(super().resolved(), train_size=FLOWERS_TRAIN_SIZES[self.train])
+
+
+@dataclass(frozen=True)
+class AircraftSettings(PhotoSettings):
+    """FGVC-Aircraft. ``classes``: the authors' 90, which merge variants of one first word, or the ``official_100``."""
+
+    classes: str = "authors_90"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("classes", self.classes, AIRCRAFT_CLASSES)
+
+    def resolved(self) -> PhotoSettings:
+        """With the number of classes that ``classes`` names."""
+        return replace(super().resolved(), num_classes=AIRCRAFT_CLASSES[self.classes])
+
+
+@dataclass(frozen=True)
+class CarsSettings(PhotoSettings):
+    """Stanford Cars. ``packaging``: ``car_ims``, one folder and list (the authors'); or torchvision's ``cars_train``."""
+
+    packaging: str = "car_ims"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("packaging", self.packaging, CARS_PACKAGINGS)
+
+
+SETTINGS: dict[str, type[PhotoSettings]] = {
+    "imagenet": PhotoSettings,
+    "cub": PhotoSettings,
+    "flowers": FlowersSettings,
+    "cars": CarsSettings,
+    "aircraft": AircraftSettings,
+}
+"""By the name of the data set; any other is a plain :class:`DatasetSettings`."""
+
+
+def dataset_class(name: str) -> type[DatasetSettings]:
+    """The settings class of a data set."""
+    return SETTINGS.get(name, DatasetSettings)
