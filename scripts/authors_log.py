@@ -50,7 +50,7 @@ def _first_loss(config) -> float:
     task = Classification(data, labels, config.recipe, config.method, config.seed, device)
     learner = learner_of(config, device)
     with torch.no_grad():
-        return float(learner.method(learner.network.train(), next(task.batches(0, 0))).loss)
+        return float(learner.method(learner.network.train(), next(task.batches(0, 0))[0]).loss)
 
 
 def _errors(record: Path) -> list[float | str]:

@@ -21,7 +21,18 @@ from olsrepro.launch.provenance import this_process
 from olsrepro.training.memory import keep_freed_memory
 from olsrepro.training.settings import RuntimeSettings
 
-GROUPS = ("criterion", "loader", "training", "methods", "noisy", "attacks", "evaluations", "san", "tables")
+GROUPS = (
+    "criterion",
+    "loader",
+    "host_loader",
+    "training",
+    "methods",
+    "noisy",
+    "attacks",
+    "evaluations",
+    "san",
+    "tables",
+)
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "speed"
 
 

@@ -76,5 +76,7 @@ EPOCHS = 3
 STAND_INS = tuple(
     f"digits@{name}" for name in ("aircraft", "cars", "cifar10", "cifar100", "cub", "flowers", "imagenet")
 )
-DATASETS = ("cifar10", "cifar100", "digits", *STAND_INS)
+IN_MEMORY = ("cifar10", "cifar100", "digits", *STAND_INS)
+PHOTOGRAPHS = ("aircraft", "cars", "cub", "flowers", "imagenet")
+DATASETS = (*IN_MEMORY, *PHOTOGRAPHS)
 """Every data set; the battery reads the embedded ones, and tiny files in the published layout for the others."""

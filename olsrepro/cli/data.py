@@ -15,18 +15,23 @@ The human labels cifar10h lie there as cifar10h-probs.npy.
 
   list           what there is, its size, whether it is here
   fetch NAME     download it (resumed where it was interrupted), check its sum, unpack it
-  verify NAME    check the sum of every file"""
+  verify NAME    check the sum of every file
+
+ImageNet and Cars can't be downloaded: fetch says which archives to put where, and then unpacks those."""
 EPILOG = """\
 examples:
   olsrepro data list
   OLSREPRO_DATA=~/datasets olsrepro data fetch cifar100
   olsrepro data fetch cifar10 --url https://mirror.example/cifar-10-python.tar.gz
+  olsrepro data fetch cars --url https://mirror.example/car_ims.tgz    # beside cars_annos.mat, put into the root
   olsrepro data fetch cifar10h      # human labels of CIFAR-10's test images"""
 
 LIST = "Lists all data sets: classes, images, pixels, and whether their files are here (their sums aren't looked at)."
-FETCH = """Downloads a data set's archive, going on where an earlier try stopped, checks its sum, unpacks it. A licence
-line is shown first. Nothing is done if every file is here already; two processes never fetch the same one."""
-VERIFY = "Reads every file of a data set and compares its sum with the published one; exits with 2 if any differs."
+FETCH = """Downloads a data set's archives, going on where an earlier try stopped, checks their sums, unpacks them.
+Archives that lie in the data folder already are used. A licence line is shown first. Nothing is done if every file is
+here already; two processes never fetch the same one."""
+VERIFY = """Reads every file of a data set and compares its sum with the published one, or with the one that was noted
+when its archive was unpacked; exits with 2 if any differs. Of a copy put there by hand the images are counted."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--url",
         action="append",
         metavar="URL",
-        help="a mirror of the download (repeatable); its sum must be the same",
+        help="a mirror of the download (repeatable); its sum must be the same; of several archives, it stands for the "
+        "one whose file name it ends in",
     )
     for action in (listing, fetching, verifying):
         action.add_argument("--data-dir", type=Path, metavar="D", help="instead of OLSREPRO_DATA")
@@ -61,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _list(root: Path) -> int:
     from olsrepro.cli.listing import listing
-    from olsrepro.data.fetch import status
+    from olsrepro.data.presence import status
 
     head = ("data set", "classes", "train", "test", "pixels", "state", "place")
     rows = [
@@ -100,13 +106,25 @@ def _fetch(name: str, root: Path, urls: list[str] | None) -> int:
 
 
 def _verify(name: str, root: Path) -> int:
-    from olsrepro.data.fetch import OK, verify
+    from collections import Counter
 
-    states = verify(name, root)
-    for file, state in states:
-        print(f"{state:8} {root / file}")
-    if all(state == OK for _, state in states):
-        print(f"{name}: " + ("every file is as published" if states else "comes with scikit-learn; nothing to verify"))
-        return exit_codes.DONE
-    print(f"olsrepro: {name} is not whole; olsrepro data fetch {name} gets it", file=sys.stderr)
-    return exit_codes.USER_MISTAKE
+    from olsrepro.data.manifest import published
+    from olsrepro.data.presence import UNKNOWN, verify
+    from olsrepro.data.sums import MISSING, OK, WRONG
+
+    states: Counter[str] = Counter()
+    for finding in verify(name, root):
+        states[finding.state] += 1
+        if finding.state != OK or published(name).sums:  # a list of our own may hold a million files
+            print(f"{finding.state:8} {root / finding.path}" + (f": {finding.remark}" if finding.remark else ""))
+    if states[MISSING] or states[WRONG]:
+        print(f"olsrepro: {name} is not whole; olsrepro data fetch {name} gets it", file=sys.stderr)
+        return exit_codes.USER_MISTAKE
+    print(f"{name}: {_verdict(states[OK], states[UNKNOWN])}")
+    return exit_codes.DONE
+
+
+def _verdict(right: int, without_sum: int) -> str:
+    if without_sum:
+        return "put there by hand, so there is no list of sums to compare it with; its images were counted"
+    return f"every file is as published ({right:,})" if right else "comes with scikit-learn; nothing to verify"

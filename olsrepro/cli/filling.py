@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
+from olsrepro.distributed.place import place
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,8 +83,9 @@ def fill(filled: Filled, *, ask: bool) -> int:
     Raises:
         UserError: a device or a data set is not here; nothing was started.
     """
-    _measure(filled)
-    filled.look()
+    if place().rank == 0:
+        _measure(filled)
+        filled.look()
     missing, code = _missing_runs(filled), exit_codes.DONE
     wishes = _wishes(filled)
     if missing:
@@ -93,11 +95,19 @@ def fill(filled: Filled, *, ask: bool) -> int:
             return code
         _refuse_unready(wishes)
         code = _train(missing)
+        _leave_to_first(code)
         filled.look()
+    _leave_to_first(code)
     if code != exit_codes.INTERRUPTED and (problems := _evaluate(wishes, filled)):
         code = code or exit_codes.RUN_FAILED
         _say(f"{len(problems)} of the evaluations could not be made; the lines above say why")
     return code
+
+
+def _leave_to_first(code: int) -> None:
+    """Of several ranks only the first goes on: what is left to do is for one process."""
+    if place().rank > 0:
+        raise SystemExit(code)
 
 
 def _missing_runs(filled: Filled) -> list[Outcome]:
@@ -208,4 +218,5 @@ def _measure(filled: Filled) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    if place().rank == 0:
+        print(line, file=sys.stderr)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 
 import olsrepro
 from olsrepro.cli import exit_codes
+from olsrepro.distributed.place import Place, place
 from olsrepro.settings import UserError
 
 DESCRIPTION = """\
@@ -47,6 +49,10 @@ COMMANDS = (
 )
 
 
+OVER_RANKS = ("train", "table", "figure", "sweep")
+"""Commands that train, and so may be started by ``torchrun`` as several processes."""
+
+
 class _Parser(argparse.ArgumentParser):
     """One line for a mistake, with the command that explains more."""
 
@@ -82,15 +88,34 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parsed
 
 
+def _refuse_ranks(command: str, here: Place) -> None:
+    if here.ranks > 1 and command not in OVER_RANKS:
+        raise UserError(f"olsrepro {command} is for one process, and torchrun has started {here.ranks}")
+
+
+@contextmanager
+def _heard(here: Place) -> Iterator[None]:
+    """What is printed is the first rank's; the others' goes nowhere."""
+    if here.rank == 0:
+        yield
+        return
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        yield
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
+    here = place()
     try:
         parsed = _parse(arguments)
-        code: int = parsed.run(parsed)
-        sys.stdout.flush()
+        _refuse_ranks(parsed.command, here)
+        with _heard(here):
+            code: int = parsed.run(parsed)
+            sys.stdout.flush()
         return code
     except UserError as error:
-        print(f"olsrepro: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        if here.rank == 0:  # it is the same on all ranks
+            print(f"olsrepro: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return exit_codes.USER_MISTAKE
     except KeyboardInterrupt:
         print("olsrepro: interrupted", file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
@@ -11,13 +12,21 @@ from olsrepro.cli.experiment_words import KEYS
 from olsrepro.settings import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from olsrepro.experiments.plan import Plan
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from olsrepro.experiments.plan import Plan, Work
+    from olsrepro.experiments.wanted import Wanted
+    from olsrepro.store.cost import Speeds
 
 SUMMARY = "count the runs of tables and figures, and what they cost"
 DESCRIPTION = """\
 Lists, experiment by experiment, how many distinct runs it wants, how many of them no experiment before it wants, what
 the store has of those, and what the missing ones cost: multiply-adds, hours where a speed was measured in this store,
-disk; then the same set under cheaper presets. What needs a part that is not built yet is counted and named."""
+disk; then the same set under cheaper presets. What needs a part that is not built yet is counted and named.
+
+Hours come from the speed of finished runs of the same network on the same images. With --measure the networks that none
+of them shows are timed here, some seconds each: forward pass, backward pass and SGD on random images, without data and
+label method. Such hours are marked ~; they are kept in the store, and finished runs replace them."""
 
 EPILOG = f"""\
 {KEYS}
@@ -25,6 +34,7 @@ EPILOG = f"""\
 examples:
   olsrepro plan all
   olsrepro plan 2 7 seeds=5
+  olsrepro plan 4 6 --measure
   olsrepro plan all preset=paper seeds=3 --format json"""
 
 FORMATS = ("terminal", "json")
@@ -33,24 +43,39 @@ FORMATS = ("terminal", "json")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("overrides", nargs="*", metavar="NAME|KEY=VALUE", help="tables and figures, and overrides")
+    parser.add_argument("--measure", action="store_true", help="time networks whose speed is not known; uses torch")
     parser.add_argument("--format", default="terminal", metavar="F", help=", ".join(FORMATS))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan; the exit code."""
     from olsrepro.cli.experiment_words import read_words
-    from olsrepro.experiments.plan import make_plan
+    from olsrepro.experiments.plan import make_plan, planned_runs
     from olsrepro.experiments.request import runs_folder
-    from olsrepro.store.cost import measured_speeds
+    from olsrepro.store.cost import measured_speeds, timed_speeds
     from olsrepro.store.folder import Store
 
     if arguments.format not in FORMATS:
         raise UserError(f"--format {arguments.format} is not known; {did_you_mean(arguments.format, FORMATS)}")
     wanted, request = read_words(arguments.overrides, "table", lambda item: True)
-    runs_dir = runs_folder(request)
-    plan = make_plan(wanted, request, runs_dir, measured_speeds(Store(runs_dir)))
+    store = Store(runs_folder(request))
+    speeds = measured_speeds(store)
+    if arguments.measure:
+        _measure(planned_runs(wanted, request), speeds)
+        speeds = {**speeds, **timed_speeds(store)}
+    plan = make_plan(wanted, request, store.root, speeds)
     print(json.dumps(plan.as_dict(), indent=2) if arguments.format == "json" else _text(plan))
     return exit_codes.DONE
+
+
+def _measure(runs: Iterable[Wanted], speeds: Speeds) -> None:
+    from olsrepro.launch.speed import time_networks
+
+    time_networks([run.config for run in runs if run.config is not None], speeds, _say)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _text(plan: Plan) -> str:
@@ -74,7 +99,16 @@ def _text(plan: Plan) -> str:
         listing(head, rows),
         f"preset {plan.preset}: {plan.runs} distinct runs; to train: {plan.total.line()}",
         *(f"  all of it under preset={name}: {work.line()}" for name, work in plan.cheaper.items()),
-        "new: wanted by none above; waiting: for what is not built yet; ?: no speed of such runs in this store yet",
+        "new: wanted by none above; waiting: for what is not built yet",
+        *_on_hours([plan.total, *plan.cheaper.values()]),
         *(f"  {entry.place or entry.name} waits for {what}" for entry in plan.entries if (what := entry.waits)),
     ]
     return "\n".join(lines)
+
+
+def _on_hours(works: Sequence[Work]) -> Iterator[str]:
+    """How to read the signs that stand with hours, as far as they occur."""
+    if any(work.timed_on for work in works):
+        yield "~: by the speed of steps that were timed, not of runs"
+    if any(work.untimed for work in works):
+        yield "? and >: no speed of all or some of the runs in this store yet; --measure times them"

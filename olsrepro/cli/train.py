@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
+from olsrepro.distributed.place import place
 from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ examples:
   olsrepro train dataset=digits backbone=resnet8 method=ols preset=smoke recipe.epochs=8 seed=3
   olsrepro train dataset=cifar100 backbone=resnet20 method=ls method.eps=0.2 preset=short
   olsrepro train dataset=cifar100 backbone=resnet56 noise=symmetric noise.rate=0.4 preset=paper --dry-run
+
+many GPUs: `torchrun --nproc-per-node 4 -m olsrepro train ...` splits every batch among four processes, and
+runtime.accumulate=K splits each one's share into K passes. BatchNorm sees what one process has in one pass; the run id
+is the same, the record says how many worked at it.
+  torchrun --nproc-per-node 4 -m olsrepro train dataset=imagenet backbone=resnet50 method=ols preset=paper
 
 {exit_codes.MEANINGS}"""
 
@@ -74,12 +80,14 @@ def _dry_run(config: RunConfig) -> int:
 
 
 def _train(config: RunConfig, *, fresh: bool) -> int:
+    from olsrepro.distributed.ranks import leave
     from olsrepro.files.lease import Held
     from olsrepro.launch.run import Interrupted, RunFailed
     from olsrepro.launch.run import run as train_run
 
     try:
         record = train_run(config, fresh=fresh)
+        leave()
     except Held as error:
         return _stop(error, exit_codes.HELD)
     except Interrupted as error:
@@ -91,5 +99,6 @@ def _train(config: RunConfig, *, fresh: bool) -> int:
 
 
 def _stop(error: Exception, code: int) -> int:
-    print(f"olsrepro: {error}", file=sys.stderr)
+    if place().rank == 0 or code == exit_codes.RUN_FAILED:
+        print(f"olsrepro: {error}", file=sys.stderr)
     return code

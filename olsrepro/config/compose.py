@@ -20,6 +20,7 @@ from olsrepro.config.merged_trees import MergedTrees
 from olsrepro.config.overrides import GROUPS, ConfigFolders, Overrides, group_choices, parse_overrides
 from olsrepro.config.run_config import CUSTOM, RunConfig
 from olsrepro.config.stand_in import shrunk, sized
+from olsrepro.config.start import started
 from olsrepro.config.validate import validate
 from olsrepro.data.photo_settings import dataset_class
 from olsrepro.data.settings import DatasetSettings, NoiseSettings
@@ -156,7 +157,7 @@ def _resolve(tree: Tree, folders: Sequence[Path], preset: str) -> RunConfig:
         noise=fill("noise", NoiseSettings, tree["noise"]).resolved(seed),
         backbone=backbone,
         method=_method(method, dataset),
-        recipe=shrunk(_recipe(tree["recipe"]), dataset),
+        recipe=started(shrunk(_recipe(tree["recipe"]), dataset), backbone),
         runtime=_placed(fill("runtime", RuntimeSettings, tree["runtime"])),
         seed=seed,
         preset=preset,
@@ -223,7 +224,10 @@ def _preset(config: RunConfig, overrides: Overrides, folders: ConfigFolders, tre
 def _is_preset(name: str, config: RunConfig, overrides: Overrides, folders: tuple[Path, ...], trees: Trees) -> bool:
     """Whether the recipe and all else that presets set are those of a preset for this data set."""
     choices = overrides.choices_of("dataset", "backbone", "method", "noise") | {"preset": name}
-    own = _resolve(trees.of_choices(choices), folders, preset=name)
+    try:
+        own = _resolve(trees.of_choices(choices), folders, preset=name)
+    except UserError:  # it starts from weights that this backbone has none of, or can't be composed here at all
+        return False
     return own.recipe.identity() == config.recipe.identity() and all(
         getattr(own.backbone, key, None) == getattr(config.backbone, key, None)
         for key in _set_by_presets(folders, "backbone")

@@ -19,9 +19,10 @@ GROUPS = ("dataset", "backbone", "method", "noise", "recipe", "preset", "runtime
 
 @dataclass(frozen=True)
 class Overrides:
-    """Group choices (``method=ols``) and values (``method.alpha=0.3``) apart, with the lines as typed.
+    """Group choices (``method=ols``) and values (``method.alpha=0.3``) apart, with the lines for Hydra.
 
-    ``values`` are texts as typed, ``parsed`` the same as Hydra's grammar reads them.
+    ``values`` are texts as typed, ``parsed`` the same as Hydra's grammar reads them. ``lines`` set a value in any case:
+    a config file may leave a key to its default.
     """
 
     choices: dict[str, str]
@@ -62,6 +63,7 @@ def parse_overrides(lines: Sequence[str], folders: ConfigFolders) -> Overrides:
     choices: dict[str, str] = {}
     values: dict[str, str] = {}
     parsed: dict[str, Any] = {}
+    for_hydra = []
     for line in lines:
         override = _parse(line)
         key = override.key_or_group
@@ -71,11 +73,13 @@ def parse_overrides(lines: Sequence[str], folders: ConfigFolders) -> Overrides:
         if key in GROUPS:
             choices[key] = _chosen(override, typed)
             _check_choice(key, choices[key], folders.choices(key))
+            for_hydra.append(line)
         elif "." not in key and key != "seed":
             raise UserError(f"{line}: {key} is no group or key; {did_you_mean(key, [*GROUPS, 'seed'])}")
         else:
             values[key], parsed[key] = typed, override.value()
-    return Overrides(choices, values, parsed, tuple(lines))
+            for_hydra.append(f"++{line}")
+    return Overrides(choices, values, parsed, tuple(for_hydra))
 
 
 @lru_cache(maxsize=4096)  # runs of a sweep share most of their lines, and a line takes a millisecond

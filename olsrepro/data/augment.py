@@ -69,7 +69,10 @@ class Normaliser:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Float32 images (B, C, H, W) of uint8 ones."""
-        pixels = images.to(torch.float32, memory_format=self._format)
+        return self.normalise_(images.to(torch.float32, memory_format=self._format))
+
+    def normalise_(self, pixels: Tensor) -> Tensor:
+        """The same of float32 pixels in [0, 255], in place."""
         return pixels.div_(self._white).sub_(self._mean).div_(self._std)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from olsrepro.data.batch import Batch
 from olsrepro.data.classmates import classmates
 from olsrepro.data.clean_set import CleanBatches
 from olsrepro.data.settings import AugmentSettings, View
+from olsrepro.data.shard import Shard
 from olsrepro.randomness import address, integers, permutation
 
 # Images augmented at once: on a CPU as many as its cache holds, on a GPU enough to make the launches cheap.
@@ -85,6 +87,7 @@ class DeviceLoader:
         more_views: what a batch carries beside its images.
         held_out: int64, samples that no step trains on.
         clean: which samples come with each step as a clean batch; their targets are their true ones.
+        shard: this rank's share of every batch; None: all of it.
     """
 
     def __init__(
@@ -102,7 +105,10 @@ class DeviceLoader:
         more_views: Sequence[View] = (),
         held_out: Tensor | None = None,
         clean: CleanBatches | None = None,
+        shard: Shard | None = None,
     ) -> None:
+        self._shard = shard or Shard()
+        self._rows: dict[int, Tensor] = {}
         self.device = torch.device(device)
         self.batch_size = batch_size
         self.total = images.shape[0]
@@ -126,19 +132,42 @@ class DeviceLoader:
         return -(-self.count // self.batch_size)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of a 0-based epoch, from step ``start`` on."""
+        """This rank's part of each batch of a 0-based epoch, from step ``start`` on."""
         order = self._order(epoch)
         views = [view.in_epoch(epoch, self._targets) for view in self._views]
-        chunk = _batches_per_chunk(self.batch_size, self.device) * self.batch_size
-        for first in range(start * self.batch_size, self.count, chunk):
-            indices = order[first : first + chunk]
-            images, *more = (view.images(indices) for view in views)
-            targets = self._targets[indices]
-            for at in range(0, len(indices), self.batch_size):
-                rows = slice(at, at + self.batch_size)
-                further = tuple(view[rows] for view in more)
-                clean = self._clean_part(epoch, (first + at) // self.batch_size, views[0])
-                yield Batch(images[rows], targets[rows], indices[rows], epoch, further, *clean)
+        at_once = _batches_per_chunk(-(-self.batch_size // self._shard.ranks), self.device)
+        for first in range(start, len(self), at_once):
+            steps = range(first, min(first + at_once, len(self)))
+            wholes = [order[step * self.batch_size : (step + 1) * self.batch_size] for step in steps]
+            yield from self._made(epoch, steps, wholes, views)
+
+    def _made(
+        self, epoch: int, steps: Sequence[int], wholes: Sequence[Tensor], views: Sequence[_EpochView]
+    ) -> Iterator[Batch]:
+        """The batches of some steps, whose images are made at once."""
+        own = [self._own(whole) for whole in wholes]
+        indices = torch.cat(own)
+        images, *more = (view.images(indices) for view in views)
+        targets = self._targets[indices]
+        ends = list(accumulate(map(len, own)))
+        for step, whole, end, part in zip(steps, wholes, ends, own, strict=True):
+            rows = slice(end - len(part), end)
+            further = tuple(view[rows] for view in more)
+            clean = self._clean_part(epoch, step, views[0])
+            size = len(whole) if self._shard.ranks > 1 else None
+            yield Batch(images[rows], targets[rows], indices[rows], epoch, further, *clean, step_size=size)
+
+    def _own(self, samples: Tensor) -> Tensor:
+        """This rank's of the samples of a batch."""
+        if self._shard.ranks == 1:
+            return samples
+        if len(samples) not in self._rows:  # a few sizes, kept so that no step copies rows to the device
+            self._rows[len(samples)] = self._shard.rows(len(samples)).to(self.device)
+        return samples[self._rows[len(samples)]]
+
+    def samples_of(self, epoch: int, step: int) -> list[int]:
+        """The training indices of a batch, on all ranks."""
+        return self._order(epoch)[step * self.batch_size : (step + 1) * self.batch_size].tolist()
 
     def _order(self, epoch: int) -> Tensor:
         """The samples that steps train on, in the order of an epoch."""
@@ -152,7 +181,7 @@ class DeviceLoader:
     def _clean_part(self, epoch: int, step: int, view: _EpochView) -> tuple[Tensor | None, Tensor | None]:
         if self._clean is None:
             return None, None
-        indices = self._clean.at(epoch * len(self) + step)
+        indices = self._own(self._clean.at(epoch * len(self) + step))
         return view.images(indices), self._targets[indices]
 
     def whole(self, epoch: int, *, augmented: bool) -> Iterator[Batch]:

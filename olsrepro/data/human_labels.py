@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olsrepro.data.manifest import LABEL_FILES, ROOT_VARIABLE, LabelFile
+from olsrepro.data.images import ImageData
+from olsrepro.data.manifest import LABEL_FILES, ROOT_VARIABLE
+from olsrepro.data.source import LabelFile
 from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import Tensor
 
-    from olsrepro.data.images import ImageData
+    from olsrepro.data.registry import Data
 
     Shares = npt.NDArray[Any]
 
@@ -40,7 +42,7 @@ class HumanLabels:
     source: str
 
 
-def human_labels(name: str, data: ImageData, root: Path) -> HumanLabels:
+def human_labels(name: str, data: Data, root: Path) -> HumanLabels:
     """The human labels of a data set: for ``cifar10`` those of CIFAR-10H (Peterson et al. 2019, jcpeterson/cifar-10h).
 
     Args:
@@ -51,7 +53,7 @@ def human_labels(name: str, data: ImageData, root: Path) -> HumanLabels:
     Raises:
         UserError: it has none; or their file is missing, isn't the published one, or doesn't fit the test set.
     """
-    if name == STAND_IN:
+    if name == STAND_IN and isinstance(data, ImageData):
         source = f"no people: stand-in, class shares among the {NEIGHBOURS} nearest training images"
         return HumanLabels(neighbour_shares(data, NEIGHBOURS), source)
     for item in LABEL_FILES.values():
@@ -61,7 +63,7 @@ def human_labels(name: str, data: ImageData, root: Path) -> HumanLabels:
     raise UserError(f"dataset={name} has no human labels here; {labelled} has them, {STAND_IN} has stand-ins for them")
 
 
-def _read(item: LabelFile, data: ImageData, root: Path) -> HumanLabels:
+def _read(item: LabelFile, data: Data, root: Path) -> HumanLabels:
     import torch
 
     path = root / item.place
@@ -100,7 +102,7 @@ def _array(content: bytes) -> Shares | None:
     return array if array.dtype.kind == "f" else None
 
 
-def _misfit(shares: Shares | None, data: ImageData) -> str:
+def _misfit(shares: Shares | None, data: Data) -> str:
     """What keeps an array from being label distributions of a test set in its order; empty if nothing does."""
     shape = (len(data.test_targets), len(data.class_names))
     if shares is None:

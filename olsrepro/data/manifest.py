@@ -1,91 +1,26 @@
-"""Where the data sets come from: archives, checksums, licences, layout. No torch here."""
+"""Where each data set comes from: archives, checksums, licences, layout. No torch here."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+from olsrepro.data.photo_sources import PHOTO_SOURCES
+from olsrepro.data.source import Archive, LabelFile, Source
 from olsrepro.data.stand_in import LEAST_SIDE, MARK
 from olsrepro.settings import UserError, did_you_mean
 
 ROOT_VARIABLE = "OLSREPRO_DATA"
 
 
-@dataclass(frozen=True)
-class Source:
-    """A data set that is fetched, or (without URLs) comes with a package.
-
-    Attributes:
-        name: of the data set.
-        num_classes, train_size, test_size, image_size: classes, images, images, pixels.
-        urls: of the archive, tried in order.
-        md5: of the archive.
-        folder: where its files lie under the root (torchvision's layout).
-        files: the MD5 of each file in that folder.
-        licence: a line to show before a download.
-    """
-
-    name: str
-    num_classes: int
-    train_size: int
-    test_size: int
-    image_size: int
-    licence: str
-    urls: tuple[str, ...] = ()
-    md5: str = ""
-    folder: str = ""
-    files: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def archive(self) -> str:
-        """File name of the archive."""
-        return self.urls[0].rpartition("/")[2] if self.urls else ""
-
-    @property
-    def place(self) -> str:
-        """Where it lies under the root."""
-        return self.folder
-
-    @property
-    def sums(self) -> tuple[tuple[str, str], ...]:
-        """Each file under the root, with its checksum ``algorithm:<hex>``."""
-        return tuple((f"{self.folder}/{file}", f"md5:{expected}") for file, expected in self.files)
-
-
-@dataclass(frozen=True)
-class LabelFile:
-    """Further labels for the test images of a data set: one file, which is fetched by itself.
-
-    Attributes:
-        name: as it is fetched by.
-        dataset: whose test images are labelled, in their order.
-        num_classes, test_size: classes, images.
-        licence: a line to show before a download.
-        urls: of the file, tried in order.
-        sha256: of the file.
-        place: where it lies under the root.
-    """
-
-    name: str
-    dataset: str
-    num_classes: int
-    test_size: int
-    licence: str
-    urls: tuple[str, ...]
-    sha256: str
-    place: str
-
-    @property
-    def sums(self) -> tuple[tuple[str, str], ...]:
-        """The file, with its checksum ``algorithm:<hex>``."""
-        return ((self.place, f"sha256:{self.sha256}"),)
-
-
 _CIFAR_URL = "https://www.cs.toronto.edu/~kriz"
 _CIFAR_LICENCE = "no licence is stated by its author (A. Krizhevsky, 2009); fetched from him for your own use"
 
 _DIGITS_LICENCE = "UCI Optical Recognition of Handwritten Digits, CC BY 4.0; inside scikit-learn"
+
+
+def _cifar_archive(file: str, md5: str, folder: str) -> Archive:
+    return Archive(file, md5, (f"{_CIFAR_URL}/{file}",), inside=folder)
 
 
 def _stand_in(name: str, num_classes: int) -> Source:
@@ -104,8 +39,9 @@ SOURCES = {
             test_size=10_000,
             image_size=32,
             licence=_CIFAR_LICENCE,
-            urls=(f"{_CIFAR_URL}/cifar-10-python.tar.gz",),
-            md5="c58f30108f718f92721af3b95e74349a",
+            archives=(
+                _cifar_archive("cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a", "cifar-10-batches-py"),
+            ),
             folder="cifar-10-batches-py",
             files=(
                 ("data_batch_1", "c99cafc152244af753f735de768cd75f"),
@@ -124,8 +60,9 @@ SOURCES = {
             test_size=10_000,
             image_size=32,
             licence=_CIFAR_LICENCE,
-            urls=(f"{_CIFAR_URL}/cifar-100-python.tar.gz",),
-            md5="eb9058c3a382ffc7106e4002c42a8d85",
+            archives=(
+                _cifar_archive("cifar-100-python.tar.gz", "eb9058c3a382ffc7106e4002c42a8d85", "cifar-100-python"),
+            ),
             folder="cifar-100-python",
             files=(
                 ("train", "16019d7e3df5f24257cddd939b257f8d"),
@@ -141,6 +78,7 @@ SOURCES = {
             image_size=8,
             licence=_DIGITS_LICENCE,
         ),
+        *PHOTO_SOURCES,
         _stand_in("cifar10", 10),
         _stand_in("cifar100", 9),
         _stand_in("imagenet", 8),

@@ -9,7 +9,7 @@ from olsrepro.data.settings import DatasetSettings
 from olsrepro.settings import check_choice, check_whole, fact
 
 RESIZES = ("square", "short_side")
-AIRCRAFT_CLASSES = {"authors_90": 90, "official_100": 100}
+AIRCRAFT_LABELS = {"authors_90": 90, "official_100": 100}
 FLOWERS_TRAIN_SIZES = {"trnid": 1020, "trnid+valid": 2040}
 CARS_PACKAGINGS = ("car_ims", "cars_train")
 
@@ -67,17 +67,17 @@ class FlowersSettings(PhotoSettings):
 
 @dataclass(frozen=True)
 class AircraftSettings(PhotoSettings):
-    """FGVC-Aircraft. ``classes``: the authors' 90, which merge variants of one first word, or the ``official_100``."""
+    """FGVC-Aircraft. ``labels``: the authors' 90, which merge variants of one first word, or the ``official_100``."""
 
-    classes: str = "authors_90"
+    labels: str = "authors_90"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("classes", self.classes, AIRCRAFT_CLASSES)
+        check_choice("labels", self.labels, AIRCRAFT_LABELS)
 
     def resolved(self) -> PhotoSettings:
-        """With the number of classes that ``classes`` names."""
-        return replace(super().resolved(), num_classes=AIRCRAFT_CLASSES[self.classes])
+        """With the number of classes that ``labels`` names."""
+        return replace(super().resolved(), num_classes=AIRCRAFT_LABELS[self.labels])
 
 
 @dataclass(frozen=True)

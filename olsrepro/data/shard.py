@@ -12,14 +12,15 @@ def rows_of_part(count: int, part: int, parts: int, *, in_pairs: bool = False) -
     """The rows of a batch of ``count``, int64, that are the ``part``-th of ``parts`` near-equal ones, in order.
 
     In pairs the part is one of the batch's left half and the same of its right half, so that the pairs
-    ``(i, count // 2 + i)`` stay together; a row that an odd batch leaves over is of the last part.
+    ``(i, count - count // 2 + i)`` stay together; the middle row of an odd batch, in no pair, is in the middle of the
+    last part.
     """
     if not in_pairs:
         return torch.arange(count * part // parts, count * (part + 1) // parts)
     half = count // 2
     left = torch.arange(half * part // parts, half * (part + 1) // parts)
-    over = torch.arange(2 * half, count) if part == parts - 1 else left[:0]
-    return torch.cat([left, half + left, over])
+    middle = torch.arange(half, count - half) if part == parts - 1 else left[:0]
+    return torch.cat([left, middle, count - half + left])
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-
-def rank_count() -> int:
-    """How many ranks there are; 1 where ranks aren't initialised."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+from olsrepro.distributed.ranks import rank_count
 
 
 def gathered(rows: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from olsrepro.distributed.gather import rank_count
+from olsrepro.distributed.ranks import rank_count
 
 
 def summed(tensor: Tensor) -> Tensor:
@@ -18,6 +18,15 @@ def summed(tensor: Tensor) -> Tensor:
     total = tensor.detach().clone(memory_format=torch.contiguous_format)
     dist.all_reduce(total)
     return total
+
+
+def lowest(tensor: Tensor) -> Tensor:
+    """The lowest of a tensor's values over the ranks, place by place; every rank must call it."""
+    if rank_count() == 1:
+        return tensor.detach()
+    least = tensor.detach().clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(least, dist.ReduceOp.MIN)
+    return least
 
 
 def summed_by_name(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from olsrepro.data.image_source import Images
 from olsrepro.evaluation.attack import LOSSES
 from olsrepro.evaluation.attack_settings import AttackSettings
 from olsrepro.evaluation.classification import classify, percent_wrong, predicted
@@ -45,14 +46,15 @@ def measure_attack(settings: AttackSettings, subject: Subject, attack: Attack) -
     ``clean_correct_err``, the top-1 error after the attack among those that were right.
 
     Raises:
-        UserError: images without pixel values 0 .. 255, logits that are not finite, or no image left to attack.
+        UserError: logits that are not finite, or no image left to attack.
     """
-    images, targets = _test_images(settings, subject)
+    images = subject.images("test")
+    targets = images.targets[: settings.first]
     space = input_space(settings.input_space, subject)
-    clean = _clean_logits(settings, space, images)
+    clean = _clean_logits(settings, space, images, len(targets))
     _check_finite(settings, subject, clean)
     chosen = _chosen(settings, subject, clean, targets)
-    attacked = _attacked(settings, space, attack, images, targets, chosen)
+    attacked = _attacked(settings, space, attack, images, chosen)
     return Result(
         values={"clean_err": classify(clean, targets).top1_err} | _values(settings, clean[chosen], attacked),
         samples=len(chosen),
@@ -61,20 +63,10 @@ def measure_attack(settings: AttackSettings, subject: Subject, attack: Attack) -
     )
 
 
-def _test_images(settings: AttackSettings, subject: Subject) -> tuple[Tensor, Tensor]:
-    images, targets = subject.images("test")
-    if images.dtype != torch.uint8:
-        raise UserError(
-            f"{settings.name} bounds the change of pixel values 0 .. 255; the test images of {subject.name} are "
-            f"{images.dtype} without a pixel range; measure a run on an image data set, such as dataset=cifar10"
-        )
-    return images[: settings.first], targets[: settings.first]
-
-
-def _clean_logits(settings: AttackSettings, space: InputSpace, images: Tensor) -> Tensor:
-    size = settings.batch_size
-    parts = (images[first : first + size] for first in range(0, len(images), size))
-    return torch.cat([space.logits(space.inputs(part)) for part in parts]).cpu()
+def _clean_logits(settings: AttackSettings, space: InputSpace, images: Images, count: int) -> Tensor:
+    """Logits (count, K) of the first images."""
+    parts = torch.arange(count).split(settings.batch_size)
+    return torch.cat([space.logits(space.inputs(images.pixels(part))) for part in parts]).cpu()
 
 
 def _check_finite(settings: AttackSettings, subject: Subject, logits: Tensor) -> None:
@@ -99,13 +91,11 @@ def _chosen(settings: AttackSettings, subject: Subject, clean: Tensor, targets: 
     return right
 
 
-def _attacked(
-    settings: AttackSettings, space: InputSpace, attack: Attack, images: Tensor, targets: Tensor, chosen: Tensor
-) -> Attacked:
-    logits, kept, wanted = [], [], settings.keep
-    for first in range(0, len(chosen), settings.batch_size):
-        part = chosen[first : first + settings.batch_size]
-        adversarial = attack(space.network, space.inputs(images[part]), targets[part].to(space.device), part)
+def _attacked(settings: AttackSettings, space: InputSpace, attack: Attack, images: Images, chosen: Tensor) -> Attacked:
+    logits, kept, wanted, targets = [], [], settings.keep, images.targets
+    for part in chosen.split(settings.batch_size):
+        inputs = space.inputs(images.pixels(part))
+        adversarial = attack(space.network, inputs, targets[part].to(space.device), part)
         logits.append(space.logits(adversarial))
         kept.append(adversarial[:wanted].cpu())
         wanted -= len(kept[-1])

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from olsrepro.data.human_labels import HumanLabels
+from olsrepro.data.image_source import Images
 from olsrepro.models.backbone import Backbone
 
 
@@ -41,8 +42,8 @@ class Subject(Protocol):
     def test_logits(self) -> tuple[Tensor, Tensor]:
         """Logits (N, K) float32 of the chosen weights on the test set in order, and its labels (N,) int64; CPU."""
 
-    def images(self, split: str) -> tuple[Tensor, Tensor]:
-        """All images (N, 3, H, W) uint8 of ``train`` or ``test`` in order, and their true labels (N,) int64; CPU."""
+    def images(self, split: str) -> Images:
+        """The images of ``train`` or ``test`` in order, with true labels; pixels are read when they are asked for."""
 
     def label_table(self) -> Tensor:
         """The soft labels of the last epoch, (K, K), row y for class y; :class:`UserError` where the run keeps none."""

@@ -52,13 +52,14 @@ def build_table(
     select = request.select_of(experiment)
     values = _values(experiment, wanted, found, select)
     samples = {cell: Sample.of(by_seed.values()) for cell, by_seed in values.items() if by_seed}
+    comparable = {cell: sample for cell, sample in samples.items() if not experiment.deviation_of(cell)}
     doubted = experiment.select == "best" and select in OTHER_RULE
     other = _values(experiment, wanted, found, OTHER_RULE[select]) if doubted else {}
     judgement = judge(
         experiment,
-        samples,
+        comparable,
         preset=CUSTOM if request.changes else request.preset_of(experiment),
-        other={cell: Sample.of(by_seed.values()) for cell, by_seed in other.items() if by_seed} or None,
+        other={cell: Sample.of(other[cell].values()) for cell in comparable if other.get(cell)} or None,
         values=values,
         ends=_ends(wanted, found) if any(claim.kind in LOOK_AT_ENDS for claim in experiment.claims) else None,
     )
@@ -74,7 +75,7 @@ def build_table(
         experiment=experiment,
         rows=tuple(experiment.rows.values()),
         columns=tuple(experiment.columns.values()),
-        cells=cells | _average_cells(experiment, cells),
+        cells=cells | _average_cells(experiment, cells, footnotes),
         average=None if experiment.average is None else (experiment.average.key, experiment.average.label),
         preset=request.preset_of(experiment),
         select=select,
@@ -138,7 +139,7 @@ def _cell(
         mean=None if sample is None else sample.mean,
         sd=None if sample is None else sample.sd,
         paper=printed,
-        difference=_difference(experiment, sample, printed),
+        difference=None if experiment.deviation_of(cell) else _difference(experiment, sample, printed),
         marks=tuple(footnotes.mark(text) for text in _remarks(experiment, cell, state, runs, found, command)),
     )
 
@@ -166,10 +167,11 @@ def _remarks(
         return [f"as {experiment.rows[cell[0]].quoted} reports it; nothing to run"]
     if state == NOT_AVAILABLE:
         return [f"not available yet: {runs[0].awaits}"]
+    deviation = experiment.deviation_of(cell)
     if state == COMPLETE:
-        return []
+        return [deviation] if deviation else []
     problems = [found[run.id].problem for run in runs if found[run.id].state not in (FINISHED, UNAVAILABLE)]
-    return [*filter(None, problems), f"missing runs are trained by: {command}"]
+    return [*filter(None, [deviation, *problems]), f"missing runs are trained by: {command}"]
 
 
 def _difference(experiment: Experiment, sample: Sample | None, printed: Printed | None) -> Interval | None:
@@ -210,12 +212,14 @@ def _rivals(experiment: Experiment) -> Iterable[list[CellKey]]:
     return groups.values()
 
 
-def _average_cells(experiment: Experiment, cells: Mapping[CellKey, Cell]) -> dict[CellKey, Cell]:
+def _average_cells(
+    experiment: Experiment, cells: Mapping[CellKey, Cell], footnotes: FootNotes
+) -> dict[CellKey, Cell]:
     """The average row: a mean over all rows, and no number where a single one is missing."""
     average = experiment.average
     if average is None:
         return {}
-    found = {}
+    found, deviating = {}, [row for row in experiment.rows.values() if row.deviates]
     for column, baseline in average.baseline.items():
         pairs = [(cells[row, baseline], cells[row, column]) for row in experiment.rows]
         gains = [base.mean - own.mean for base, own in pairs if _is_whole(base) and _is_whole(own)]  # type: ignore[operator]
@@ -225,6 +229,7 @@ def _average_cells(experiment: Experiment, cells: Mapping[CellKey, Cell]) -> dic
             state=COMPLETE if whole else MISSING,
             mean=fmean(gains) if whole else None,
             paper=experiment.paper.get((average.key, column)),
+            marks=tuple(dict.fromkeys(footnotes.mark(row.deviates) for row in deviating)),
         )
     return found
 

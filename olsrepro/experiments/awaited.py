@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from olsrepro.config.locate import configs_folder
 
 AWAITED: Mapping[str, tuple[str, ...]] = {
-    "dataset": ("imagenet", "cub", "flowers", "cars", "aircraft", "voc"),
+    "dataset": ("voc",),
     "backbone": ("yolo_mobilenetv2",),
     "method": (),
     "evaluation": ("detection",),

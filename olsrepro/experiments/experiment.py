@@ -37,6 +37,7 @@ class Line:
             errors and curves.
         quoted: the source that the paper took this row from; such a row has no runs.
         extra: a row that the paper does not have; left out unless it is asked for.
+        deviates: how its runs differ from the paper's; its numbers are shown and compared with none of the paper's.
         x: its place on a numerical axis, for figures of points and claims on slopes.
     """
 
@@ -49,6 +50,7 @@ class Line:
     evaluate: Mapping[str, object] = field(default_factory=dict)
     quoted: str = ""
     extra: bool = False
+    deviates: str = ""
     x: float | None = None
 
 
@@ -202,6 +204,10 @@ class Experiment:
         """The overrides of a cell's runs, without preset and seed."""
         row, column = self.rows[cell[0]], self.columns[cell[1]]
         return (*self.base, *row.run, *column.run, *row.also.get(column.key, ()), *column.also.get(row.key, ()))
+
+    def deviation_of(self, cell: CellKey) -> str:
+        """How a cell's runs differ from the paper's; empty: they are its."""
+        return self.rows[cell[0]].deviates or self.columns[cell[1]].deviates
 
     def evaluation_of(self, cell: CellKey) -> Mapping[str, object]:
         """The evaluation that a cell is measured by; empty: the run's own errors and curves."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from olsrepro.experiments.experiment import Experiment
 from olsrepro.experiments.files import experiments
 from olsrepro.experiments.request import Request
 from olsrepro.experiments.wanted import Wanted, distinct, wanted_cells, with_ensembles, with_teachers
-from olsrepro.store.cost import Cost, Speeds, estimate
+from olsrepro.store.cost import TIMED_ON, Cost, Speeds, estimate
 from olsrepro.store.record import FAILED
 
 CHEAPER = {"paper": ("short", "mini", "smoke"), "short": ("mini", "smoke"), "mini": ("smoke",)}
@@ -28,9 +29,10 @@ class Work:
         macs: multiply-adds of those whose network is counted.
         uncounted: runs whose multiply-adds are unknown.
         images: images through forward and backward.
-        hours: of training, for those whose speed was measured here.
+        hours: of training, for those whose speed is known.
         untimed: runs whose speed is unknown.
         disk_bytes: what they leave.
+        timed_on: the devices of the speeds that are of bare steps and not of runs; empty: none is.
     """
 
     runs: int = 0
@@ -40,25 +42,40 @@ class Work:
     hours: float = 0.0
     untimed: int = 0
     disk_bytes: float = 0.0
+    timed_on: tuple[str, ...] = ()
 
-    def plus(self, cost: Cost) -> Work:
-        """With one more run."""
-        timed = cost.images_per_s is not None
+    @classmethod
+    def of(cls, cost: Cost) -> Work:
+        """One run's."""
+        return cls(
+            runs=1,
+            macs=cost.macs or 0.0,
+            uncounted=int(cost.macs is None),
+            images=cost.training_images,
+            hours=cost.hours or 0.0,
+            untimed=int(cost.hours is None),
+            disk_bytes=cost.disk_bytes or 0.0,
+            timed_on=(cost.measured_on,) if cost.of_steps and cost.measured_on else (),
+        )
+
+    def __add__(self, other: Work) -> Work:
+        """Of both sets of runs."""
         return Work(
-            self.runs + 1,
-            self.macs + (cost.macs or 0.0),
-            self.uncounted + (cost.macs is None),
-            self.images + cost.training_images,
-            self.hours + (cost.training_images / cost.images_per_s / 3600 if cost.images_per_s else 0.0),
-            self.untimed + (not timed),
-            self.disk_bytes + (cost.disk_bytes or 0.0),
+            self.runs + other.runs,
+            self.macs + other.macs,
+            self.uncounted + other.uncounted,
+            self.images + other.images,
+            self.hours + other.hours,
+            self.untimed + other.untimed,
+            self.disk_bytes + other.disk_bytes,
+            tuple(sorted({*self.timed_on, *other.timed_on})),
         )
 
     def columns(self) -> tuple[str, str, str]:
-        """Multiply-adds in units of 1e18, hours, disk in GB; with ``>`` where a part is unknown."""
+        """Multiply-adds in units of 1e18, hours, disk in GB; with ``>`` where some are unknown, ``~`` by timed steps."""
         return (
             _at_least(f"{self.macs / 1e18:.3g}", self.uncounted, self.runs),
-            _at_least(f"{self.hours:.2g}", self.untimed, self.runs),
+            _at_least(f"{'~' * bool(self.timed_on)}{hours_text(self.hours)}", self.untimed, self.runs),
             f"{self.disk_bytes / 1e9:.2f}" if self.runs else "",
         )
 
@@ -68,11 +85,21 @@ class Work:
             return "nothing"
         macs, hours, disk = self.columns()
         images = f"{self.images:.3g} training images"
-        told = f"{hours} h" if hours != UNKNOWN else "hours unknown until such runs are finished in this store"
+        told = f"{hours} h{self.timing}" if hours != UNKNOWN else "hours unknown (`olsrepro plan --measure` times them)"
         return f"{self.runs} run{'s' * (self.runs > 1)}, {images}, {macs} EMAC (1e18 multiply-adds), {told}, {disk} GB"
+
+    @property
+    def timing(self) -> str:
+        """Where bare steps were timed, as in `` (timed on cpu, loader not included)``; empty where none was."""
+        return f" ({TIMED_ON.format(' and '.join(self.timed_on))})" if self.timed_on else ""
 
 
 UNKNOWN = "?"
+
+
+def hours_text(hours: float) -> str:
+    """For people: two digits of a small number, whole hours of a large one."""
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
 
 
 def _at_least(text: str, unknown: int, runs: int) -> str:
@@ -134,22 +161,25 @@ class Plan:
         return {"runs": self.runs, **asdict(self)}
 
 
-def make_plan(experiments: Sequence[Experiment], request: Request, runs_dir: Path, speeds: Speeds) -> Plan:
+def make_plan(wanted: Sequence[Experiment], request: Request, runs_dir: Path, speeds: Speeds) -> Plan:
     """The plan of experiments in order; a run counts where it is first wanted.
 
     Raises:
         UserError: an override does not fit one of them.
     """
     seen: set[str] = set()
-    entries = tuple(_entry(experiment, request, runs_dir, speeds, seen) for experiment in experiments)
-    preset = request.preset or experiments[0].preset
+    counted = [_counted(experiment, request, runs_dir, seen) for experiment in wanted]
+    keeping = iter(with_ensembles([run for _, missing in counted for run in missing], experiments(), request))
+    entries = tuple(replace(entry, work=_work(islice(keeping, len(missing)), speeds)) for entry, missing in counted)
+    preset = request.preset or wanted[0].preset
     cheaper = {
-        name: _whole_work(experiments, replace(request, preset=name), speeds) for name in CHEAPER.get(preset, ())
+        name: _work(planned_runs(wanted, replace(request, preset=name)), speeds) for name in CHEAPER.get(preset, ())
     }
-    return Plan(preset, entries, _sum(entry.work for entry in entries), cheaper)
+    return Plan(preset, entries, sum((entry.work for entry in entries), Work()), cheaper)
 
 
-def _entry(experiment: Experiment, request: Request, runs_dir: Path, speeds: Speeds, seen: set[str]) -> Entry:
+def _counted(experiment: Experiment, request: Request, runs_dir: Path, seen: set[str]) -> tuple[Entry, list[Wanted]]:
+    """The entry of an experiment without its work, and the runs that are missing."""
     cells = wanted_cells(experiment, request)
     runs = {} if experiment.measure else distinct([cells])
     new = [run for run in with_teachers(runs.values()) if run.id not in seen]
@@ -160,7 +190,7 @@ def _entry(experiment: Experiment, request: Request, runs_dir: Path, speeds: Spe
     awaited = Counter(
         run.awaits for wants in cells.values() for run in wants[:1] if run.config is not None and run.awaits
     )
-    return Entry(
+    entry = Entry(
         name=experiment.name,
         place=experiment.place,
         printed=len(runs),
@@ -170,29 +200,19 @@ def _entry(experiment: Experiment, request: Request, runs_dir: Path, speeds: Spe
         missing=len(missing),
         awaits=dict(Counter(run.awaits for run in new if run.config is None)),
         evaluations=dict(awaited),
-        work=_work(with_ensembles([outcome.wanted for outcome in missing], experiments(), request), speeds),
     )
+    return entry, [outcome.wanted for outcome in missing]
 
 
-def _whole_work(experiments: Sequence[Experiment], request: Request, speeds: Speeds) -> Work:
-    """Of all their runs, whatever the store has."""
-    cells = [wanted_cells(experiment, request) for experiment in experiments if not experiment.measure]
-    return _work(with_teachers(distinct(cells).values()), speeds)
+def planned_runs(wanted: Sequence[Experiment], request: Request) -> list[Wanted]:
+    """All runs that experiments train, each once, with those that teach them; whatever the store has."""
+    cells = [wanted_cells(experiment, request) for experiment in wanted if not experiment.measure]
+    return with_teachers(distinct(cells).values())
 
 
 def _work(runs: Iterable[Wanted], speeds: Speeds) -> Work:
-    work = Work()
-    for run in runs:
-        if run.config is not None:
-            work = work.plus(estimate(run.config, speeds))
-    return work
-
-
-def _sum(works: Iterable[Work]) -> Work:
-    total = Work()
-    for work in works:
-        total = Work(*(getattr(total, key) + getattr(work, key) for key in (item.name for item in fields(Work))))
-    return total
+    costs = (estimate(run.config, speeds) for run in runs if run.config is not None)
+    return sum(map(Work.of, costs), Work())
 
 
 def work_of(missing: Iterable[Outcome], speeds: Speeds) -> Work:

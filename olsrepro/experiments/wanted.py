@@ -101,12 +101,17 @@ def _lines(experiment: Experiment, cell: CellKey, request: Request) -> list[str]
     preset = request.preset_of(experiment)
     own = _by_key(experiment.lines_of(cell))
     if preset == SMOKE and experiment.stand_ins and (name := own.get("dataset", "")) and _has_stand_in(name):
-        own["dataset"] = f"{MARK}{name}"
+        own = _without("dataset", own) | {"dataset": f"{MARK}{name}"}  # a stand-in has none of its switches
     changed = _by_key(request.run_lines)
     for key in changed:
         if key in GROUPS:  # another component does not have the values that this experiment set for its own
-            own = {name: value for name, value in own.items() if not name.startswith(f"{key}.")}
+            own = _without(key, own)
     return [f"{key}={value}" for key, value in (own | changed | {"preset": preset}).items()]
+
+
+def _without(group: str, lines: Mapping[str, str]) -> dict[str, str]:
+    """Lines by key, but those that set a value of a group's component."""
+    return {key: value for key, value in lines.items() if not key.startswith(f"{group}.")}
 
 
 def _by_key(lines: Iterable[str]) -> dict[str, str]:

@@ -2,59 +2,121 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import tarfile
-import tempfile
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import IO
 
 from olsrepro.settings import UserError
 
+Place = Callable[[PurePosixPath], "PurePosixPath | None"]
+"""Where a member goes, under the folder that is unpacked into; None leaves it out."""
+
+_BLOCK = 1 << 20
 _DAMAGE = (tarfile.TarError, EOFError, zlib.error, OSError)
 
 
-def extract_tar(archive: Path, folder: Path) -> None:
+@dataclass(frozen=True)
+class FileSum:
+    """A file under some folder: its path (POSIX, relative), its size in bytes, its MD5 in hex."""
+
+    path: str
+    size: int
+    md5: str
+
+
+def unpack_tar(archive: Path, folder: Path, place: Place = lambda path: path) -> Iterator[FileSum]:
     """Unpack a tar archive (plain, gzip, bzip2, xz) into a folder; nothing is written there unless all of it can be.
 
-    Members are unpacked into a temporary folder and then moved file by file; files of the same name are replaced.
+    Members are unpacked into a folder beside and then moved, once the last one has been taken from the iterator; files
+    of the same name are replaced. The archive is read once.
 
     Raises:
         UserError: a member has an absolute path or ``..`` in it, or is a link or a device; the archive is damaged; or
             the folder can't be written.
     """
+    with telling(archive, folder), staging(work_folder(archive, folder)) as stage:
+        with tarfile.open(archive) as tar:
+            yield from unpack_members(tar, archive, stage, place)
+        move_into(stage, folder)
+
+
+def unpack_members(tar: tarfile.TarFile, archive: Path, folder: Path, place: Place) -> Iterator[FileSum]:
+    """Unpack the files of an open tar; ``archive`` is what an error calls it. See :func:`unpack_tar`."""
+    for member in tar:
+        path = place(_checked(member, archive))
+        content = tar.extractfile(member)
+        if path is not None and content is not None:  # a folder has no content, and is made with the first file in it
+            size, md5 = _copy(content, folder / path)
+            yield FileSum(path.as_posix(), size, md5)
+
+
+def inside(folder: str) -> Place:
+    """The place of what lies in a folder of the archive, as seen from there; what lies beside it is left out."""
+    return lambda path: path.relative_to(folder) if path.is_relative_to(folder) else None
+
+
+def work_folder(archive: Path, folder: Path) -> Path:
+    """Where an archive is unpacked before its files are moved; in the same folder, for that may be another disk."""
+    return folder / f".unpacking-{archive.name}"
+
+
+@contextmanager
+def staging(stage: Path) -> Iterator[Path]:
+    """An empty folder of this name; it is removed on leaving, with what is left in it."""
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir(parents=True)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{archive.name}.", dir=folder) as unpacked:
-            with tarfile.open(archive) as tar:
-                members = [_checked(member, archive) for member in tar.getmembers()]
-                tar.extractall(unpacked, members, **_data_filter())
-            _move_files(Path(unpacked), folder)
+        yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def move_into(stage: Path, folder: Path) -> None:
+    """Move everything in ``stage`` to ``folder``: a folder that isn't there yet in one piece, else file by file."""
+    for path in sorted(stage.iterdir()):
+        place = folder / path.name
+        if path.is_dir() and place.is_dir():
+            move_into(path, place)
+        else:
+            os.replace(path, place)
+
+
+@contextmanager
+def telling(archive: Path, folder: Path) -> Iterator[None]:
+    """Tell in one line (:class:`UserError`) what goes wrong while an archive is unpacked."""
+    try:
+        yield
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk's fault, not the archive's
             raise UserError(f"{archive} can't be unpacked into {folder}: {error.strerror}") from error
         raise UserError(f"{archive} can't be unpacked: {error}; remove it and fetch it again") from error
 
 
-def _checked(member: tarfile.TarInfo, archive: Path) -> tarfile.TarInfo:
-    """The member, if it is a plain file or folder that stays inside."""
+def _checked(member: tarfile.TarInfo, archive: Path) -> PurePosixPath:
+    """The path of the member, if it is a plain file or folder that stays inside."""
     rooted = PurePosixPath(member.name).is_absolute() or PureWindowsPath(member.name).anchor
     if rooted or ".." in PureWindowsPath(member.name).parts:
         raise UserError(f"{archive} is refused: its member {member.name!r} would be written outside the folder")
     if not (member.isfile() or member.isdir()):
         raise UserError(f"{archive} is refused: its member {member.name!r} is a link or a device")
-    return member
+    if "\n" in member.name:
+        raise UserError(f"{archive} is refused: its member {member.name!r} has a line break in its name")
+    return PurePosixPath(member.name)
 
 
-def _data_filter() -> dict[str, Any]:
-    """Python's own guard, where this Python has it (3.10.12, 3.11.4 and later)."""
-    return {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-
-
-def _move_files(source: Path, folder: Path) -> None:
-    for path in sorted(source.rglob("*")):
-        place = folder / path.relative_to(source)
-        if path.is_dir():
-            place.mkdir(parents=True, exist_ok=True)
-        else:
-            os.replace(path, place)
+def _copy(content: IO[bytes], path: Path) -> tuple[int, str]:
+    """Write a file that isn't there yet; its size and MD5."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.md5(usedforsecurity=False)
+    with open(path, "xb") as file:
+        while block := content.read(_BLOCK):
+            digest.update(block)
+            file.write(block)
+        return file.tell(), digest.hexdigest()

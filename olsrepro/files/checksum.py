@@ -1,4 +1,4 @@
-"""Checksums of files, written ``md5:<hex>`` or ``sha256:<hex>``."""
+"""Checksums of files, written ``md5:<hex>`` or ``sha256:<hex>``, of which the first digits may stand for all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 _BLOCK = 1 << 20
+_FEWEST_DIGITS = 8
 
 
 def of_file(path: Path, algorithm: str) -> str:
@@ -28,5 +29,11 @@ def sha256(path: Path) -> str:
 
 
 def matches(path: Path, checksum: str) -> bool:
-    """Whether a file has the checksum ``algorithm:<hex>``."""
-    return of_file(path, checksum.partition(":")[0]) == checksum
+    """Whether a file has the checksum ``algorithm:<hex>``, or one that begins so.
+
+    Fewer than eight digits raise :class:`ValueError`.
+    """
+    algorithm, _, digits = checksum.partition(":")
+    if len(digits) < _FEWEST_DIGITS:
+        raise ValueError(f"{checksum} names too few digits to tell files apart; {_FEWEST_DIGITS} at least")
+    return of_file(path, algorithm).startswith(checksum)

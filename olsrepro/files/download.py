@@ -53,7 +53,7 @@ def download(
     Args:
         urls: http, https or file; tried in order.
         target: where the file goes; its folder is made. A file that is there and has the checksum is kept as it is.
-        checksum: ``md5:<hex>`` or ``sha256:<hex>``.
+        checksum: ``md5:<hex>`` or ``sha256:<hex>``, all digits or the first of them.
         progress: called with the bytes that are there and the bytes in all (None if the server doesn't say).
         timeout: seconds without a byte after which a URL is given up.
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.human_labels import HumanLabels, human_labels
-from olsrepro.data.images import ImageData
-from olsrepro.data.registry import read_dataset
+from olsrepro.data.image_source import Images, split_of
+from olsrepro.data.registry import Data, read_dataset
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.files.checksum import sha256
 from olsrepro.losses import HardLabel, LabelSmoothing, build_criterion
@@ -26,7 +26,7 @@ from olsrepro.training import artifacts, checkpoint
 
 
 @lru_cache(maxsize=1)
-def _read(settings: DatasetSettings, root: Path) -> ImageData:
+def _read(settings: DatasetSettings, root: Path) -> Data:
     """Of runs that are measured one after another, most share their data set."""
     return read_dataset(settings, root)
 
@@ -53,7 +53,7 @@ class FinishedRun:
         self._weights = weights
 
     @cached_property
-    def _data(self) -> ImageData:
+    def _data(self) -> Data:
         return _read(self._config.dataset, Path(self._config.runtime.data_dir))
 
     @property
@@ -123,13 +123,9 @@ class FinishedRun:
             raise UserError(f"{self._folder / name} is gone; --fresh trains the run anew")
         return self._folder / name
 
-    def images(self, split: str) -> tuple[Tensor, Tensor]:
-        """Images (N, 3, H, W) uint8 of ``train`` or ``test``, and their true labels (N,)."""
-        data = self._data
-        return {
-            "train": (data.train_images, data.train_targets),
-            "test": (data.test_images, data.test_targets),
-        }[split]
+    def images(self, split: str) -> Images:
+        """The images of ``train`` or ``test`` with their true labels."""
+        return split_of(self._data, split)
 
     def label_table(self) -> Tensor:
         """The labels of all classes after the last epoch, (K, K): learnt, or as the method makes them.

@@ -10,7 +10,9 @@ from rich.console import Console
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.registry import read_dataset
+from olsrepro.distributed.ranks import is_first
 from olsrepro.files.lease import Held
+from olsrepro.launch.ranks import meet, refuse_uneven, together
 from olsrepro.launch.run import RunFailed, run
 from olsrepro.settings import UserError
 from olsrepro.store.teacher import teacher_record
@@ -35,11 +37,13 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Finished:
         UserError: a device, a data set or a teacher that they need is not here; nothing was started.
         Interrupted: a signal asked for a stop; the same command goes on.
     """
-    _refuse_unready(configs)
+    meet(configs[0].runtime)
+    together(lambda: _refuse_unready(configs))
     failed: list[str] = []
     held: list[str] = []
     for number, config in enumerate(configs, start=1):
-        console.print(f"[{number}/{len(configs)}] ", end="", markup=False, highlight=False)
+        if is_first():
+            console.print(f"[{number}/{len(configs)}] ", end="", markup=False, highlight=False)
         try:
             run(config, console=console, pace_s=PACE_S)
         except Held as error:
@@ -58,9 +62,11 @@ def _refuse_unready(configs: Sequence[RunConfig]) -> None:
     for config in needed.values():
         read_dataset(config.dataset, Path(config.runtime.data_dir))
     for config in configs:
+        refuse_uneven(config)
         teacher_record(config)
 
 
 def _told(line: str, console: Console) -> str:
-    console.print(line, markup=False, highlight=False)
+    if is_first():
+        console.print(line, markup=False, highlight=False)
     return line

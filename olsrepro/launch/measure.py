@@ -18,9 +18,9 @@ from olsrepro.data.registry import read_dataset
 from olsrepro.launch.learner import learner_of
 from olsrepro.launch.provenance import now, this_process
 from olsrepro.models.registry import build_backbone
-from olsrepro.store.facts import facts_folder, facts_id
+from olsrepro.store.facts import facts_about, facts_folder, facts_id
 from olsrepro.store.record import FINISHED, write_record
-from olsrepro.training.trainer import Learner
+from olsrepro.training.learner import Learner
 
 Facts = dict[str, float]
 CPU = torch.device("cpu")
@@ -37,12 +37,18 @@ def measure(kind: str, config: RunConfig) -> Path:
     Raises:
         UserError: data are missing.
     """
+    return leave_facts(kind, config, MEASURES[kind](config), CPU)
+
+
+def leave_facts(kind: str, config: RunConfig, facts: Facts, device: torch.device) -> Path:
+    """Leave facts in the store with what they are about, where and by what they were measured; the record's path."""
     name = facts_id(kind, config)
     record = {
         "run_id": name,
         "status": FINISHED,
-        "facts": MEASURES[kind](config),
-        "history": [this_process(config.runtime, CPU)],
+        "about": facts_about(kind, config),
+        "facts": facts,
+        "history": [this_process(config.runtime, device)],
         "finished": now(),
     }
     folder = facts_folder(Path(config.runtime.runs_dir), name)
@@ -51,12 +57,12 @@ def measure(kind: str, config: RunConfig) -> Path:
 
 
 def dataset_facts(config: RunConfig) -> Facts:
-    """Classes that occur in the training labels, training and test images, counted in the files (Table V)."""
+    """Classes that occur in the training labels, training and test images, counted in what is read (Table V)."""
     data = read_dataset(config.dataset, Path(config.runtime.data_dir))
     return {
         "categories": float(len(set(data.train_targets.tolist()))),
-        "train_images": float(len(data.train_images)),
-        "test_images": float(len(data.test_images)),
+        "train_images": float(len(data.train_targets)),
+        "test_images": float(len(data.test_targets)),
     }
 
 

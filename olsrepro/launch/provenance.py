@@ -17,11 +17,12 @@ from typing import Any
 import torch
 
 import olsrepro
+from olsrepro.distributed.ranks import rank_count
 from olsrepro.training.settings import RuntimeSettings
 
 _PACKAGES = ("torch", "torchvision", "timm", "hydra-core", "omegaconf", "numpy")
 # What must be the same in two processes for one to go on bitwise where the other stopped.
-_BITWISE = ("torch", "device", "threads", "channels_last", "compile", "deterministic")
+_BITWISE = ("torch", "device", "threads", "ranks", "accumulate", "channels_last", "compile", "deterministic")
 
 
 def now() -> str:
@@ -36,6 +37,8 @@ def this_process(runtime: RuntimeSettings, device: torch.device) -> dict[str, An
         "host": socket.gethostname(),
         "device": _device_name(device),
         "threads": torch.get_num_threads(),
+        "ranks": rank_count(),
+        "accumulate": runtime.accumulate,
         "channels_last": runtime.channels_last,
         "compile": runtime.compile,
         "deterministic": runtime.deterministic,

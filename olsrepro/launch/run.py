@@ -1,37 +1,32 @@
-"""One run in this process: lease, training from the last checkpoint on, record."""
+"""One run in this process, or in one for each rank: lease, training from the last checkpoint on, record."""
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.console import Console
-from torch import Tensor
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.to_yaml import to_yaml
-from olsrepro.data.clean_set import clean_indices
-from olsrepro.data.images import ImageData
-from olsrepro.data.noise import NoisyLabels, noisy_targets
-from olsrepro.data.registry import read_dataset
-from olsrepro.files.atomic import StorageError, write_text
-from olsrepro.files.checksum import sha256
+from olsrepro.distributed.news import from_first
+from olsrepro.distributed.ranks import is_first, rank
+from olsrepro.files.atomic import write_text
 from olsrepro.files.lease import Held, Lease
+from olsrepro.launch.inputs import Inputs, read_inputs
+from olsrepro.launch.job import Job
 from olsrepro.launch.learner import learner_of
-from olsrepro.launch.provenance import is_bitwise, now, this_process
+from olsrepro.launch.provenance import is_bitwise, this_process
+from olsrepro.launch.ranks import is_of_lost_rank, meet, refuse_uneven, together, told
+from olsrepro.launch.records import finished_record, record_failure
 from olsrepro.launch.teacher import load_teacher, train_teacher
 from olsrepro.launch.watchers import Bar, Lines, TensorBoard
-from olsrepro.settings import UserError
 from olsrepro.store.folder import Store
-from olsrepro.store.identity import canonical, run_id
-from olsrepro.store.record import FAILED, FINISHED, NAME, Record, errors, read_record, write_record
-from olsrepro.training.artifacts import ENSEMBLE, LABEL_TABLES, Artifacts
+from olsrepro.store.record import FINISHED, NAME, read_record, write_record
+from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder
 from olsrepro.training.progress import Progress, Row
 from olsrepro.training.settings import REPLACED
@@ -46,25 +41,7 @@ class RunFailed(Exception):
 
 
 class Interrupted(Exception):
-    """A run was asked to stop and has written a checkpoint."""
-
-
-@dataclass
-class Job:
-    """A run being executed: its config, where it lies, and whom it tells about it."""
-
-    config: RunConfig
-    store: Store
-    console: Console = field(default_factory=lambda: Console(file=sys.stdout, highlight=False, soft_wrap=True))
-    pace_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.run_id = run_id(self.config)
-        self.folder = self.store.run_folder(self.run_id)
-
-    def say(self, line: str) -> None:
-        """Tell the user a line."""
-        self.console.print(line, markup=False, highlight=False)
+    """A run was asked to stop and has written a checkpoint, or has lost a rank; the same command goes on."""
 
 
 def run(config: RunConfig, *, fresh: bool = False, console: Console | None = None, pace_s: float = 0.0) -> Path:
@@ -79,23 +56,30 @@ def run(config: RunConfig, *, fresh: bool = False, console: Console | None = Non
         pace_s: an epoch's line is told at most every so many seconds.
 
     Raises:
-        UserError: data are missing, the device is not there, a record is damaged, the teacher can't teach.
+        UserError: data or weights are missing, the device is not there, a record is damaged, the teacher can't teach.
         Held: another process writes this run or its teacher's.
         Interrupted: a signal asked for a stop; the same command goes on.
         RunFailed: the training failed; a record of the failure is left.
     """
+    meet(config.runtime)
     job = Job(config, Store(Path(config.runtime.runs_dir)), pace_s=pace_s)
     if console is not None:
         job.console = console
-    if not fresh and _is_finished(job):
+    if not fresh and from_first(_is_finished(job)):
         return job.folder / NAME
+    refuse_uneven(config)
     train_teacher(config, lambda teacher: _run_teacher(teacher, job, pace_s))
-    device = prepare_device(config.runtime)
-    data = read_dataset(config.dataset, Path(config.runtime.data_dir))
-    with Lease(job.folder, job.store.locks, job.say, prepare=lambda: _prepare(job, fresh)) as lease:
-        if _is_finished(job):
+    device = together(lambda: prepare_device(config.runtime))
+    inputs = together(lambda: read_inputs(config, job.say))
+    with ExitStack() as stack:
+        lease = together(lambda: stack.enter_context(_lease(job, fresh)) if is_first() else None)
+        if from_first(_is_finished(job)):
             return job.folder / NAME
-        return _execute(job, data, device, lease)
+        return _execute(job, inputs, device, lease)
+
+
+def _lease(job: Job, fresh: bool) -> Lease:
+    return Lease(job.folder, job.store.locks, job.say, prepare=lambda: _prepare(job, fresh))
 
 
 def _run_teacher(config: RunConfig, job: Job, pace_s: float) -> None:
@@ -124,65 +108,72 @@ def _prepare(job: Job, fresh: bool) -> None:
         leftover.unlink()
 
 
-def _execute(job: Job, data: ImageData, device: torch.device, lease: Lease) -> Path:
+def _execute(job: Job, inputs: Inputs, device: torch.device, lease: Lease | None) -> Path:
     try:
-        return _train(job, data, device, lease)
+        return _train(job, inputs, device, lease)
     except (Interrupted, Held, KeyboardInterrupt):
         raise
     except Exception as error:
+        if is_of_lost_rank(error):
+            raise Interrupted("another rank is gone; the same command goes on from the last checkpoint") from error
+        if lease is None:
+            raise _failed_elsewhere(job, error) from error
         lease.look()
-        raise RunFailed(_record_failure(job, error, device)) from error
+        raise RunFailed(record_failure(job, error, device)) from error
 
 
-def _train(job: Job, data: ImageData, device: torch.device, lease: Lease) -> Path:
-    config = job.config
-    clean = clean_samples(config, data)
-    labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed, clean)
-    if labels.warning:
-        job.say(labels.warning)
-    write_text(job.folder / "config.yaml", to_yaml(config))
+def _failed_elsewhere(job: Job, error: Exception) -> Exception:
+    """What a rank without the lease, which records nothing, leaves its process with."""
+    if isinstance(error, NonFinite):  # on all ranks alike: the first one tells
+        return RunFailed(str(error))
+    return RunFailed(f"{job.run_id} failed on rank {rank()}: {type(error).__name__}: {error}")
+
+
+def _train(job: Job, inputs: Inputs, device: torch.device, lease: Lease | None) -> Path:
+    if inputs.labels.warning:
+        job.say(inputs.labels.warning)
+    if lease is not None:
+        write_text(job.folder / "config.yaml", to_yaml(job.config))
     with StopRequest() as stop:
-        task = _task(job, data, labels, clean, device)
-        trainer = _trainer(job, task, device, stop, lease)
+        trainer = _trainer(job, inputs, device, stop, lease)
         _announce(job, trainer, device)
-        with _watching(job, trainer.written_epochs, lease) as observers:
+        finished_epochs = trainer.written_epochs
+        with _watching(job, finished_epochs, lease) as observers:
             trainer.observers = observers
             finished = trainer.fit()
     if not finished:
         raise Interrupted(f"stopped in epoch {trainer.progress.epoch + 1}; the same command goes on from there")
+    if lease is None:
+        return job.folder / NAME
     lease.look()
-    return write_record(job.folder, _finished_record(job, trainer, labels, clean))
+    return write_record(job.folder, finished_record(job, trainer, inputs))
 
 
-def clean_samples(config: RunConfig, data: ImageData) -> Tensor | None:
-    """The samples of the clean set that the method wants, int64, rising; None where it wants none."""
-    wanted = config.method.clean_set()
-    if wanted is None:
-        return None
-    classes = config.dataset.num_classes
-    try:
-        return clean_indices(data.train_targets, classes, wanted.size, per_class=wanted.per_class, seed=config.seed)
-    except ValueError as error:
-        raise UserError(f"method.{error}") from None
-
-
-def _task(job: Job, data: ImageData, labels: NoisyLabels, clean: Tensor | None, device: torch.device) -> Classification:
-    config = job.config
-    layout = config.runtime.channels_last
+def _task(config: RunConfig, inputs: Inputs, device: torch.device) -> Classification:
     return Classification(
-        data, labels, config.recipe, config.method, config.seed, device, channels_last=layout, clean=clean
+        inputs.data,
+        inputs.labels,
+        config.recipe,
+        config.method,
+        config.seed,
+        device,
+        channels_last=config.runtime.channels_last,
+        clean=inputs.clean,
+        reading=inputs.reading,
+        accumulate=config.runtime.accumulate,
     )
 
 
-def _trainer(job: Job, task: Classification, device: torch.device, stop: StopRequest, lease: Lease) -> Trainer:
+def _trainer(job: Job, inputs: Inputs, device: torch.device, stop: StopRequest, lease: Lease | None) -> Trainer:
     config = job.config
+    task = _task(config, inputs, device)
     trainer = Trainer(
         task=task,
-        learner=learner_of(config, device, load_teacher(config, device), task.training_set()),
+        learner=learner_of(config, device, load_teacher(config, device), task.training_set(), inputs.start),
         recipe=config.recipe,
         runtime=config.runtime,
         artifacts=Artifacts(job.folder),
-        checkpoints=CheckpointFolder(job.folder, job.say, guard=lease.look),
+        checkpoints=CheckpointFolder(job.folder, job.say, guard=lease.look if lease else _no_lease),
         stop=stop,
         history=[this_process(config.runtime, device)],
         seed=config.seed,
@@ -191,17 +182,21 @@ def _trainer(job: Job, task: Classification, device: torch.device, stop: StopReq
     return trainer
 
 
+def _no_lease() -> None:
+    raise AssertionError("a rank without the lease writes nothing")
+
+
 def _announce(job: Job, trainer: Trainer, device: torch.device) -> None:
     config, progress = job.config, trainer.progress
     what = f"{config.dataset.name} · {config.backbone.name} · {config.method.name} · seed {config.seed}"
     if config.method.own_recipe(config.recipe.epochs) is not None:
         own = f"method={config.method.name} brings its own optimiser and schedule"
         job.say(f"{own}; of the recipe, {', '.join(REPLACED)} are not used")
-    job.say(f"{job.run_id}: {what} · preset {config.preset} · {config.recipe.epochs} epochs on {device}")
+    job.say(f"{job.run_id}: {what} · preset {config.preset} · {config.recipe.epochs} epochs on {device}{told()}")
     if progress.epoch or progress.step:
         job.say(f"going on after epoch {progress.epoch}, step {progress.step}")
     if not is_bitwise(trainer.history):
-        job.say("an earlier process worked at it with other threads, device or versions: no longer bitwise")
+        job.say("an earlier process worked at it with other threads, ranks, device or versions: no longer bitwise")
 
 
 @dataclass
@@ -218,7 +213,10 @@ class _LeaseWatch:
 
 
 @contextmanager
-def _watching(job: Job, finished_epochs: int, lease: Lease) -> Iterator[Sequence[Observer]]:
+def _watching(job: Job, finished_epochs: int, lease: Lease | None) -> Iterator[Sequence[Observer]]:
+    if lease is None:
+        yield []
+        return
     epochs = job.config.recipe.epochs
     with ExitStack() as stack:
         observers: list[Observer] = [_LeaseWatch(lease)]
@@ -231,83 +229,3 @@ def _watching(job: Job, finished_epochs: int, lease: Lease) -> Iterator[Sequence
             stack.callback(board.close)
             observers.append(board)
         yield observers
-
-
-def _finished_record(job: Job, trainer: Trainer, labels: NoisyLabels, clean: Tensor | None) -> Record:
-    progress = trainer.progress
-    assert progress.best_epoch is not None
-    return {
-        **_identity(job),
-        "status": FINISHED,
-        "errors": errors(progress.rows, progress.best_epoch),
-        "noise": _noise(job.config, labels),
-        **({} if clean is None else {"clean_set": clean.tolist()}),
-        "training": _cost(progress.rows) | {"device": trainer.history[-1]["device"]},
-        "files": {name: sha256(job.folder / name) for name in _files(job, trainer)},
-        "bitwise": is_bitwise(trainer.history),
-        "history": trainer.history,
-        "finished": now(),
-    }
-
-
-def _noise(config: RunConfig, labels: NoisyLabels) -> dict[str, Any]:
-    """What the labels were made of, all switches, and what they came to."""
-    noise = config.noise
-    seed = config.seed if noise.seed is None else noise.seed
-    return asdict(noise) | {
-        "seed": None if noise.kind == "file" else seed,
-        "measured_rate": labels.rate,
-        "flipped": int(labels.flipped.sum()),
-        "labels_sha256": labels.sha256,
-    }
-
-
-def _files(job: Job, trainer: Trainer) -> list[str]:
-    """The files that evaluations read, as far as they are what the record says.
-
-    After a damaged checkpoint and a change of device, the epoch that ``best.pt`` is of may have come out otherwise.
-    """
-    if trainer.artifacts.epoch_of("best") == trainer.progress.best_epoch:
-        which = ["best", "last"]
-    else:
-        job.say(f"the weights of the best epoch, {trainer.progress.best_epoch}, are lost; best.pt is of another")
-        which = ["last"]
-    tables = f"{LABEL_TABLES}/epoch_{job.config.recipe.epochs:04d}.safetensors"
-    names = [*(f"{one}.pt" for one in which), *(f"{one}_logits.safetensors" for one in which), tables, ENSEMBLE]
-    return [name for name in names if (job.folder / name).is_file()]
-
-
-def _cost(rows: Sequence[Row]) -> dict[str, Any]:
-    seen = sum(row["images"] for row in rows)
-    seconds = sum(row["seconds"] for row in rows)
-    return {"images": seen, "seconds": round(seconds, 3), "images_per_s": round(seen / max(seconds, 1e-9), 1)}
-
-
-def _identity(job: Job) -> Record:
-    config = job.config.as_dict()
-    runtime = config.pop("runtime")
-    return {"run_id": job.run_id, "canonical": canonical(job.config), "config": config, "runtime": runtime}
-
-
-def _record_failure(job: Job, error: Exception, device: torch.device) -> str:
-    """Leave a record of the failure if the disk still takes one; the line that tells of it."""
-    line = str(error).splitlines()[0] if str(error) else type(error).__name__
-    trace = "".join(traceback.format_exception(error)) if not isinstance(error, (UserError, NonFinite)) else None
-    detail = {"kind": _kind(error), "message": line, "traceback": trace, "at": now()}
-    process = this_process(job.config.runtime, device)
-    try:
-        write_record(job.folder, {**_identity(job), "status": FAILED, "error": detail, "history": [process]})
-    except StorageError:
-        return f"{job.run_id} failed: {line}"
-    return f"{job.run_id} failed ({detail['kind']}): {line}\nrecord: {job.folder / NAME}"
-
-
-def _kind(error: Exception) -> str:
-    kinds: list[tuple[type[Exception], str]] = [
-        (torch.cuda.OutOfMemoryError, "out of memory"),
-        (MemoryError, "out of memory"),
-        (NonFinite, "not finite"),
-        (StorageError, "storage"),
-        (UserError, "refused"),
-    ]
-    return next((name for cls, name in kinds if isinstance(error, cls)), "crash")

@@ -9,6 +9,7 @@ from torch import nn
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.teacher import teacher_config
+from olsrepro.distributed.news import from_first
 from olsrepro.files.checksum import sha256
 from olsrepro.models.registry import build_backbone
 from olsrepro.settings import UserError
@@ -23,7 +24,7 @@ def train_teacher(config: RunConfig, train: Callable[[RunConfig], object]) -> No
         UserError: the run that should teach can't.
     """
     own = teacher_config(config)
-    if teacher_record(config) is None and own is not None:
+    if from_first(teacher_record(config) is None) and own is not None:
         train(own)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
@@ -75,6 +76,9 @@ class LabelMethod(nn.Module):
     is trained with the network's.
     """
 
+    counted_apart: ClassVar[tuple[str, ...]] = ()
+    """Keys of the state that ranks count apart even at an epoch's end, and that are added up in the end."""
+
     def optimised(self) -> Iterable[nn.Parameter]:
         """Its parameters that the run's optimiser trains; others it trains itself."""
         return self.parameters()
@@ -96,6 +100,14 @@ class LabelMethod(nn.Module):
 
     def end_epoch(self) -> None:
         """The last step of an epoch has been made."""
+
+    def state_of_rank(self, rank: int, states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The state that a rank goes on from, of the states of another number of ranks at an epoch's end."""
+        state = dict(states[0])
+        for key in self.counted_apart:
+            total = torch.stack([one[key] for one in states]).sum(0)
+            state[key] = total if rank == 0 else torch.zeros_like(total)
+        return state
 
     def predictions(self) -> Tensor | None:
         """Predicted classes (N,) int64 by sample index, of a pass over the training set at this epoch's end.

@@ -42,6 +42,11 @@ class MetaSettings(MethodSettings):
         check_choice("meta_gradient", self.meta_gradient, ROUTES)
         check_choice("schedule", self.schedule, SCHEDULES)
 
+    @property
+    def splits_steps(self) -> bool:
+        """No: the weights of samples come from all of the step."""
+        return False
+
     def resolved_for(self, dataset: DatasetSettings) -> MethodSettings:
         """With the size of the clean set."""
         if self.clean_size is not None:

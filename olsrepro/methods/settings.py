@@ -70,6 +70,11 @@ class MethodSettings(Component):
         return True
 
     @property
+    def splits_steps(self) -> bool:
+        """Whether a rank's share of a step's batch may come in parts, one after another."""
+        return True
+
+    @property
     def teacher_run(self) -> str | None:
         """The id of the run that teaches, where the settings name one."""
         return None

@@ -6,16 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+from olsrepro.models.published import PublishedWeights
 from olsrepro.models.settings import BackboneSettings
 
-
-@dataclass(frozen=True)
-class PublishedWeights:
-    """ImageNet weights under their library's own names: ``network`` and ``tag``, such as resnet50, IMAGENET1K_V1."""
-
-    library: str
-    network: str
-    tag: str
+TORCHVISION = "https://download.pytorch.org/models"
+TIMM = "https://github.com/huggingface/pytorch-image-models/releases/download/v0.1-weights"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from olsrepro.models.published import PublishedWeights
 from olsrepro.settings import Component, check_choice, fact
 
 SCALES = ("width", "depth_factor")
@@ -29,6 +30,8 @@ class BackboneSettings(Component):
     """Side of the square images for which ``macs`` is counted."""
     has_stages: ClassVar[bool] = True
     """Whether its networks name their stages, so that label methods can tap them."""
+    weights_elsewhere: ClassVar[str] = ""
+    """What a user should know of weights that no program can fetch; nothing for most."""
 
     family: str = ""
     name: str = ""
@@ -44,6 +47,10 @@ class BackboneSettings(Component):
             factor = getattr(self, key)
             if not (factor > 0 and math.isfinite(factor)):
                 raise ValueError(f"backbone.{key}={factor:g} must be a finite number above 0")
+
+    def weights(self) -> PublishedWeights | None:
+        """ImageNet weights that fit this very network; None where nobody publishes any."""
+        return None
 
 
 def scaled(channels: int, width: float, groups: int = 1) -> int:

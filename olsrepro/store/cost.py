@@ -12,24 +12,33 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.evaluation.ensemble_epochs import count_members
 from olsrepro.methods.registry import settings_class
 from olsrepro.models.settings import BackboneSettings
+from olsrepro.store.facts import SPEED, facts_id, speed_records
 from olsrepro.store.folder import Store
 from olsrepro.store.record import FINISHED, Record
 
 BYTES = 4
 LOGIT_FILES = 2  # of the best and of the last epoch
+TIMED_ON = "timed on {}, loader not included"
 SUM_FILES = 3  # the finished sums of ensembles, and those in both checkpoints
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Median training speed of finished runs, on the device that most of them ran on."""
+    """How fast a network is trained.
+
+    Attributes:
+        images_per_s: through one forward and backward pass: the median of finished runs, or of some bare steps.
+        device: where that was: the one that most of the runs had.
+        of_steps: whether it is of bare steps, the loader not included, as no run of the kind is finished.
+    """
 
     images_per_s: float
     device: str
+    of_steps: bool = False
 
 
 Speeds = Mapping[str, Speed]
-"""Speeds by network and images (:func:`_alike`)."""
+"""Of finished runs by network, images and precision (:func:`_alike`); of bare steps by the id of their record."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +50,9 @@ class Cost:
         test_images: images through forward alone.
         macs: multiply-adds in all, three passes for forward and backward; None for a network that no config describes.
         disk_bytes: weights, two checkpoints, test logits, label tables, what is kept for ensembles.
-        images_per_s: median training speed of like runs in the store, None where there are none.
-        measured_on: the device that most of them ran on; only those count.
+        images_per_s: training speed of like runs in the store, else of steps that were timed; None where there is none.
+        measured_on: the device that this is of.
+        of_steps: whether it is of steps, the loader not included.
     """
 
     training_images: int
@@ -51,6 +61,12 @@ class Cost:
     disk_bytes: float | None
     images_per_s: float | None = None
     measured_on: str | None = None
+    of_steps: bool = False
+
+    @property
+    def hours(self) -> float | None:
+        """Of training; None where no speed is known."""
+        return self.training_images / self.images_per_s / 3600 if self.images_per_s else None
 
     def lines(self) -> Iterator[str]:
         """For people."""
@@ -58,12 +74,20 @@ class Cost:
         yield f"cost: {self.training_images:,} training images, {self.test_images:,} test images, {work}"
         if self.disk_bytes is not None:
             yield f"disk: about {self.disk_bytes / 1e6:,.1f} MB"
-        if self.images_per_s is None:
-            yield "time: unknown until a run of this backbone on this data set is finished in this store"
+        if self.hours is None:
+            yield (
+                "time: unknown until a run of this backbone on this data set is finished in this store; "
+                "`olsrepro plan --measure` times one that a table wants"
+            )
         else:
-            hours = self.training_images / self.images_per_s / 3600
-            speed = f"{self.images_per_s:,.0f} images/s, as measured on {self.measured_on}"
-            yield f"time: about {hours:.2g} h of training at {speed}"
+            about, said = ("~", TIMED_ON) if self.of_steps else ("about ", "as measured on {}")
+            speed = f"{rate_text(self.images_per_s or 0.0)} images/s, {said.format(self.measured_on)}"
+            yield f"time: {about}{self.hours:.2g} h of training at {speed}"
+
+
+def rate_text(images_per_s: float) -> str:
+    """A speed in images a second, for people."""
+    return f"{images_per_s:,.0f}" if images_per_s >= 10 else f"{images_per_s:.2g}"
 
 
 def estimate(config: RunConfig, speeds: Speeds) -> Cost:
@@ -79,8 +103,16 @@ def estimate(config: RunConfig, speeds: Speeds) -> Cost:
     passes = config.method.passes
     macs = (3 * passes * training + test) * backbone.macs * scale if backbone.macs else None
     disk = _disk(config) if backbone.params else None
-    speed = speeds.get(_alike(asdict(backbone), asdict(dataset)))
-    return Cost(training, test, macs, disk, *((speed.images_per_s / passes, speed.device) if speed else ()))
+    speed = speed_of(config, speeds)
+    if speed is None:
+        return Cost(training, test, macs, disk)
+    return Cost(training, test, macs, disk, speed.images_per_s / passes, speed.device, speed.of_steps)
+
+
+def speed_of(config: RunConfig, speeds: Speeds) -> Speed | None:
+    """The speed of a run's network by finished runs, else by timed steps; None where there is neither."""
+    alike = _alike(asdict(config.backbone), asdict(config.dataset), config.recipe.precision)
+    return speeds.get(alike) or speeds.get(facts_id(SPEED, config))
 
 
 def _network_scale(backbone: BackboneSettings) -> float:
@@ -107,8 +139,16 @@ def _for_ensembles(config: RunConfig, weights: float) -> float:
 
 
 def measured_speeds(store: Store) -> Speeds:
-    """How fast the finished runs of a store were; reads all of its records once."""
-    return speeds_of(store.readable_records())
+    """How fast the finished runs of a store were, and steps that were timed; reads all of its records once."""
+    return {**timed_speeds(store), **speeds_of(store.readable_records())}
+
+
+def timed_speeds(store: Store) -> dict[str, Speed]:
+    """How fast bare steps were, by the id of their record."""
+    return {
+        record["run_id"]: Speed(record["facts"]["images_per_s"], record["history"][-1]["device"], of_steps=True)
+        for record in speed_records(store.root)
+    }
 
 
 def speeds_of(records: Iterable[Record]) -> Speeds:
@@ -119,13 +159,14 @@ def speeds_of(records: Iterable[Record]) -> Speeds:
             config, training = record["config"], record["training"]
             passes = settings_class(config["method"]["name"]).passes
             speed = training["images_per_s"] * passes
-            found[_alike(config["backbone"], config["dataset"])].append((training["device"], speed))
+            alike = _alike(config["backbone"], config["dataset"], config["recipe"]["precision"])
+            found[alike].append((training["device"], speed))
     return {key: _median_speed(runs) for key, runs in found.items()}
 
 
-def _alike(backbone: Mapping[str, object], dataset: Mapping[str, object]) -> str:
-    """The same for runs of one network on the same images."""
-    return json.dumps([backbone, dataset], sort_keys=True)
+def _alike(backbone: Mapping[str, object], dataset: Mapping[str, object], precision: str) -> str:
+    """The same for runs of one network on the same images in one precision."""
+    return json.dumps([backbone, dataset, precision], sort_keys=True)
 
 
 def _median_speed(runs: list[tuple[str, float]]) -> Speed:

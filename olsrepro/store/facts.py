@@ -1,30 +1,56 @@
-"""Measured facts that need no training, of a data set's files or a label method's step: records like those of runs."""
+"""Measured facts that need no training, of a data set's files, a label method's step, a network's speed: records."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from olsrepro.config.run_config import RunConfig
+from olsrepro.settings import UserError
 from olsrepro.store.identity import canonical
+from olsrepro.store.record import Record, read_record
 
 VERSION = 1
 FOLDER = "facts"
-KINDS = ("dataset", "method")
+SPEED = "speed"
+KINDS = ("dataset", "method", SPEED)
 
 
 def facts_id(kind: str, config: RunConfig) -> str:
-    """The id of a measurement, such as ``method-3f9c2a17b04d5e61``: a hash of the component that it is about.
+    """The id of a measurement, such as ``method-3f9c2a17b04d5e61``: a hash of what it is about.
 
     Args:
-        kind: ``dataset`` or ``method``.
-        config: a run with that component.
+        kind: ``dataset``, ``method`` or ``speed``.
+        config: a run with that component; for a speed, with that network, image size and precision.
     """
-    component = {key: value for key, value in canonical(config)[kind].items() if key != "teacher"}
-    about = {"version": VERSION, kind: component}
+    about = {"version": VERSION, kind: facts_about(kind, config)}
     text = json.dumps(about, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def facts_about(kind: str, config: RunConfig) -> dict[str, Any]:
+    """What a measurement is about: what of the run's config can change its facts."""
+    if kind == SPEED:
+        return _timed(config)
+    return {key: value for key, value in canonical(config)[kind].items() if key != "teacher"}
+
+
+def _timed(config: RunConfig) -> dict[str, Any]:
+    backbone = config.backbone
+    network = {"family": backbone.family, "version": backbone.version, **backbone.identity()}
+    return {"network": network, "image_size": config.dataset.image_size, "precision": config.recipe.precision}
+
+
+def speed_records(root: Path) -> Iterator[Record]:
+    """The records of all speeds that were timed in a store, by id; one that can't be read is passed over."""
+    for folder in sorted((root / FOLDER).glob(f"{SPEED}-*")):
+        with suppress(UserError):
+            if (record := read_record(folder)) is not None:
+                yield record
 
 
 def facts_folder(root: Path, name: str) -> Path:

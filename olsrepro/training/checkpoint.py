@@ -14,6 +14,7 @@ from olsrepro.files.atomic import keep_predecessor, replacing
 
 State = dict[str, Any]
 NAME = "checkpoint.pt"
+INSIDE_EPOCH = "inside_epoch"
 PREDECESSOR = "checkpoint.previous.pt"
 _FOLDER = 0x10  # an attribute of ZIP members
 _PLAIN = (torch.Tensor, torch.nn.Parameter, str, int, float, bool, type(None))
@@ -83,7 +84,8 @@ def _refuse_foreign(value: object, where: str = "state") -> None:
 class CheckpointFolder:
     """The two newest checkpoints of a run: ``checkpoint.pt`` and, until the next one is whole, its predecessor.
 
-    ``guard`` is called before each is written, and raises if this process must not write any more.
+    The predecessor of one inside an epoch stays that of the epoch's beginning, which any number of ranks can go on
+    from. ``guard`` is called before each is written, and raises if this process must not write any more.
     """
 
     def __init__(
@@ -93,32 +95,54 @@ class CheckpointFolder:
         self._say = say
         self._guard = guard
         self._newest_is_damaged = False
+        self._newest_is_inside_epoch = False
 
     def save(self, state: State) -> None:
-        """Write a new checkpoint; at every moment a whole one stands there, a damaged one never as predecessor."""
+        """Write a new checkpoint; at every moment a whole one stands there, a damaged one never as predecessor.
+
+        ``state["inside_epoch"]`` tells, where it is there, whether the epoch it is of goes on.
+        """
         self._guard()
-        if not self._newest_is_damaged:
+        if self._newest_is_worth_keeping():
             keep_predecessor(self.folder / NAME, self.folder / PREDECESSOR)
         save(self.folder / NAME, state)
-        self._newest_is_damaged = False
+        self._newest_is_damaged, self._newest_is_inside_epoch = False, state.get(INSIDE_EPOCH, False)
 
-    def newest(self) -> State | None:
-        """The newest whole checkpoint, None where there is none; a damaged one is named and its predecessor taken."""
-        damaged = False
+    def _newest_is_worth_keeping(self) -> bool:
+        if self._newest_is_damaged:
+            return False
+        return not self._newest_is_inside_epoch or not (self.folder / PREDECESSOR).exists()
+
+    def newest(self, refusal: Callable[[State], str | None] = lambda state: None) -> State | None:
+        """The newest whole checkpoint, None where there is none; one that is not taken is named.
+
+        ``refusal`` says of a state why it can't be gone on from, or None.
+        """
+        passed_over = False
         for name in (NAME, PREDECESSOR):
-            path = self.folder / name
-            if not path.exists():
+            if not (self.folder / name).exists():
                 continue
-            try:
-                state = load(path)
-            except CorruptCheckpoint as error:
-                self._say(f"{error}; trying the one before it")
-                damaged = True
-                self._newest_is_damaged |= name == NAME
+            state, reason = self._whole(name, refusal)
+            if state is None:
+                self._say(f"{reason}; trying the one before it")
+                passed_over = True
                 continue
-            if damaged:
+            if passed_over:
                 self._say(f"going on from {name}")
             return state
-        if damaged:
+        if passed_over:
             self._say("no whole checkpoint is left; starting from the beginning")
         return None
+
+    def _whole(self, name: str, refusal: Callable[[State], str | None]) -> tuple[State | None, str | None]:
+        """The state in a file, or None and why it is not taken."""
+        try:
+            state = load(self.folder / name)
+        except CorruptCheckpoint as error:
+            self._newest_is_damaged |= name == NAME
+            return None, str(error)
+        if name == NAME:
+            self._newest_is_inside_epoch = state.get(INSIDE_EPOCH, False)
+        if (reason := refusal(state)) is not None:
+            return None, f"{name} {reason}"
+        return state, None

@@ -9,8 +9,12 @@ import torch
 from torch import Tensor
 
 from olsrepro.data.batch import Batch
+from olsrepro.distributed.ranks import is_first
+from olsrepro.distributed.sums import lowest, summed, total_of
 from olsrepro.evaluation.classification import percent_wrong, predicted
 from olsrepro.methods.base import StepOutput
+
+NO_STEP = 2**62
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class TrainingCounts:
 class EpochCounters:
     """Running counts of one epoch and the step of the first loss that was not finite; no step waits for the device.
 
+    Each rank counts its own samples; what is read is of all of them, so that every rank must read.
+
     Args:
         true_targets: the labels before noise, (N,) on the device.
     """
@@ -46,14 +52,14 @@ class EpochCounters:
         self._counts = torch.zeros(5, dtype=torch.int64, device=true_targets.device)
         self._images = 0
         self._loss = torch.zeros((), dtype=torch.float64, device=true_targets.device)
-        self._bad_step = torch.full((), -1, dtype=torch.int64, device=true_targets.device)
+        self._bad_step = torch.full((), NO_STEP, dtype=torch.int64, device=true_targets.device)
 
     def reset(self) -> None:
         """Start a new epoch."""
         self._counts.zero_()
         self._images = 0
         self._loss.zero_()
-        self._bad_step.fill_(-1)
+        self._bad_step.fill_(NO_STEP)
 
     @torch.no_grad()
     def add(self, step: int, batch: Batch, output: StepOutput) -> None:
@@ -63,14 +69,17 @@ class EpochCounters:
         loss = output.loss.detach().double()
         self._loss += loss * len(batch.targets)
         self._images += len(batch.targets)
-        first_bad = (self._bad_step < 0) & ~loss.isfinite()
-        self._bad_step.masked_fill_(first_bad, step)
+        self._bad_step.masked_fill_(~loss.isfinite() & (self._bad_step > step), step)
 
     @torch.no_grad()
     def count_instead(self, predictions: Tensor, given: Tensor) -> None:
-        """Replace the counts by those of predicted classes (N,), -1 for none, against the given labels (N,)."""
+        """Replace the counts by those of predicted classes (N,), -1 for none, against the given labels (N,).
+
+        Every rank has the predictions of all samples, which the first one counts.
+        """
         seen = predictions >= 0
-        self._counts.copy_(_counted(predictions[seen], given[seen], self._true[seen]))
+        counts = _counted(predictions[seen], given[seen], self._true[seen])
+        self._counts.copy_(counts if is_first() else torch.zeros_like(counts))
 
     @torch.no_grad()
     def share_true(self, labels: Tensor) -> float:
@@ -80,18 +89,18 @@ class EpochCounters:
 
     def first_bad_step(self) -> int | None:
         """The epoch's first step with a loss that is not finite (reads the device)."""
-        step = int(self._bad_step)
-        return None if step < 0 else step
+        step = int(lowest(self._bad_step))
+        return None if step == NO_STEP else step
 
     def read(self) -> TrainingCounts:
         """The counts so far (reads the device)."""
-        kept, flipped, hit_kept, hit_wrong, hit_true = (int(count) for count in self._counts.tolist())
-        return TrainingCounts(kept, flipped, hit_kept, hit_wrong, hit_true, float(self._loss) / max(1, self._images))
+        kept, flipped, hit_kept, hit_wrong, hit_true = (int(count) for count in summed(self._counts).tolist())
+        loss = float(summed(self._loss)) / max(1, self.images())
+        return TrainingCounts(kept, flipped, hit_kept, hit_wrong, hit_true, loss)
 
-    @property
     def images(self) -> int:
-        """Images that steps trained on."""
-        return self._images
+        """Images that steps trained on (reads the device)."""
+        return int(total_of(self._images, self._counts))
 
     def state_dict(self) -> dict[str, Any]:
         """The running counts, for a checkpoint inside an epoch."""

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from olsrepro.data.settings import DatasetSettings
-from olsrepro.methods.base import Setting, TrainingSet
+from olsrepro.distributed.place import Place, place
+from olsrepro.distributed.ranks import rank
+from olsrepro.methods.base import LabelMethod, Setting, TrainingSet
 from olsrepro.methods.registry import build_method
 from olsrepro.methods.settings import MethodSettings, OwnRecipe
+from olsrepro.models.pretrained import load_pretrained
 from olsrepro.models.registry import build_backbone
 from olsrepro.models.settings import BackboneSettings
 from olsrepro.randomness import address, stream
 from olsrepro.settings import UserError
+from olsrepro.training.averaging import WeightAverage
+from olsrepro.training.batch_norm import apply_batch_norm, check_batch_norm
+from olsrepro.training.learner import Learner
 from olsrepro.training.memory import keep_freed_memory
 from olsrepro.training.schedule import learning_rate
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings
-from olsrepro.training.trainer import Learner
 
 
 def prepare_device(runtime: RuntimeSettings) -> torch.device:
@@ -29,13 +36,14 @@ def prepare_device(runtime: RuntimeSettings) -> torch.device:
     Raises:
         UserError: the device is not there, or can't do what is asked.
     """
-    device = _choose_device(runtime.device)
+    device = _choose_device(_own_device(runtime.device, place()))
     if runtime.channels_last and device.type == "cpu":
         # Seen in torch 2.14: the backward pass of a narrow strided 1 x 1 convolution writes past its memory.
         raise UserError("runtime.channels_last=true is for GPUs: in that layout torch's CPU kernels corrupt memory")
     if runtime.threads is not None:
         torch.set_num_threads(runtime.threads)
     if device.type == "cuda":
+        torch.cuda.set_device(device)
         _prepare_cuda(runtime.deterministic)
     else:
         keep_freed_memory()
@@ -49,6 +57,15 @@ def _prepare_cuda(deterministic: bool) -> None:
     torch.use_deterministic_algorithms(deterministic)
     torch.backends.cudnn.benchmark = not deterministic
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32; torch's default for convolutions is TF32
+
+
+def _own_device(name: str, here: Place) -> str:
+    """Of several ranks on a machine each has the GPU of its own number."""
+    if here.ranks == 1 or name == "cpu" or not torch.cuda.is_available():
+        return name
+    if name.startswith("cuda:"):
+        raise UserError(f"runtime.device={name} is one GPU, and there are {here.ranks} ranks; set runtime.device=cuda")
+    return f"cuda:{here.local_rank}"
 
 
 def _choose_device(name: str) -> torch.device:
@@ -75,17 +92,23 @@ def build_learner(
     device: torch.device,
     teacher: nn.Module | None = None,
     training_set: TrainingSet | None = None,
+    start: Path | None = None,
 ) -> Learner:
     """Network, label method and optimiser of a run.
 
     Initial weights are drawn on the CPU from (seed, "init"), the trunk first, so that all methods of one seed start
     from one trunk on every device. ``teacher`` is a trained network for a method that wants one, ``training_set`` all
-    training images for one that looks at them.
+    training images for one that looks at them. ``start`` is a file of weights that replace the trunk's draws before the
+    method sees it; all that is drawn is the same without it.
     """
     own = method.own_recipe(recipe.epochs)
     rate = partial(learning_rate, recipe) if own is None else own.learning_rates.__getitem__
+    check_batch_norm(recipe.batch_norm, method)
     with stream(seed, "init"):
         network = build_backbone(backbone, dataset.num_classes)
+        if start is not None:
+            load_pretrained(network, start)
+        network = apply_batch_norm(recipe.batch_norm, network, device)
         setting = Setting(
             dataset.num_classes,
             seed,
@@ -98,19 +121,33 @@ def build_learner(
             rate,
             training_set,
         )
-        label_method = build_method(method, setting)
+        label_method = apply_batch_norm(recipe.batch_norm, build_method(method, setting), device)
     layout = torch.channels_last if runtime.channels_last else torch.contiguous_format
     network = network.to(device).to(memory_format=layout)
     label_method = label_method.to(device).to(memory_format=layout)
-    parameters = [*network.parameters(), *label_method.optimised()]
-    trained, tested = label_method.trained(network), label_method.tested(network)
-    if runtime.compile:
-        forward = _compiled(trained, device)
-        tested = forward if tested is trained else _compiled(tested, device)
-    else:
-        forward = trained
-    torch.manual_seed(address(seed, "stream"))
-    return Learner(network, label_method, build_optimizer(parameters, recipe, own), forward, tested, rate)
+    optimizer = build_optimizer([*network.parameters(), *label_method.optimised()], recipe, own)
+    torch.manual_seed(address(seed, "stream", *([rank()] if rank() else [])))  # ranks drop other features out
+    return _learner(network, label_method, optimizer, rate, recipe, runtime, device)
+
+
+def _learner(
+    network: nn.Module,
+    method: LabelMethod,
+    optimizer: torch.optim.Optimizer,
+    rate: Callable[[int], float],
+    recipe: RecipeSettings,
+    runtime: RuntimeSettings,
+    device: torch.device,
+) -> Learner:
+    """With what steps and tests call: averaged, compiled, as the run says."""
+    trained, tested = method.trained(network), method.tested(network)
+    average = WeightAverage(network, tested, recipe.ema_decay) if recipe.ema_decay else None
+    tested = tested if average is None else average.tested
+    if not runtime.compile:
+        return Learner(network, method, optimizer, trained, tested, rate, average)
+    forward = _compiled(trained, device)
+    tested = forward if tested is trained else _compiled(tested, device)
+    return Learner(network, method, optimizer, forward, tested, rate, average)
 
 
 def _compiled(network: nn.Module, device: torch.device) -> nn.Module:

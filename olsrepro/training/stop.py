@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
+ONE_PRESS_S = 1.0
 _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, name)]
 
 
 class StopRequest:
-    """A flag that the signals set, as a context manager; a second SIGINT ends the process in Python's own way."""
+    """A flag that the signals set, as a context manager; a second SIGINT ends the process in Python's own way.
 
-    def __init__(self) -> None:
+    One key press may come twice at once: from the terminal, and passed on by ``torchrun``.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.requested = False
+        self._clock = clock
+        self._since = 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
@@ -30,6 +38,8 @@ class StopRequest:
                 signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.requested and number == signal.SIGINT:
+        if self.requested and number == signal.SIGINT and self._clock() - self._since > ONE_PRESS_S:
             raise KeyboardInterrupt
+        if not self.requested:
+            self._since = self._clock()
         self.requested = True

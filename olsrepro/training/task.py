@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
 from olsrepro.data.clean_set import CleanBatches
-from olsrepro.data.device_loader import DeviceLoader, evaluation_batches
-from olsrepro.data.images import ImageData
+from olsrepro.data.loaders import Data, Loader, Reading, test_pass, training_loader
 from olsrepro.data.noise import NoisyLabels
+from olsrepro.data.shard import Shard
+from olsrepro.distributed.gather import gathered
+from olsrepro.distributed.ranks import rank, rank_count
 from olsrepro.evaluation.classification import classify, predicted
 from olsrepro.methods.base import LabelMethod
 from olsrepro.methods.settings import CleanSet, MethodSettings
@@ -41,8 +43,8 @@ class Task(Protocol):
     def steps_per_epoch(self) -> int:
         """Optimiser steps in an epoch."""
 
-    def batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        """The batches of an epoch from step ``start`` on; the same ones however often it is asked."""
+    def batches(self, epoch: int, start: int) -> Iterator[Sequence[Batch]]:
+        """The batches of an epoch from step ``start`` on, each in parts; the same ones however often it is asked."""
 
     def images_seen(self) -> int:
         """Images trained on in this epoch so far."""
@@ -61,11 +63,24 @@ class Task(Protocol):
 
 
 class Classification:
-    """Images of one label each; tested by top-1 and top-5 error."""
+    """Images of one label each; tested by top-1 and top-5 error.
+
+    Args:
+        data: training and test set.
+        labels: given ones of the training set.
+        recipe: batch size and augmentation.
+        method: which views and clean images it wants.
+        seed: of the run.
+        device: where batches are made.
+        channels_last: memory format of images.
+        clean: the samples of the method's clean set.
+        reading: how photographs are read.
+        accumulate: parts that each rank's share of a batch comes in.
+    """
 
     def __init__(
         self,
-        data: ImageData,
+        data: Data,
         labels: NoisyLabels,
         recipe: RecipeSettings,
         method: MethodSettings,
@@ -74,14 +89,17 @@ class Classification:
         *,
         channels_last: bool = False,
         clean: Tensor | None = None,
+        reading: Reading | None = None,
+        accumulate: int = 1,
     ) -> None:
         wanted, batch_size = method.clean_set(), method.images_per_batch(recipe.batch_size)
         together = wanted is not None and wanted.in_training
-        self._loader = DeviceLoader(
-            data.train_images,
+        reading = reading or Reading()
+        shard = Shard(rank(), rank_count(), in_pairs=method.needs_pairs)
+        self._loader = training_loader(
+            data,
             labels.targets,
-            data.mean,
-            data.std,
+            reading,
             augment=method.first_view(recipe.augment),
             batch_size=batch_size,
             seed=seed,
@@ -90,30 +108,38 @@ class Classification:
             more_views=method.more_views(recipe.augment),
             held_out=None if together else clean,
             clean=_clean_batches(clean, wanted, batch_size, seed, device),
+            shard=shard,
         )
-        self._data = data
+        self._test_batches = test_pass(
+            data,
+            shard.of_samples(len(data.test_targets)),
+            reading,
+            batch_size=EVALUATION_BATCH,
+            device=device,
+            channels_last=channels_last,
+        )
         self._recipe = recipe
-        self._test_images = data.test_images.to(device)
-        self._test_targets = data.test_targets.to(device)
+        self._test_targets = data.test_targets
         self._given = labels.targets.to(device)
-        self._device = device
-        self._channels_last = channels_last
+        self._accumulate = accumulate
+        self._in_pairs = method.needs_pairs
         self.counters = EpochCounters(data.train_targets.to(device))
 
     def steps_per_epoch(self) -> int:
-        """Optimiser steps in an epoch; the last batch may be smaller."""
+        """Optimiser steps in an epoch."""
         return len(self._loader)
 
-    def batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        """The batches of a 0-based epoch from step ``start`` on."""
-        return self._loader.epoch(epoch, start)
+    def batches(self, epoch: int, start: int) -> Iterator[Sequence[Batch]]:
+        """This rank's share of each batch of an epoch, in parts, from step ``start`` on."""
+        for batch in self._loader.epoch(epoch, start):
+            yield batch.parts(self._accumulate, in_pairs=self._in_pairs)
 
     def images_seen(self) -> int:
         """Images trained on in this epoch so far."""
-        return self.counters.images
+        return self.counters.images()
 
     def training_fields(self) -> dict[str, Any]:
-        """Loss, error against the given labels, and the counts by label status."""
+        """Mean loss, error against the given labels, and the exact counts behind it."""
         counts = self.counters.read()
         numbers = asdict(counts)
         return {"train_loss": numbers.pop("mean_loss"), "train_err": counts.train_err} | {
@@ -122,11 +148,11 @@ class Classification:
 
     @torch.no_grad()
     def evaluate(self, network: nn.Module) -> Evaluation:
-        """Top-1 and top-5 error on the test set in evaluation mode, each image once."""
+        """Top-1 and top-5 error on the test set in evaluation mode, each image once, ranks sharing them."""
         network.eval()
-        logits = torch.cat([network(images).float() for images, _ in self._test_batches()])
+        logits = gathered(torch.cat([network(images).float() for images, _ in self._test_batches()]))
         network.train()
-        result = classify(logits, self._test_targets)
+        result = classify(logits, self._test_targets.to(logits.device))
         fields = {
             "test_top1_err": result.top1_err,
             "test_top5_err": result.top5_err,
@@ -134,11 +160,11 @@ class Classification:
             "n_test": result.count,
             "hit_test": result.hits,
         }
-        return Evaluation(fields, result.top1_err, logits.cpu(), self._data.test_targets)
+        return Evaluation(fields, result.top1_err, logits.cpu(), self._test_targets)
 
-    def training_set(self) -> DeviceTrainingSet:
+    def training_set(self) -> LoadedTrainingSet:
         """All images that steps train on."""
-        return DeviceTrainingSet(self._loader)
+        return LoadedTrainingSet(self._loader)
 
     def end_epoch(self, epoch: int, method: LabelMethod, network: nn.Module) -> dict[str, Any]:
         """Count what no step could; fields of the row that come from the method."""
@@ -156,24 +182,13 @@ class Classification:
 
     def samples_of(self, epoch: int, step: int) -> list[int]:
         """The training indices of one batch."""
-        return [int(index) for index in next(self._loader.epoch(epoch, step)).indices]
-
-    def _test_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        return evaluation_batches(
-            self._test_images,
-            self._test_targets,
-            self._data.mean,
-            self._data.std,
-            batch_size=EVALUATION_BATCH,
-            device=self._device,
-            channels_last=self._channels_last,
-        )
+        return self._loader.samples_of(epoch, step)
 
 
-class DeviceTrainingSet:
+class LoadedTrainingSet:
     """The training set of a loader, as ``methods.base.TrainingSet`` says."""
 
-    def __init__(self, loader: DeviceLoader) -> None:
+    def __init__(self, loader: Loader) -> None:
         self._loader = loader
 
     def batches(self, epoch: int, *, augmented: bool) -> Iterator[Batch]:

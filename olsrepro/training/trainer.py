@@ -1,4 +1,6 @@
-"""The loop: one for every task, method, data set and device. It can stop after any step and go on bitwise."""
+"""The loop: one for every task, method, data set, device and number of ranks. It can stop after any step and go on
+bitwise.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor
 
+from olsrepro.data.batch import Batch
+from olsrepro.distributed.gradients import running_statistics, share_running_statistics, sum_gradients
+from olsrepro.distributed.news import Agreement, any_rank, for_first, from_first
+from olsrepro.distributed.ranks import is_first, rank, rank_count
 from olsrepro.evaluation.ensemble_epochs import members_by_size
 from olsrepro.evaluation.ensemble_sums import EnsembleSums
-from olsrepro.methods.base import LabelMethod
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, State
+from olsrepro.training.learner import Learner
 from olsrepro.training.progress import Progress, Row
+from olsrepro.training.random_state import load_random_state, random_state
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings
 from olsrepro.training.stop import StopRequest
 from olsrepro.training.task import Evaluation, Task
@@ -36,48 +43,12 @@ class Observer(Protocol):
 
 
 @dataclass
-class Learner:
-    """What learns: the network, its label method and the optimiser.
-
-    ``forward`` is what a training step calls and ``tested`` what a test calls: what the method makes of the network, or
-    a compiled or wrapped form of it. The checkpoint is always of the network and the method themselves.
-    ``learning_rate`` is a function of the 0-based epoch.
-    """
-
-    network: nn.Module
-    method: LabelMethod
-    optimizer: torch.optim.Optimizer
-    forward: nn.Module
-    tested: nn.Module
-    learning_rate: Callable[[int], float]
-
-    def state_dict(self) -> State:
-        """Weights, the method's state and the optimiser's."""
-        return {
-            "network": self.network.state_dict(),
-            "method": self.method.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-
-    def load_state_dict(self, state: State) -> None:
-        """Go on from a state taken with :meth:`state_dict`."""
-        self.network.load_state_dict(state["network"])
-        self.method.load_state_dict(state["method"])
-        self.optimizer.load_state_dict(state["optimizer"])
-
-    def is_finite(self) -> bool:
-        """Whether every weight and buffer of the network and every weight of the method is finite (one device read)."""
-        tensors = [*self.network.state_dict().values(), *self.method.parameters()]
-        floating = [t.detach() for t in tensors if t.is_floating_point() and t.numel()]
-        return bool(torch.stack([tensor.abs().amax().float() for tensor in floating]).isfinite().all())
-
-
-@dataclass
 class Trainer:
     """Trains a learner at a task, writing checkpoints and artifacts; :meth:`fit` goes on from the last checkpoint.
 
     ``history`` is kept in the checkpoint untouched: one entry for each process that worked at the run. ``seed`` is the
-    run's, which draws the epochs of an ensemble.
+    run's, which draws the epochs of an ensemble. Of several ranks each has a trainer, whose calls go alike; the first
+    one's alone reads and writes.
     """
 
     task: Task
@@ -97,26 +68,38 @@ class Trainer:
         sizes, grid = self.runtime.ensemble_sizes, self.runtime.ensemble_grid
         self.ensemble = EnsembleSums(members_by_size(sizes, grid, self.recipe.epochs, self.seed))
         self.device = next(self.learner.network.parameters()).device
+        self._statistics = running_statistics(self.learner.network, self.learner.method)
+        self._agreement = Agreement()
         self._last_checkpoint = self.clock()
         self._began = self.clock()
 
     @property
     def written_epochs(self) -> int:
         """Finished epochs whose files are written; one less than finished after a kill between checkpoint and files."""
-        return min(self.artifacts.written_epochs(), self.progress.epoch)
+        return min(from_first(self.artifacts.written_epochs()), self.progress.epoch)
 
     def resume(self) -> bool:
-        """Load the newest whole checkpoint, if there is one; whether there was."""
-        state = self.checkpoints.newest()
+        """Load the newest checkpoint that can be gone on from, if there is one; whether there was."""
+        state = from_first(self.checkpoints.newest(_unfit) if is_first() else None)
         if state is None:
             return False
         self.learner.load_state_dict(state["learner"])
-        self.task.counters.load_state_dict(state["counters"])
         self.ensemble.load_state_dict(state["ensemble"])
         self.progress = Progress.from_state(state["progress"])
         self.history[:0] = state["history"]
-        _load_random_state(state["random"], self.device)
+        self._load_own(state["ranks"])
         return True
+
+    def _load_own(self, states: Sequence[State]) -> None:
+        """What each rank has for itself; another number of ranks than wrote it shares what is left of it."""
+        method, at = self.learner.method, rank()
+        if len(states) == rank_count():
+            method.load_state_dict(states[at]["method"])
+            self.task.counters.load_state_dict(states[at]["counters"])
+        else:
+            method.load_state_dict(method.state_of_rank(at, [state["method"] for state in states]))
+        if at < len(states):
+            load_random_state(states[at]["random"], self.device)
 
     def fit(self) -> bool:
         """Train to the last epoch; False if a stop was asked for and a checkpoint written instead.
@@ -126,13 +109,13 @@ class Trainer:
         """
         self.learner.network.train()
         self.learner.method.train()
-        if self.progress.step == 0 and self.written_epochs < self.progress.epoch:
+        if self.written_epochs < self.progress.epoch and self.progress.step == 0:
             self._write_down(self._evaluate())
         while self.progress.epoch < self.recipe.epochs:
             if not self._train_epoch():
                 return False
             self._finish_epoch()
-            if self.stop.requested and self.progress.epoch < self.recipe.epochs:
+            if any_rank(self.stop.requested) and self.progress.epoch < self.recipe.epochs:
                 return False
         return True
 
@@ -140,27 +123,32 @@ class Trainer:
         progress, steps = self.progress, self.task.steps_per_epoch()
         self._set_learning_rate()
         self._began = self.clock() - progress.seconds
-        for batch in self.task.batches(progress.epoch, progress.step):
-            self._step(batch)
+        for parts in self.task.batches(progress.epoch, progress.step):
+            self._step(parts)
             progress.step += 1
             progress.seconds = self.clock() - self._began
             for observer in self.observers:
                 observer.on_step(progress, steps)
-            if progress.step < steps and (self.stop.requested or self._checkpoint_is_due()):
+            stops, is_due = self._agreement.on(self.stop.requested, is_first() and self._time_is_due())
+            if progress.step < steps and (stops or is_due or self._step_is_due()):
                 self.checkpoint()
-                if self.stop.requested:
+                if stops:
                     return False
+        self._agreement.forget()
         return True
 
-    def _step(self, batch: Any) -> None:
+    def _step(self, parts: Sequence[Batch]) -> None:
+        """One step of the optimiser, on the parts of a batch that are this rank's, one after another."""
         learner = self.learner
         learner.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            output = learner.method(learner.forward, batch)
-        output.loss.backward()
-        learner.optimizer.step()
-        learner.method.after_step()
-        self.task.counters.add(self.progress.step, batch, output)
+        for batch in parts:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+                output = learner.method(learner.forward, batch)
+            (output.loss if batch.step_size is None else output.loss * batch.share).backward()
+            self.task.counters.add(self.progress.step, batch, output)
+        sum_gradients(learner.optimised())
+        share_running_statistics(self._statistics)
+        learner.step()
 
     def _finish_epoch(self) -> None:
         self._refuse_non_finite()
@@ -194,13 +182,15 @@ class Trainer:
 
     def _write_down(self, evaluation: Evaluation) -> None:
         """The finished epoch's files after its checkpoint, the curves last: :meth:`fit` sees what a kill left out."""
+        if not is_first():
+            return
         self._write_artifacts(evaluation)
         for observer in self.observers:
             observer.on_epoch(self.progress.rows[-1])
         self.artifacts.curves(self.progress.rows)
 
     def _write_artifacts(self, evaluation: Evaluation) -> None:
-        epoch, network = self.progress.epoch, self.learner.network
+        epoch, network = self.progress.epoch, self.learner.kept
         if epoch == self.progress.best_epoch:
             self.artifacts.weights("best", network, epoch, evaluation)
         if self.runtime.keep == "grid" and epoch in self.ensemble.epochs:
@@ -215,22 +205,31 @@ class Trainer:
     def checkpoint(self) -> None:
         """Write a checkpoint of everything that the next step depends on, unless something in it is not finite."""
         self._refuse_non_finite()
-        self.checkpoints.save(
-            {
+        ranks = for_first(self._own_state())
+        if is_first():
+            state = {
                 "learner": self.learner.state_dict(),
-                "counters": self.task.counters.state_dict(),
+                "ranks": ranks,
                 "ensemble": self.ensemble.state_dict(),
                 "progress": self.progress.state_dict(),
                 "history": self.history,
-                "random": _random_state(self.device),
+                "inside_epoch": self.progress.step > 0,
             }
-        )
+            self.checkpoints.save(state)
+        self._agreement.forget()
         self._last_checkpoint = self.clock()
 
-    def _checkpoint_is_due(self) -> bool:
+    def _own_state(self) -> State:
+        """What differs between ranks: what the method and the counters took from their samples, random generators."""
+        own = {"method": self.learner.method.state_dict(), "counters": self.task.counters.state_dict()}
+        own["random"] = random_state(self.device)
+        return own if rank_count() == 1 else _on_cpu(own)
+
+    def _step_is_due(self) -> bool:
         every = self.runtime.checkpoint_steps
-        if every is not None and self.progress.step % every == 0:
-            return True
+        return every is not None and self.progress.step % every == 0
+
+    def _time_is_due(self) -> bool:
         return self.clock() - self._last_checkpoint >= 60 * self.runtime.checkpoint_minutes
 
     def _refuse_non_finite(self) -> None:
@@ -239,7 +238,7 @@ class Trainer:
             samples = self.task.samples_of(epoch, step)
             shown = ", ".join(map(str, samples[:16])) + (", …" if len(samples) > 16 else "")
             raise NonFinite(f"the loss of epoch {epoch + 1}, step {step + 1} is not finite; its samples: {shown}")
-        if not self.learner.is_finite():
+        if any_rank(not self.learner.is_finite()):
             raise NonFinite(f"a weight is not finite after epoch {epoch + 1}, step {self.progress.step}")
 
     def _set_learning_rate(self) -> None:
@@ -247,13 +246,17 @@ class Trainer:
             group["lr"] = self.learner.learning_rate(self.progress.epoch)
 
 
-def _random_state(device: torch.device) -> dict[str, Any]:
-    """State of the generators that dropout and the like draw from; data, noise and labels draw by address."""
-    cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+def _unfit(state: State) -> str | None:
+    """Why these ranks can't go on from a state: inside an epoch each rank of those that wrote it has its own part."""
+    ranks = len(state["ranks"])
+    if not state["inside_epoch"] or ranks == rank_count():
+        return None
+    return f"was written inside an epoch by {ranks} rank{'s' * (ranks > 1)}, and now there are {rank_count()}"
 
 
-def _load_random_state(state: dict[str, Any], device: torch.device) -> None:
-    torch.set_rng_state(state["cpu"])
-    if device.type == "cuda" and state["cuda"] is not None:
-        torch.cuda.set_rng_state(state["cuda"], device)
+def _on_cpu(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().cpu()
+    if isinstance(value, dict):
+        return {key: _on_cpu(item) for key, item in value.items()}
+    return [_on_cpu(item) for item in value] if isinstance(value, list | tuple) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -18,7 +18,7 @@ from olsrepro.data.batch import Batch
 from olsrepro.data.images import ImageData
 from olsrepro.data.noise import noisy_targets
 from olsrepro.launch.learner import learner_of
-from olsrepro.launch.run import clean_samples
+from olsrepro.launch.inputs import clean_samples
 from olsrepro.methods.registry import method_names, settings_class
 from olsrepro.models.count import mac_count
 from olsrepro.models.registry import build_backbone
@@ -96,7 +96,7 @@ def _reach_last_epoch(trainer: Trainer) -> None:
     trainer.learner.method.end_epoch()
 
 
-def _epoch(trainer: Trainer) -> Iterator[Batch]:
+def _epoch(trainer: Trainer) -> Iterator[Sequence[Batch]]:
     return trainer.task.batches(trainer.progress.epoch, 0)
 
 

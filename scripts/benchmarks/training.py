@@ -67,7 +67,7 @@ def _bare_loop(trainer: Trainer) -> Callable[[], object]:
     learner = learner_of(config, CPU)
     network = learner.network.train()
     optimizer = build_optimizer(list(network.parameters()), config.recipe)
-    batches = [(batch.images.clone(), batch.targets.clone()) for batch in trainer.task.batches(0, 0)]
+    batches = [(batch.images.clone(), batch.targets.clone()) for (batch,) in trainer.task.batches(0, 0)]
 
     def run() -> None:
         for images, targets in batches:

@@ -44,12 +44,12 @@ def _train(config: RunConfig, kill: tuple[str, int] | None) -> None:
 
     if kill is not None:
         name = PLACES[kill[0]]
-        setattr(Trainer, name, _killing_after(getattr(Trainer, name), kill[1]))
+        setattr(Trainer, name, killing_after(getattr(Trainer, name), kill[1]))
     with open(os.devnull, "w") as nowhere:
         run(config, console=Console(file=nowhere))
 
 
-def _killing_after(method: Callable[..., object], count: int) -> Callable[..., object]:
+def killing_after(method: Callable[..., object], count: int) -> Callable[..., object]:
     calls = 0
 
     def wrapped(*arguments: object) -> object:

@@ -1,4 +1,4 @@
-"""Every data set goes through the same tests: what it holds, and what the device loader makes of it."""
+"""Every data set goes through the same tests: what it holds, and what the device loader makes of pixels in memory."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import cifar_files
+import photo_files
 import pytest
 import torch
-from registry import DATASETS
+from registry import DATASETS, IN_MEMORY, PHOTOGRAPHS
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.locate import configs_folder
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.device_loader import DeviceLoader, evaluation_batches
 from olsrepro.data.images import ImageData
+from olsrepro.data.photo_settings import dataset_class
+from olsrepro.data.photographs import Geometry, Photographs
 from olsrepro.data.registry import dataset_names, read_dataset
 
 Read = tuple[RunConfig, ImageData]
 
 
-@pytest.fixture(params=DATASETS)
+@pytest.fixture(params=IN_MEMORY)
 def dataset(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
     config = compose_run([f"dataset={request.param}", "preset=paper"])
     settings = config.dataset
@@ -30,7 +33,19 @@ def dataset(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         train, test, *_ = cifar_files.LAYOUT[request.param]
         sizes = {"train_size": cifar_files.PER_FILE * len(train), "test_size": cifar_files.PER_FILE * len(test)}
         settings = replace(settings, **sizes)
-    return replace(config, dataset=settings), read_dataset(settings, tmp_path)
+    data = read_dataset(settings, tmp_path)
+    assert isinstance(data, ImageData)
+    return replace(config, dataset=settings), data
+
+
+@pytest.fixture(params=PHOTOGRAPHS)
+def photographs(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[RunConfig, Photographs]:
+    config = compose_run([f"dataset={request.param}", "backbone=resnet50", "preset=paper"])
+    sizes = photo_files.write(tmp_path, request.param)
+    settings = replace(config.dataset, **vars(sizes))
+    data = read_dataset(settings, tmp_path)
+    assert isinstance(data, Photographs)
+    return replace(config, dataset=settings), data
 
 
 def loader_of(dataset: Read, seed: int = 0) -> DeviceLoader:
@@ -50,6 +65,10 @@ def loader_of(dataset: Read, seed: int = 0) -> DeviceLoader:
 def test_every_data_set_is_in_the_registry_and_in_configs() -> None:
     configured = sorted(path.stem for path in (configs_folder() / "dataset").glob("*.yaml"))
     assert sorted(DATASETS) == list(dataset_names()) == configured
+
+
+def test_photographs_are_the_data_sets_that_are_not_in_memory() -> None:
+    assert {name for name in DATASETS if not dataset_class(name).is_in_memory} == set(PHOTOGRAPHS)
 
 
 def test_it_is_what_its_config_says(dataset: Read) -> None:
@@ -91,3 +110,32 @@ def test_a_test_pass_is_the_pixels_normalised_in_order(dataset: Read) -> None:
     expected = (data.test_images / 255 - data.mean[:, None, None]) / data.std[:, None, None]
     torch.testing.assert_close(images, expected)
     assert torch.equal(targets, data.test_targets)
+
+
+def test_photographs_are_what_their_config_says(photographs: tuple[RunConfig, Photographs]) -> None:
+    config, data = photographs
+    facts = config.dataset
+    assert (len(data.train_paths), len(data.test_paths)) == (facts.train_size, facts.test_size)
+    assert len(data.class_names) == facts.num_classes
+    assert data.geometry == Geometry(facts.image_size, facts.resize, facts.resized_to)
+    assert config.recipe.crop in facts.crops
+    for targets in (data.train_targets, data.test_targets):
+        assert targets.dtype == torch.int64
+        assert sorted(set(targets.tolist())) == list(range(facts.num_classes))
+
+
+def test_every_photograph_is_there_once_in_one_of_both_parts(photographs: tuple[RunConfig, Photographs]) -> None:
+    config, data = photographs
+    paths = [*data.train_paths, *data.test_paths]
+    assert len(set(paths)) == config.dataset.train_size + config.dataset.test_size
+    assert all((data.root / path).is_file() for path in paths)
+    assert not any(path.startswith("/") or ".." in path for path in paths)
+
+
+def test_photographs_are_read_the_same_again(photographs: tuple[RunConfig, Photographs], tmp_path: Path) -> None:
+    config, data = photographs
+    again = read_dataset(config.dataset, tmp_path)
+    assert isinstance(again, Photographs)
+    assert [*again.train_paths, *again.test_paths] == [*data.train_paths, *data.test_paths]
+    assert torch.equal(again.train_targets, data.train_targets)
+    assert torch.equal(again.test_targets, data.test_targets)

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from olsrepro.config.compose import compose_run
 from olsrepro.data.noise import noisy_targets
 from olsrepro.data.registry import read_dataset
-from olsrepro.launch.run import clean_samples
+from olsrepro.launch.inputs import clean_samples
 from olsrepro.models.registry import build_backbone
 from olsrepro.training.setup import build_learner, prepare_device
 from olsrepro.training.task import Classification
@@ -46,7 +46,7 @@ def test_a_step_never_waits_for_the_device(setting: str, tmp_path: Path) -> None
     parts = (config.backbone, config.method, config.dataset, config.recipe, config.runtime)
     learner = build_learner(*parts, config.seed, device, teacher if config.method.wants_teacher else None)
     with NoWaiting():
-        for step, batch in enumerate(task.batches(0, 0)):
+        for step, (batch,) in enumerate(task.batches(0, 0)):
             output = learner.method(learner.forward, batch)
             output.loss.backward()
             learner.optimizer.step()

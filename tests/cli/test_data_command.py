@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import command_line
+import photo_archives
 import pytest
 
 from olsrepro.cli import exit_codes
@@ -105,3 +106,41 @@ def test_a_reader_that_leaves_early_is_no_error(command: str, tmp_path: Path) ->
     line = f"{sys.executable} -m olsrepro {command} | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stderr) == (exit_codes.DONE, "")
+
+
+@pytest.mark.parametrize("name", ["imagenet", "cars"])
+def test_what_can_not_be_fetched_is_answered_with_2_and_one_line(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "fetch", name]) == exit_codes.USER_MISTAKE
+    shown = capsys.readouterr()
+    command_line.assert_one_line(shown.err)
+    assert shown.out.startswith(f"{name}: licence: ")
+    assert f"into {tmp_path}/data" in shown.err
+
+
+def test_verifying_a_copy_put_there_by_hand_counts_its_images_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo_archives.publish(monkeypatch, tmp_path, "aircraft")
+    root = tmp_path / "original"
+    assert main(["data", "verify", "aircraft", "--data-dir", str(root)]) == exit_codes.DONE
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first == f"no sum   {root}/fgvc-aircraft-2013b/data/images: 28 images, as published"
+    assert last.startswith("aircraft: put there by hand")
+
+
+def test_of_a_list_of_our_own_only_what_differs_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo_archives.publish(monkeypatch, tmp_path, "aircraft", urls=True)
+    assert main(["data", "fetch", "aircraft"]) == exit_codes.DONE
+    capsys.readouterr()
+    assert main(["data", "verify", "aircraft"]) == exit_codes.DONE
+    assert capsys.readouterr().out == "aircraft: every file is as published (31)\n"
+    lost = tmp_path / "data/fgvc-aircraft-2013b/data/variants.txt"
+    lost.unlink()
+    assert main(["data", "verify", "aircraft"]) == exit_codes.USER_MISTAKE
+    shown = capsys.readouterr()
+    assert shown.out == f"missing  {lost}\n"
+    command_line.assert_one_line(shown.err)

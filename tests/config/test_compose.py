@@ -30,9 +30,38 @@ PAPER_CIFAR = {
     "padding": 4,
     "flip": True,
     "cutout": 0,
+    "crop": "pad",
+    "colour_jitter": 0.0,
+    "light_noise": 0.0,
     "precision": "fp32",
     "train_error": "running",
+    "batch_norm": "local",
+    "ema_decay": 0.0,
+    "pretrained": False,
+    "start": None,
 }
+PAPER_IMAGENET = PAPER_CIFAR | {
+    "epochs": 250,
+    "batch_size": 256,
+    "milestones": [75, 150, 225],
+    "weight_decay": 1e-4,
+    "padding": 0,
+    "crop": "resized",
+    "colour_jitter": 0.4,
+    "light_noise": 0.1,
+}
+PAPER_FINE_GRAINED = PAPER_CIFAR | {
+    "epochs": 100,
+    "batch_size": 64,
+    "lr": 0.01,
+    "milestones": [45, 80],
+    "nesterov": False,
+    "weight_decay": 1e-4,
+    "padding": 0,
+    "crop": "window",
+    "pretrained": True,
+}
+FINE_GRAINED = ("cub", "flowers", "cars", "aircraft")
 
 SMALL = ["backbone.width=0.125", "backbone.depth_factor=0.34"]  # configs/preset/smoke.yaml
 
@@ -61,6 +90,42 @@ def test_preset_paper_is_all_of_the_papers_recipe(dataset: str) -> None:
     config = compose_run([f"dataset={dataset}", "preset=paper"])
     assert asdict(config.recipe) == PAPER_CIFAR
     assert (config.preset, config.backbone.width) == ("paper", 1.0)
+
+
+def test_preset_paper_is_all_of_the_papers_recipe_of_imagenet() -> None:
+    assert recipe_of("dataset=imagenet", "backbone=resnet50", "preset=paper") == PAPER_IMAGENET
+
+
+@pytest.mark.parametrize("dataset", FINE_GRAINED)
+def test_preset_paper_is_all_of_the_papers_fine_grained_recipe(dataset: str) -> None:
+    recipe = recipe_of(f"dataset={dataset}", "backbone=resnet50", "preset=paper")
+    assert str(recipe.pop("start")).startswith("resnet50-")
+    assert recipe == {key: value for key, value in PAPER_FINE_GRAINED.items() if key != "start"}
+
+
+@pytest.mark.parametrize("preset", ["smoke", "mini"])
+@pytest.mark.parametrize("dataset", ["imagenet", *FINE_GRAINED])
+def test_presets_of_a_narrower_network_start_from_drawn_weights(dataset: str, preset: str) -> None:
+    recipe = recipe_of(f"dataset={dataset}", "backbone=resnet50", f"preset={preset}")
+    assert (recipe["pretrained"], recipe["start"]) == (False, None)
+
+
+def test_preset_short_of_a_fine_grained_set_keeps_the_published_weights() -> None:
+    recipe = recipe_of("dataset=cub", "backbone=resnet50", "preset=short")
+    assert (recipe["pretrained"], recipe["epochs"], recipe["milestones"]) == (True, 30, [13, 24])
+
+
+@pytest.mark.parametrize(
+    ("lines", "facts"),
+    [
+        (["dataset=flowers", "dataset.train=trnid+valid"], {"train_size": 2040}),
+        (["dataset=aircraft", "dataset.labels=official_100"], {"num_classes": 100}),
+        (["dataset=cub", "dataset.input_size=448"], {"image_size": 448, "resized_to": 512}),
+    ],
+)
+def test_a_switch_of_photographs_brings_its_facts(lines: list[str], facts: dict[str, int]) -> None:
+    dataset = compose_run(["backbone=resnet50", *lines]).dataset
+    assert {key: getattr(dataset, key) for key in facts} == facts
 
 
 def test_preset_short_is_the_papers_shape_in_30_epochs() -> None:

@@ -24,7 +24,7 @@ MISTAKES = [
     ("preset=papr", ["preset=papr", "did you mean paper?"]),
     ("noise=symetric", ["noise=symetric", "did you mean symmetric?"]),
     ("runtime=fast", ["runtime=fast", "default"]),
-    ("dataset=null", ["dataset=null", "valid: cifar10, cifar100, digits"]),
+    ("dataset=null", ["dataset=null", "valid: aircraft, cars, cifar10"]),
     ("dataset=[cifar10]", ["dataset=[cifar10]", "cifar10"]),
     ("method.alpah=1", ["method.alpah=1", "method=ols", "did you mean alpha?"]),
     ("recipe.epoch=5", ["recipe.epoch=5", "did you mean epochs?"]),

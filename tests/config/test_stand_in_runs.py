@@ -9,10 +9,9 @@ import pytest
 import user_folder
 
 from olsrepro.config.compose import compose_run
-from olsrepro.config.locate import configs_folder
-from olsrepro.config.overrides import group_choices
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.stand_in import shrunk, sized
+from olsrepro.data.photo_settings import dataset_class
 from olsrepro.data.sets.stand_ins import NAMES
 from olsrepro.data.stand_in import stands_for
 from olsrepro.models.thin_resnet.settings import Settings as ThinResNet
@@ -27,19 +26,29 @@ def composed(dataset: str, *lines: str) -> RunConfig:
 
 
 ORIGINALS = [stands_for(name) for name in NAMES]
-OWN_RECIPES = group_choices("recipe", [configs_folder()])
+PHOTOGRAPHS = [name for name in ORIGINALS if not dataset_class(name).is_in_memory]
 
 
-@pytest.mark.parametrize("original", [name for name in ORIGINALS if name in OWN_RECIPES])
+@pytest.mark.parametrize("original", sorted(set(ORIGINALS) - set(PHOTOGRAPHS)))
 def test_the_recipe_is_the_originals_but_for_what_is_measured_in_pixels(original: str) -> None:
     ours, theirs = composed(f"digits@{original}"), composed(original)
     assert ours.recipe == replace(theirs.recipe, padding=ours.recipe.padding, cutout=ours.recipe.cutout)
     assert ours.recipe.padding == 1
 
 
-@pytest.mark.parametrize("original", [name for name in ORIGINALS if name not in OWN_RECIPES])
-def test_an_original_without_a_recipe_lends_that_of_the_digits(original: str) -> None:
-    assert composed(f"digits@{original}").recipe == composed("digits").recipe
+@pytest.mark.parametrize("original", PHOTOGRAPHS)
+def test_of_photographs_it_is_the_originals_but_for_crops_colours_and_a_pace_that_learns(original: str) -> None:
+    ours, theirs = composed(f"digits@{original}"), composed(original)
+    in_memory = {"crop": "pad", "padding": 1, "colour_jitter": 0.0, "light_noise": 0.0}
+    assert ours.recipe == replace(theirs.recipe, **in_memory, batch_size=32, lr=0.05)
+    assert theirs.recipe.crop != "pad"
+
+
+@pytest.mark.parametrize("original", ORIGINALS)
+@pytest.mark.parametrize("preset", ["smoke", "mini", "short", "paper"])
+def test_a_stand_in_starts_from_drawn_weights_under_every_preset(original: str, preset: str) -> None:
+    recipe = composed(f"digits@{original}", "backbone=resnet50", f"preset={preset}").recipe
+    assert (recipe.pretrained, recipe.start) == (False, None)
 
 
 @pytest.mark.parametrize(("dataset", "weights"), [("digits@cifar10", (0.1, 1.0)), ("digits@cub", (6.0, 0.1))])

@@ -17,10 +17,11 @@ from torch import Tensor
 
 from olsrepro.cli import exit_codes
 from olsrepro.cli.main import main
-from olsrepro.data.fetch import fetch, status, verify
+from olsrepro.data.fetch import fetch
 from olsrepro.data.human_labels import HumanLabels, human_labels
 from olsrepro.data.images import ImageData
 from olsrepro.data.manifest import LABEL_FILES
+from olsrepro.data.presence import Finding, status, verify
 from olsrepro.data.registry import read_dataset
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.evaluation.kl_to_humans.divergence import class_divergence, class_means, divergence
@@ -174,15 +175,15 @@ def test_a_mirror_with_another_file_is_refused_and_nothing_is_left(tmp_path: Pat
     root = tmp_path / "root"
     with pytest.raises(UserError, match="not the file expected"):
         fetch("cifar10h", root, urls=[(tmp_path / "other.npy").as_uri()], say=lambda _: None)
-    assert verify("cifar10h", root) == [(FILE, "missing")]
+    assert list(verify("cifar10h", root)) == [Finding(FILE, "missing")]
 
 
 def test_a_wrong_file_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mirror = published(people(), tmp_path / "mirror", monkeypatch)
     (tmp_path / FILE).write_text("wrong")
-    assert verify("cifar10h", tmp_path) == [(FILE, "wrong")]
+    assert list(verify("cifar10h", tmp_path)) == [Finding(FILE, "wrong")]
     fetch("cifar10h", tmp_path, urls=[mirror.as_uri()], say=lambda _: None)
-    assert verify("cifar10h", tmp_path) == [(FILE, "ok")]
+    assert list(verify("cifar10h", tmp_path)) == [Finding(FILE, "ok")]
 
 
 def test_it_is_listed_with_its_state_and_without_training_images(

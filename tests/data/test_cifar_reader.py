@@ -130,5 +130,6 @@ def test_sums_are_torchvisions(name: str) -> None:
     source = SOURCES[name]
     files = dict([*theirs.train_list, *theirs.test_list])
     assert dict(source.files) == files | {theirs.meta["filename"]: theirs.meta["md5"]}
-    assert (source.md5, source.folder, source.archive) == (theirs.tgz_md5, theirs.base_folder, theirs.filename)
-    assert source.urls[0] == theirs.url
+    (archive,) = source.archives
+    assert (archive.md5, source.folder, archive.file) == (theirs.tgz_md5, theirs.base_folder, theirs.filename)
+    assert archive.urls[0] == theirs.url

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import tarfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import cifar_files
 import pytest
 
 from olsrepro.data import fetch as module
-from olsrepro.data.fetch import fetch, status, verify
+from olsrepro.data.fetch import fetch
 from olsrepro.data.manifest import SOURCES, default_root
+from olsrepro.data.presence import Finding, status, verify
 from olsrepro.settings import UserError
 
 FILES = ["cifar-100-python/train", "cifar-100-python/test", "cifar-100-python/meta"]
@@ -26,18 +28,19 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     with tarfile.open(path, "w:gz") as tar:
         tar.add(tmp_path / "mirror" / "cifar-100-python", "cifar-100-python")
     md5 = hashlib.md5(path.read_bytes()).hexdigest()
-    cifar_files.trust(monkeypatch, tmp_path / "mirror", "cifar100", md5=md5)
+    archives = (replace(SOURCES["cifar100"].archives[0], md5=md5),)
+    cifar_files.trust(monkeypatch, tmp_path / "mirror", "cifar100", archives=archives)
     return path.as_uri()
 
 
 def states(root: Path) -> list[str]:
-    return [state for _, state in verify("cifar100", root)]
+    return [finding.state for finding in verify("cifar100", root)]
 
 
 def test_fetch_says_the_licence_first_and_leaves_a_whole_set(mirror: str, tmp_path: Path) -> None:
     root, said = tmp_path / "root", []
     fetch("cifar100", root, urls=[mirror], say=said.append)
-    assert verify("cifar100", root) == [(file, "ok") for file in FILES]
+    assert list(verify("cifar100", root)) == [Finding(file, "ok", archive="cifar-100-python.tar.gz") for file in FILES]
     assert "licence" in said[0]
     assert mirror in said[1]
     assert "every sum right" in said[-1]
@@ -58,7 +61,7 @@ def test_wrong_and_missing_files_are_replaced(mirror: str, tmp_path: Path) -> No
 
 def test_an_archive_with_other_files_is_refused(mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = tuple((file, "0" * 32) for file, _ in SOURCES["cifar100"].files)
-    monkeypatch.setitem(SOURCES, "cifar100", module.Source(**{**vars(SOURCES["cifar100"]), "files": wrong}))
+    monkeypatch.setitem(SOURCES, "cifar100", replace(SOURCES["cifar100"], files=wrong))
     with pytest.raises(UserError, match=r"train, .*is not as published"):
         fetch("cifar100", tmp_path / "root", urls=[mirror], say=lambda _: None)
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from olsrepro.data.manifest import SOURCES
+from olsrepro.data.photo_settings import SETTINGS, dataset_class
 from olsrepro.data.settings import AugmentSettings, DatasetSettings, NoiseSettings
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -21,12 +22,66 @@ def read_yaml(group: str, name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_dataset_files_agree_with_the_manifest(name: str) -> None:
-    settings = DatasetSettings(**read_yaml("dataset", name))
+    settings = dataset_class(name)(**read_yaml("dataset", name))
     source = SOURCES[name]
     assert settings.name == name == source.name
     facts = ("num_classes", "train_size", "test_size", "image_size")
     assert [getattr(settings, key) for key in facts] == [getattr(source, key) for key in facts]
-    assert settings.identity() == {"name": name}
+    assert settings.resolved() == settings
+
+
+@pytest.mark.parametrize("name", sorted(set(SOURCES) - set(SETTINGS)))
+def test_of_a_data_set_in_memory_a_run_id_has_the_name_alone(name: str) -> None:
+    assert DatasetSettings(**read_yaml("dataset", name)).identity() == {"name": name}
+
+
+@pytest.mark.parametrize(
+    ("name", "switches"),
+    [
+        ("imagenet", {}),
+        ("cub", {}),
+        ("flowers", {"train": "trnid"}),
+        ("cars", {"packaging": "car_ims"}),
+        ("aircraft", {"labels": "authors_90"}),
+    ],
+)
+def test_of_photographs_it_has_their_switches_too(name: str, switches: dict[str, Any]) -> None:
+    settings = dataset_class(name)(**read_yaml("dataset", name))
+    assert settings.identity() == {"name": name, "input_size": None, "skip_unreadable": False} | switches
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "facts"),
+    [
+        ("flowers", {"train": "trnid+valid"}, {"train_size": 2040, "test_size": 6149, "num_classes": 102}),
+        ("aircraft", {"labels": "official_100"}, {"train_size": 6667, "num_classes": 100}),
+        ("cub", {"input_size": 448}, {"image_size": 448, "resized_to": 512}),
+        ("imagenet", {"input_size": 112}, {"image_size": 112, "resized_to": 128}),
+    ],
+)
+def test_a_switch_brings_its_facts(name: str, changes: dict[str, Any], facts: dict[str, int]) -> None:
+    settings = dataset_class(name)(**read_yaml("dataset", name) | changes).resolved()
+    assert {key: getattr(settings, key) for key in facts} == facts
+
+
+def test_the_usual_input_size_typed_is_the_default() -> None:
+    values = read_yaml("dataset", "cub")
+    assert dataset_class("cub")(**values | {"input_size": 224}).resolved() == dataset_class("cub")(**values)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("flowers", {"train": "trainid"}, "train=trainid is not known; did you mean trnid"),
+        ("aircraft", {"labels": "official"}, "labels=official is not known; did you mean official_100"),
+        ("cars", {"packaging": "cars"}, "packaging=cars is not known; did you mean car_ims or cars_train"),
+        ("cub", {"input_size": 0}, "input_size=0 must be a whole number of at least 1"),
+        ("cub", {"resize": "none"}, "resize=none is not known; valid: short_side, square"),
+    ],
+)
+def test_photographs_refuse(name: str, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataset_class(name)(**read_yaml("dataset", name) | changes)
 
 
 def test_noise_files() -> None:

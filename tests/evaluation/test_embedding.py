@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from toy_subject import ToySubject, toy_images, toy_network
 
+from olsrepro.data.image_source import TensorImages
 from olsrepro.evaluation import registry
 from olsrepro.evaluation.embedding import tightness as room
 from olsrepro.evaluation.embedding.features import first_of_each_class, penultimate_features
@@ -152,10 +153,10 @@ def test_the_subset_is_the_one_picked_one_by_one(labels: list[int], count: int) 
 
 
 def test_features_are_the_input_of_the_classifier_and_do_not_depend_on_the_batches() -> None:
-    network, (images, _) = toy_network(3), toy_images(260, 3)
+    network, images = toy_network(3), TensorImages(*toy_images(260, 3))
     mean, std = torch.tensor([0.4, 0.5, 0.6]), torch.tensor([0.2, 0.3, 0.4])
-    features = penultimate_features(network, images, mean, std, "cpu")
-    pixels = (images.float() / 255 - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)
+    features = penultimate_features(network, images, torch.arange(260), mean, std, "cpu")
+    pixels = (images.images.float() / 255 - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)
     assert features.shape == (260, 8)
     assert torch.allclose(network.classify(features), network(pixels), atol=1e-6)
 
@@ -185,9 +186,10 @@ def test_the_picture_of_classes_far_apart_keeps_them_apart() -> None:
 
 def test_a_run_is_measured_at_unit_length_on_the_subset_of_its_split() -> None:
     subject = ToySubject(classes=4, train=toy_images(50, 4), test=toy_images(30, 4, seed=1))
-    for split, images, labels in (("train", *subject.images("train")), ("test", *subject.images("test"))):
+    for split in ("train", "test"):
+        images, labels = subject.images(split), subject.images(split).targets
         result = measure(Settings(split=split, per_class=5, tsne=False), subject)
-        features = penultimate_features(subject.network(), images[:20], subject.mean, subject.std, "cpu")
+        features = penultimate_features(subject.network(), images, torch.arange(20), subject.mean, subject.std, "cpu")
         unit = features.double() / features.double().norm(dim=1, keepdim=True)
         assert result.values == pytest.approx(asdict(tightness(unit, labels[:20])), rel=1e-9)
         assert result.values["intra_over_inter"] == pytest.approx(ratio_by_pairs(unit, labels[:20]), rel=1e-9)
@@ -198,11 +200,11 @@ def test_a_run_is_measured_at_unit_length_on_the_subset_of_its_split() -> None:
 
 def test_a_run_s_picture_is_of_the_features_as_they_are_and_says_its_perplexity() -> None:
     subject = ToySubject(classes=4, train=toy_images(50, 4))
-    images, labels = subject.images("train")
+    images = subject.images("train")
     result = measure(Settings(per_class=10), subject)
-    features = penultimate_features(subject.network(), images[:40], subject.mean, subject.std, "cpu")
+    features = penultimate_features(subject.network(), images, torch.arange(40), subject.mean, subject.std, "cpu")
     assert torch.equal(result.tensors["points"], t_sne(features, 13))
-    assert torch.equal(result.tensors["labels"], labels[:40])
+    assert torch.equal(result.tensors["labels"], images.targets[:40])
     assert result.detail["perplexity"] == 13
     assert result.detail["note"] == "perplexity 13 instead of 30: there are 40 points"
     assert "note" not in measure(Settings(per_class=10, perplexity=5), subject).detail

@@ -64,7 +64,7 @@ def keeper(epochs: int, kept: list[int]) -> ToySubject:
 
 
 def logits_of(subject: ToySubject, epoch: int) -> Tensor:
-    images, _ = subject.images("test")
+    images = subject.images("test").images
     with torch.no_grad():
         return subject.networks[epoch](Normaliser(subject.mean, subject.std, "cpu")(images))
 
@@ -197,7 +197,7 @@ def test_kept_weights_give_the_ensemble_of_their_epochs(average: str) -> None:
     result = measure(Settings(size=3, average=average), subject)
     each = [logits_of(subject, epoch) for epoch in (2, 4, 6)]
     mean = torch.stack([one if average == "logits" else one.softmax(1) for one in each]).mean(0)
-    wrong = (mean.argmax(1) != subject.images("test")[1]).double().mean()
+    wrong = (mean.argmax(1) != subject.images("test").targets).double().mean()
     assert result.values["top1_err"] == pytest.approx(100 * float(wrong))
     assert result.detail["made_from"] == "weights of each epoch"
     assert result.detail["epochs"] == [2, 4, 6]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
-from toy_subject import ToyBackbone, ToySubject, toy_images
+from toy_subject import ToyBackbone, ToySubject
 
 from olsrepro.evaluation.attack import fgsm
 from olsrepro.evaluation.fgsm.measure import measure
@@ -18,11 +18,10 @@ from olsrepro.settings import UserError
 
 def labelled_by(subject: ToySubject, wrong: int) -> ToySubject:
     """The same subject whose test labels are what its network says, but for the first few."""
-    images, _ = subject.images("test")
     logits, _ = subject.test_logits()
     targets = logits.argmax(1)
     targets[:wrong] = (targets[:wrong] + 1) % subject.classes
-    subject.test = images, targets
+    subject.test = subject.images("test").images, targets
     return subject
 
 
@@ -40,7 +39,7 @@ def test_fgsm_is_found_by_its_name_and_measured() -> None:
 def test_the_errors_before_and_after_are_counted_over_all_images() -> None:
     subject = labelled_by(ToySubject(), wrong=6)
     result = measure(Settings(epsilon=0.05), subject)
-    images, targets = subject.images("test")
+    images, targets = subject.images("test").images, subject.images("test").targets
     network = PixelNetwork(subject.network(), subject.mean, subject.std)
     attacked = network(fgsm(network, images / 255, targets, epsilon=0.05))
     right = network(images / 255).argmax(1) == targets
@@ -74,7 +73,7 @@ def test_only_the_images_that_were_right_can_be_attacked() -> None:
 def test_the_error_of_the_kept_images_is_the_attack_s_own(space: str, images: str) -> None:
     subject = labelled_by(ToySubject(), wrong=6)
     result = measure(Settings(epsilon=0.1, input_space=space, images=images, keep=30, batch_size=7), subject)
-    kept, targets = result.tensors["adversarial"], subject.images("test")[1][result.tensors["indices"]]
+    kept, targets = result.tensors["adversarial"], subject.images("test").targets[result.tensors["indices"]]
     assert len(kept) == result.samples
     assert kept.dtype == torch.float32
     assert errors(input_space(space, subject).network(kept), targets) == pytest.approx(result.values["top1_err"])
@@ -94,7 +93,7 @@ def test_the_first_kept_images_are_those_of_a_run_that_keeps_all() -> None:
 def test_a_bound_of_0_changes_nothing() -> None:
     subject = labelled_by(ToySubject(), wrong=3)
     result = measure(Settings(epsilon=0, keep=30), subject)
-    assert torch.equal(result.tensors["adversarial"], subject.images("test")[0] / 255)
+    assert torch.equal(result.tensors["adversarial"], subject.images("test").images / 255)
     assert result.values["top1_err"] == result.values["clean_err"] == 10
     assert result.values["loss_after"] == result.values["loss_before"]
     assert result.values["clean_correct_err"] == 0
@@ -111,7 +110,7 @@ def test_the_first_images_alone_can_be_attacked() -> None:
 def test_the_clean_logits_are_those_of_the_run_s_own_test() -> None:
     subject = ToySubject()
     space = input_space("pixel", subject)
-    logits = space.logits(space.inputs(subject.images("test")[0]))
+    logits = space.logits(space.inputs(subject.images("test").images))
     assert torch.equal(logits, subject.test_logits()[0])
 
 
@@ -133,12 +132,6 @@ def test_the_margin_loss_is_told_where_it_is_raised() -> None:
     values = measure(Settings(loss="margin"), subject).values
     assert values["loss_before"] < 0, "all are right"
     assert values["loss_before"] < values["loss_after"]
-
-
-def test_a_data_set_without_pixel_values_is_refused() -> None:
-    images, targets = toy_images(4, 3)
-    with pytest.raises(UserError, match=r"float32 without a pixel range.*such as dataset=cifar10"):
-        measure(Settings(), ToySubject(test=(images.float(), targets)))
 
 
 def test_logits_that_are_not_finite_are_refused() -> None:

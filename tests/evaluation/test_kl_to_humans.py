@@ -171,7 +171,7 @@ def test_batches_average_over_the_means_of_128_test_images() -> None:
 
 
 def normalised(subject: ToySubject) -> Tensor:
-    pixels = subject.images("test")[0].float() / 255
+    pixels = subject.images("test").images.float() / 255
     return (pixels - subject.mean.view(1, 3, 1, 1)) / subject.std.view(1, 3, 1, 1)
 
 
@@ -189,7 +189,7 @@ def test_batch_norm_by_the_batch_is_that_of_training_mode_in_batches_of_128() ->
     logits = training_mode_logits(subject)
     expected = divergence_of_logits(subject.human_labels().shares, logits)
     assert result.tensors["divergence"].tolist() == pytest.approx(expected.tolist(), abs=1e-5)
-    assert torch.equal(result.tensors["correct"], logits.argmax(1) == subject.images("test")[1])
+    assert torch.equal(result.tensors["correct"], logits.argmax(1) == subject.images("test").targets)
     assert result.values["kl_to_humans"] != pytest.approx(measured(subject).values["kl_to_humans"], abs=1e-3)
 
 
@@ -243,7 +243,7 @@ def test_the_class_level_compares_mean_human_labels_with_soft_labels() -> None:
     result = measured(subject, level="class")
     expected = []
     for k in range(3):
-        human = subject.human_labels().shares[subject.images("test")[1] == k].mean(dim=0)
+        human = subject.human_labels().shares[subject.images("test").targets == k].mean(dim=0)
         expected.append(rel_entr(human.numpy(), table[k].double().numpy()).sum())
     assert result.values["kl_to_humans"] == pytest.approx(sum(expected) / 3, abs=1e-12)
     assert list(result.detail["by_class"].values()) == pytest.approx(expected, abs=1e-12)

@@ -48,7 +48,7 @@ def test_every_parameter_reaches_the_attack(starts: bool, stops: bool, loss: str
         batch_size=30,
     )
     subject = ToySubject(seed=3)
-    images, targets = subject.images("test")
+    images, targets = subject.images("test").images, subject.images("test").targets
     pixels = images / 255
     expected = pgd(
         PixelNetwork(subject.network(), subject.mean, subject.std),
@@ -83,7 +83,7 @@ def test_a_random_start_follows_the_run_s_seed_and_the_place_in_the_test_set() -
 def test_no_step_or_no_bound_changes_nothing(settings: Settings) -> None:
     subject = ToySubject()
     result = measure(settings, subject)
-    assert torch.equal(result.tensors["adversarial"], subject.images("test")[0] / 255)
+    assert torch.equal(result.tensors["adversarial"], subject.images("test").images / 255)
     assert result.values["top1_err"] == result.values["clean_err"]
     assert result.values["loss_after"] == result.values["loss_before"]
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from olsrepro.data.human_labels import HumanLabels
+from olsrepro.data.image_source import TensorImages
 from olsrepro.models.backbone import Backbone
 from olsrepro.settings import UserError
 
@@ -75,17 +76,17 @@ class ToySubject:
         return toy_network(self.classes) if self.backbone is None else self.backbone
 
     def test_logits(self) -> tuple[Tensor, Tensor]:
-        images, targets = self.images("test")
+        source = self.images("test")
         if self.logits is not None:
-            return self.logits, targets[: len(self.logits)]
+            return self.logits, source.targets[: len(self.logits)]
         shape = (1, -1, 1, 1)
         with torch.no_grad():
-            pixels = images.float().div(255).sub(self.mean.view(shape)).div(self.std.view(shape))
-            return self.network()(pixels), targets
+            pixels = source.images.float().div(255).sub(self.mean.view(shape)).div(self.std.view(shape))
+            return self.network()(pixels), source.targets
 
-    def images(self, split: str) -> tuple[Tensor, Tensor]:
+    def images(self, split: str) -> TensorImages:
         given = {"train": self.train, "test": self.test}[split]
-        return given or toy_images(30, self.classes, seed=len(split))
+        return TensorImages(*(given or toy_images(30, self.classes, seed=len(split))))
 
     def label_table(self) -> Tensor:
         return _given(self.table, "keeps no label table")

@@ -97,7 +97,7 @@ def test_cheaper_presets_cost_all_of_it_again_for_less(tmp_path: Path) -> None:
 def test_an_unknown_part_of_an_amount_is_told() -> None:
     run = next(iter(distinct([wanted_cells(load("table8"), Request())]).values()))
     assert run.config is not None
-    work = Work().plus(estimate(run.config, speeds_of([])))
-    assert "hours unknown until such runs are finished" in work.line()
+    work = Work.of(estimate(run.config, speeds_of([])))
+    assert "hours unknown (`olsrepro plan --measure` times them)" in work.line()
     known = Work(runs=2, hours=1.5, untimed=1)
     assert "> 1.5 h" in known.line()

@@ -95,14 +95,16 @@ def test_the_network_and_its_stored_logits_are_those_of_the_epoch_that_was_asked
     logits, targets = subject.test_logits()
     error = classify(logits, targets).top1_err
     assert error == pytest.approx(record_of(config)["errors"][weights]["top1_err"], abs=1e-9)
-    images, labels = subject.images("test")
+    images = subject.images("test")
     shape = (1, 3, 1, 1)
-    pixels = (images.float() / 255 - subject.mean.view(shape)) / subject.std.view(shape)
+    pixels = (images.pixels(torch.arange(len(images))).float() / 255 - subject.mean.view(shape)) / subject.std.view(
+        shape
+    )
     network = subject.network()
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
     torch.testing.assert_close(network(pixels), logits, rtol=1e-4, atol=1e-4)
-    assert torch.equal(labels, targets)
+    assert torch.equal(images.targets, targets)
 
 
 def test_an_ensemble_of_all_epochs_is_the_mean_of_their_probabilities(runs: Path) -> None:
@@ -184,7 +186,7 @@ def test_the_true_labels_are_given_also_where_training_had_noise(tmp_path: Path)
     config = compose_run([*LINES, "noise=symmetric", "noise.rate=0.4", "method=hard"])
     noisy = FinishedRun(replace(config), tmp_path, {}, "last", torch.device("cpu"))
     data = read_dataset(config.dataset, Path(config.runtime.data_dir))
-    assert torch.equal(noisy.images("train")[1], data.train_targets)
+    assert torch.equal(noisy.images("train").targets, data.train_targets)
 
 
 def test_a_run_that_was_tested_by_its_heads_together_is_not_measured_by_its_network_alone(tmp_path: Path) -> None:

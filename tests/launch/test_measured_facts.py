@@ -18,7 +18,7 @@ from olsrepro.methods.base import LabelMethod, StepOutput
 from olsrepro.methods.registry import method_names
 from olsrepro.store.facts import facts_id
 from olsrepro.store.record import read_record
-from olsrepro.training.trainer import Learner
+from olsrepro.training.learner import Learner
 
 PLAIN = {"class_level": 1.0, "teacher": 0.0, "special_network": 0.0, "forward_passes": 1.0}
 

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.count import mac_count, parameter_count
-from olsrepro.models.library import PublishedWeights
 from olsrepro.models.registry import build_backbone
 from olsrepro.models.staged import StagedNetwork
 from olsrepro.models.timm_efficientnet.network import fan_out_per_group
@@ -330,23 +329,6 @@ def test_width_scales_the_others_in_steps_of_eight() -> None:
         112,
         1280,
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "weights"),
-    [
-        ("resnet50", PublishedWeights("torchvision", "resnet50", "IMAGENET1K_V1")),
-        ("resnet101", PublishedWeights("torchvision", "resnet101", "IMAGENET1K_V1")),
-        ("mobilenetv2", PublishedWeights("torchvision", "mobilenet_v2", "IMAGENET1K_V1")),
-        ("efficientnet_b7", PublishedWeights("timm", "tf_efficientnet_b7", "aa_in1k")),
-    ],
-)
-def test_published_weights_are_named_as_their_library_knows_them(name: str, weights: PublishedWeights) -> None:
-    assert settings(name).weights() == weights
-    if weights.library == "timm":
-        assert f"{weights.network}.{weights.tag}" in timm.list_pretrained(weights.network)
-    else:
-        assert weights.tag in torchvision.models.get_model_weights(weights.network).__members__
 
 
 def test_a_network_that_nobody_published_has_no_weights() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+import torch.autograd.forward_ad as forward_ad
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -80,6 +81,28 @@ def test_gradients_and_their_gradients_are_those_of_finite_differences() -> None
     weights, values, kernel = drawn((1, 2, 2, 3, 2, 3))
     assert torch.autograd.gradcheck(lambda w, v: aggregate(w, v, kernel), (weights, values))
     assert torch.autograd.gradgradcheck(lambda w, v: aggregate(w, v, kernel), (weights, values))
+
+
+@every_shape
+def test_without_a_graph_values_are_the_same_and_forward_mode_gives_the_derivative(shape: tuple[int, ...]) -> None:
+    weights, values, kernel = drawn(shape)
+    expected = aggregate(weights, values, kernel)
+    upstream = torch.linspace(-1, 2, expected.numel(), dtype=torch.float64).view_as(expected)
+    gradient = torch.autograd.grad(expected, (weights, values), upstream)
+    along = [torch.randn_like(part) for part in (weights, values)]
+    with torch.no_grad(), forward_ad.dual_level():
+        duals = [forward_ad.make_dual(part.detach(), to) for part, to in zip((weights, values), along, strict=True)]
+        found, tangent = forward_ad.unpack_dual(aggregate(*duals, kernel))
+    assert torch.equal(found, expected)
+    products = sum((g * to).sum() for g, to in zip(gradient, along, strict=True))
+    torch.testing.assert_close((tangent * upstream).sum(), products, rtol=1e-10, atol=1e-10)
+
+
+def test_a_compiler_takes_it_whole() -> None:
+    weights, values, kernel = drawn((1, 2, 2, 4, 4, 3))
+    compiled = torch.compile(aggregate, backend="aot_eager", fullgraph=True)
+    pair = [gradients(form, weights, values, kernel) for form in (compiled, aggregate)]
+    torch.testing.assert_close(*pair, rtol=0, atol=1e-13)
 
 
 def test_channel_c_is_weighted_by_weight_channel_c_modulo_their_number() -> None:

@@ -157,7 +157,7 @@ def test_steps_without_logits_count_their_images_and_their_loss_alone() -> None:
     counters = EpochCounters(torch.tensor([0, 1, 2]))
     batch = Batch(torch.zeros(2, 3, 4, 4), torch.tensor([0, 1]), torch.tensor([0, 1]), 0)
     counters.add(0, batch, StepOutput(torch.tensor(3.0), None))
-    assert counters.images == 2
+    assert counters.images() == 2
     assert counters.read().mean_loss == 3.0
     assert counters.read().kept == 0
 

@@ -28,12 +28,13 @@ from olsrepro.store.cost import estimate
 from olsrepro.store.identity import run_id
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, load
+from olsrepro.training.learner import Learner
 from olsrepro.training.progress import Progress, Row
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings
 from olsrepro.training.setup import build_optimizer
 from olsrepro.training.stop import StopRequest
 from olsrepro.training.task import Classification, Evaluation
-from olsrepro.training.trainer import Learner, Trainer
+from olsrepro.training.trainer import Trainer
 
 CLASSES, EPOCHS, STEPS = 3, 6, 2
 RECIPE = RecipeSettings(epochs=EPOCHS, batch_size=8, lr=0.1, milestones=[3], padding=1)

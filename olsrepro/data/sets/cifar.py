@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from olsrepro.data.images import ImageData
-from olsrepro.data.manifest import ROOT_VARIABLE, Source, source_of
+from olsrepro.data.manifest import ROOT_VARIABLE, source_of
 from olsrepro.data.settings import DatasetSettings
+from olsrepro.data.source import Source
 from olsrepro.settings import UserError
 
 NAMES = ("cifar10", "cifar100")

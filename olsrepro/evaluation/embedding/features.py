@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from olsrepro.data.device_loader import evaluation_batches
+from olsrepro.data.image_source import Images, normalised_batches
 from olsrepro.models.backbone import Backbone
 
 _BATCH = 250
@@ -21,12 +21,12 @@ def first_of_each_class(labels: Tensor, count: int) -> Tensor:
 
 @torch.no_grad()
 def penultimate_features(
-    network: Backbone, images: Tensor, mean: Tensor, std: Tensor, device: torch.device | str
+    network: Backbone, images: Images, chosen: Tensor, mean: Tensor, std: Tensor, device: torch.device | str
 ) -> Tensor:
-    """The input of the classifier, float32 (N, C) on the CPU, for uint8 images (N, 3, H, W), normalised by mean, std.
+    """The input of the classifier, float32 (N, C) on the CPU, for the images at places (N,), normalised by mean, std.
 
     Source: paper, caption of Figure 3: the last layer but one, which is the pooled map of the last stage.
     """
     last = network.stages[-1]
-    batches = evaluation_batches(images, torch.zeros(len(images)), mean, std, _BATCH, device)
-    return torch.cat([network.pool(network.stage_features(batch)[last]).float().cpu() for batch, _ in batches])
+    batches = normalised_batches(images, chosen, mean, std, _BATCH, device)
+    return torch.cat([network.pool(network.stage_features(batch)[last]).float().cpu() for batch in batches])

@@ -25,10 +25,10 @@ def measure(settings: Settings, subject: Subject) -> Result:
     Raises:
         UserError: the features or the images of the split leave nothing to measure.
     """
-    images, labels = subject.images(settings.split)
-    chosen = first_of_each_class(labels, settings.per_class)
-    labels = labels[chosen]
-    features = penultimate_features(subject.network(), images[chosen], subject.mean, subject.std, subject.device)
+    images = subject.images(settings.split)
+    chosen = first_of_each_class(images.targets, settings.per_class)
+    labels = images.targets[chosen]
+    features = penultimate_features(subject.network(), images, chosen, subject.mean, subject.std, subject.device)
     values = asdict(_tightness(features, labels, settings, subject))
     detail: dict[str, Any] = {"class_names": list(subject.class_names), "split": settings.split}
     tensors = {"labels": labels}

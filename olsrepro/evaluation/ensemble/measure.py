@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from olsrepro.data.device_loader import evaluation_batches
+from olsrepro.data.image_source import normalised_batches
 from olsrepro.evaluation.classification import classify
 from olsrepro.evaluation.ensemble.average import ensemble_mean
 from olsrepro.evaluation.ensemble.settings import Settings
@@ -75,10 +75,12 @@ def _from_weights(settings: Settings, subject: Subject, epochs: list[int]) -> _M
 @torch.no_grad()
 def _logits(subject: Subject, epochs: Sequence[int]) -> Iterator[Tensor]:
     """Test logits (N, K) of each epoch's weights, on the CPU."""
-    images, targets = subject.images("test")
+    images = subject.images("test")
     for network in subject.epoch_networks(epochs):
-        batches = evaluation_batches(images, targets, subject.mean, subject.std, _BATCH, subject.device)
-        yield torch.cat([network(batch).float().cpu() for batch, _ in batches])
+        batches = normalised_batches(
+            images, torch.arange(len(images)), subject.mean, subject.std, _BATCH, subject.device
+        )
+        yield torch.cat([network(batch).float().cpu() for batch in batches])
 
 
 def _nothing_kept(settings: Settings, subject: Subject, missing: list[int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from olsrepro.data.device_loader import evaluation_batches
+from olsrepro.data.image_source import normalised_batches
 from olsrepro.evaluation.classification import predicted
 from olsrepro.evaluation.kl_to_humans.batch_norm import batch_statistics
 from olsrepro.evaluation.kl_to_humans.divergence import class_divergence, divergence_of_logits, mean_of_batch_means
@@ -45,7 +45,7 @@ def _of_images(settings: Settings, subject: Subject) -> Result:
 
 def _of_classes(subject: Subject) -> Result:
     human = subject.human_labels()
-    targets = subject.images("test")[1]
+    targets = subject.images("test").targets
     values = class_divergence(human.shares, targets, subject.label_table())
     if values.isinf().any():
         name = subject.class_names[int(values.isinf().nonzero()[0])]
@@ -63,7 +63,7 @@ def _of_classes(subject: Subject) -> Result:
 def _batch_norm_logits(subject: Subject) -> tuple[Tensor, Tensor]:
     """Logits (N, K) where each batch of 128 test images, in order, is normalised by itself, and labels (N,); CPU."""
     network = subject.network()
-    images, targets = subject.images("test")
-    batches = evaluation_batches(images, targets, subject.mean, subject.std, BATCH, subject.device)
+    images = subject.images("test")
+    batches = normalised_batches(images, torch.arange(len(images)), subject.mean, subject.std, BATCH, subject.device)
     with torch.no_grad(), batch_statistics(network):
-        return torch.cat([network(batch).cpu() for batch, _ in batches]), targets
+        return torch.cat([network(batch).cpu() for batch in batches]), images.targets

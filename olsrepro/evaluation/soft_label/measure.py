@@ -53,8 +53,7 @@ def _of_people(row: Tensor, target: int, subject: Subject) -> tuple[dict[str, fl
         people = subject.human_labels()
     except UserError as error:
         return {}, {"humans": f"none: {error}"}
-    _, labels = subject.images("test")
-    human_row = class_mean(people.shares, labels, target)
+    human_row = class_mean(people.shares, subject.images("test").targets, target)
     correlation = rank_correlation(row, human_row, target)
     values = {} if correlation is None else {"human_rank": correlation}
     return values, {"humans": people.source, "human_row": human_row.tolist()}

@@ -182,5 +182,8 @@ def incomplete(evidence: Evidence, cells: Iterable[CellKey]) -> Finding | None:
     needed = set(cells)
     if not needed:
         return Finding(reason="nothing to compare")
-    missing = evidence.missing(needed)
-    return Finding(reason=f"{missing} of {len(needed)} cells missing") if missing else None
+    missing = [cell for cell in needed if cell not in evidence.samples]
+    if not missing:
+        return None
+    apart = all(evidence.experiment.deviation_of(cell) for cell in missing)
+    return Finding(reason=f"{len(missing)} of {len(needed)} cells {'not comparable' if apart else 'missing'}")

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from olsrepro.distributed.gather import gathered, rank_count
+from olsrepro.distributed.gather import gathered
+from olsrepro.distributed.ranks import rank_count
 from olsrepro.losses.criterion import weighted_sum
 
 

@@ -8,7 +8,8 @@ import torch
 from scipy.special import betaincinv
 from torch import Tensor
 
-from olsrepro.distributed.gather import gathered, rank_count
+from olsrepro.distributed.gather import gathered
+from olsrepro.distributed.ranks import rank_count
 from olsrepro.randomness import random_bits
 
 

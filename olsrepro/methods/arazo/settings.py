@@ -81,6 +81,11 @@ class Settings(MethodSettings):
         self._check_percentiles()
         self._check_variant()
 
+    @property
+    def splits_steps(self) -> bool:
+        """No: its images are mixed with one another."""
+        return False
+
     def _check_percentiles(self) -> None:
         shares = list(self.percentiles)
         if len(shares) != 2 or not 0 <= shares[0] < shares[1] <= 100:

@@ -7,12 +7,12 @@ from itertools import islice
 from typing import NamedTuple
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
-from olsrepro.distributed.gather import gathered, rank_count
+from olsrepro.distributed.gather import gathered
+from olsrepro.distributed.ranks import rank, rank_count
 from olsrepro.losses.criterion import raised
 
 
@@ -35,8 +35,7 @@ def evaluated(network: nn.Module, images: Tensor) -> Tensor:
 
 def track(network: nn.Module, batches: Iterator[Batch]) -> Tracked:
     """Look at all samples; ranks share the batches and all get the whole (it waits for the device)."""
-    rank = dist.get_rank() if rank_count() > 1 else 0
-    seen = [_looked_at(network, batch) for batch in islice(batches, rank, None, rank_count())]
+    seen = [_looked_at(network, batch) for batch in islice(batches, rank(), None, rank_count())]
     device = next(network.parameters()).device
     whole = [gathered(torch.cat(column)) for column in zip(_nothing(device), *seen, strict=True)]
     order = whole[0].argsort()

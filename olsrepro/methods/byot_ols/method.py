@@ -24,6 +24,8 @@ class Method(PeriodMethod):
     Source: OnlineLabelSmoothing, ``cifar/scripts/train_cifar_all_methods_deepsupervision.py``.
     """
 
+    counted_apart = ("table.sums", "table.counts")
+
     def __init__(self, settings: Settings, setting: Setting) -> None:
         super().__init__(settings.period_steps)
         self.heads = draw_heads(setting)

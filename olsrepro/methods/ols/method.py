@@ -14,6 +14,8 @@ from olsrepro.methods.period import PeriodMethod
 class Method(PeriodMethod):
     """The criterion gathers its statistics while it trains; the end of a period makes them the soft labels in force."""
 
+    counted_apart = ("criterion.table.sums", "criterion.table.counts")
+
     def __init__(self, settings: Settings, setting: Setting) -> None:
         super().__init__(settings.period_steps)
         self.criterion = OnlineLabelSmoothing(setting.num_classes, **settings.criterion_switches())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from olsrepro.distributed.gather import gathered, rank_count
+from olsrepro.distributed.gather import gathered
+from olsrepro.distributed.ranks import rank_count
 from olsrepro.methods.ols_single.partners import (
     NONE,
     Candidates,

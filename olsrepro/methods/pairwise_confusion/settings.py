@@ -30,6 +30,11 @@ class Settings(MethodSettings):
     def __post_init__(self) -> None:
         self.rules()
 
+    @property
+    def splits_steps(self) -> bool:
+        """Not where distances are normalised over the whole batch."""
+        return self.rules().norm != "class"
+
     def rules(self) -> PairwiseRules:
         """The concrete rules that variant and switches come to."""
         return resolve_pairwise(**self.switches())

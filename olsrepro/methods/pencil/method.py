@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
-from olsrepro.distributed.gather import gathered, rank_count
+from olsrepro.distributed.gather import gathered
+from olsrepro.distributed.ranks import rank_count
 from olsrepro.losses.criterion import raised, weighted_sum
 from olsrepro.methods.base import LabelMethod, Setting, StepOutput
 from olsrepro.methods.pencil.labels import correction_loss, divergence, first_scores, moved

@@ -66,6 +66,11 @@ class Settings(MethodSettings):
                 check_range(key, getattr(self, key), 0, 1)
         self._check_schedule()
 
+    @property
+    def splits_steps(self) -> bool:
+        """No: labels move once a step."""
+        return False
+
     def _check_schedule(self) -> None:
         defaults = {item.name: item.default for item in fields(self)}
         for key in _OF_OWN_SCHEDULE:

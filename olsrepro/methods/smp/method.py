@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
-from olsrepro.distributed.gather import gathered, rank_count
+from olsrepro.distributed.gather import gathered
+from olsrepro.distributed.ranks import rank, rank_count
 from olsrepro.losses.criterion import raised, weighted_sum
 from olsrepro.methods.base import LabelMethod, Setting, StepOutput, TrainingSet
 from olsrepro.methods.smp.prototypes import UNKNOWN, Choice, class_centres, corrected, rows_by_class
@@ -92,11 +92,10 @@ def _all_features(backbone: Backbone, images: TrainingSet, epoch: int) -> tuple[
 
     Each rank takes its part of every batch: ranks whose running statistics differ have the same features this way.
     """
-    rank, ranks = (dist.get_rank() if rank_count() > 1 else 0), rank_count()
     parts = []
     backbone.eval()
     for batch in images.batches(epoch, augmented=False):
-        own = torch.arange(len(batch.indices), device=batch.indices.device).tensor_split(ranks)[rank]
+        own = torch.arange(len(batch.indices), device=batch.indices.device).tensor_split(rank_count())[rank()]
         maps = backbone.stage_features(batch.images[own])[backbone.stages[-1]]
         parts.append((backbone.pool(maps), batch.targets[own], batch.indices[own]))
     backbone.train()

@@ -23,22 +23,21 @@ def aggregate(weights: Tensor, values: Tensor, kernel: int) -> Tensor:
     Returns:
         ``(B, C, H, W)``.
     """
-    summed: Tensor = _WindowSum.apply(weights, reflect_pad(values, kernel // 2), kernel)
+    padded = reflect_pad(values, kernel // 2)
+    if not torch.is_grad_enabled():
+        return _window_sum(weights, padded, kernel)  # which torch can differentiate in forward mode
+    summed: Tensor = _WindowSum.apply(weights, padded, kernel)
     return summed
 
 
 class _WindowSum(torch.autograd.Function):
-    """Sums by offset within the window: each is one product of two views."""
+    """The sum with a backward pass that keeps no window."""
 
     @staticmethod
     def forward(ctx: Any, weights: Tensor, padded: Tensor, kernel: int) -> Tensor:
         ctx.save_for_backward(weights, padded)
         ctx.kernel = kernel
-        shares, (height, width) = _by_share(padded, weights), weights.shape[-2:]
-        total = shares.new_zeros(*shares.shape[:3], height, width, dtype=_sum_dtype(weights, padded))
-        for weight, window in zip(weights.unbind(2), shifted(shares, kernel), strict=True):
-            total.addcmul_(weight.unsqueeze(1), window)
-        return total.flatten(1, 2).to(padded.dtype)
+        return _window_sum(weights, padded, kernel)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
@@ -49,6 +48,15 @@ class _WindowSum(torch.autograd.Function):
         for weight, window in zip(weights.unbind(2), shifted(to_shares, ctx.kernel), strict=True):
             window.addcmul_(weight.unsqueeze(1), grad)
         return torch.stack(to_weights, 2).to(weights.dtype), to_shares.flatten(1, 2).to(padded.dtype), None
+
+
+def _window_sum(weights: Tensor, padded: Tensor, kernel: int) -> Tensor:
+    """Sums by offset within the window: each is one product of two views."""
+    shares, (height, width) = _by_share(padded, weights), weights.shape[-2:]
+    total = shares.new_zeros(*shares.shape[:3], height, width, dtype=_sum_dtype(weights, padded))
+    for weight, window in zip(weights.unbind(2), shifted(shares, kernel), strict=True):
+        total.addcmul_(weight.unsqueeze(1), window)
+    return total.flatten(1, 2).to(padded.dtype)
 
 
 def _by_share(features: Tensor, weights: Tensor) -> Tensor:

@@ -25,6 +25,10 @@ class Settings(BackboneSettings):
 
     min_image_size: ClassVar[int] = 128  # a map must be larger than half a window: 4 pixels of the last stage, of 1/32
     counted_at: ClassVar[int] = 224
+    weights_elsewhere: ClassVar[str] = (
+        "SAN's own, which the paper starts from and which were trained with label smoothing, lie on the drive that its"
+        " README links"
+    )
 
     family: str = "san"
     name: str = "san15"

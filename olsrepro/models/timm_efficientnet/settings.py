@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from olsrepro.models.library import LibrarySettings, PublishedWeights
+from olsrepro.models.library import TIMM, LibrarySettings
+from olsrepro.models.published import PublishedWeights
 from olsrepro.settings import check_choice, check_range
 
 MODELS = ("tf_efficientnet_b7", "efficientnet_b7")
@@ -36,4 +37,6 @@ class Settings(LibrarySettings):
 
     def paper_weights(self) -> PublishedWeights | None:
         """Those of the TensorFlow family without AdvProp, as EfficientNet-PyTorch's are; which ones is our guess."""
-        return PublishedWeights("timm", self.model, "aa_in1k") if self.model == "tf_efficientnet_b7" else None
+        if self.model != "tf_efficientnet_b7":
+            return None
+        return PublishedWeights("timm", self.model, "aa_in1k", f"{TIMM}/tf_efficientnet_b7_aa-076e3472.pth")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from olsrepro.models.library import LibrarySettings, PublishedWeights
+from olsrepro.models.library import TORCHVISION, LibrarySettings
+from olsrepro.models.published import PublishedWeights
 
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 """Bottlenecks of the four stages by depth."""
+WEIGHTS = {50: "resnet50-0676ba61.pth", 101: "resnet101-63fe2227.pth"}
+"""torchvision's first, by depth."""
 
 
 @dataclass(frozen=True)
@@ -30,4 +33,5 @@ class Settings(LibrarySettings):
 
     def paper_weights(self) -> PublishedWeights:
         """torchvision's first weights, never its second; timm has the same file as ``tv_in1k``."""
-        return PublishedWeights("torchvision", f"resnet{self.depth}", "IMAGENET1K_V1")
+        url = f"{TORCHVISION}/{WEIGHTS[self.depth]}"
+        return PublishedWeights("torchvision", f"resnet{self.depth}", "IMAGENET1K_V1", url)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from olsrepro.models.library import LibrarySettings, PublishedWeights
+from olsrepro.models.library import TORCHVISION, LibrarySettings
+from olsrepro.models.published import PublishedWeights
 from olsrepro.settings import check_range
 
 
@@ -27,4 +28,5 @@ class Settings(LibrarySettings):
 
     def paper_weights(self) -> PublishedWeights:
         """torchvision's first; timm's ``mobilenetv2_100`` has others only."""
-        return PublishedWeights("torchvision", "mobilenet_v2", "IMAGENET1K_V1")
+        url = f"{TORCHVISION}/mobilenet_v2-b0353104.pth"
+        return PublishedWeights("torchvision", "mobilenet_v2", "IMAGENET1K_V1", url)

@@ -1,0 +1,103 @@
+"""Images that are read when they are asked for, as a test sees them: from memory or from files."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from olsrepro.data.augment import Normaliser
+from olsrepro.data.images import ImageData
+from olsrepro.data.photographs import Geometry, PathTable
+from olsrepro.data.registry import Data
+
+
+class Images(Protocol):
+    """One split of a data set in its order; ``len`` counts its images."""
+
+    @property
+    def targets(self) -> Tensor:
+        """True classes, int64 (N,), on the CPU."""
+
+    def __len__(self) -> int: ...
+
+    def pixels(self, indices: Tensor) -> Tensor:
+        """The images at places (B,), each cropped and sized as in a test: uint8 (B, 3, H, W), on the CPU."""
+
+
+@dataclass(frozen=True)
+class TensorImages:
+    """Images in memory, uint8 (N, 3, H, W), and their true classes (N,)."""
+
+    images: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def pixels(self, indices: Tensor) -> Tensor:
+        """As :class:`Images` says."""
+        return self.images[indices]
+
+
+@dataclass(frozen=True)
+class PhotoImages:
+    """Photographs in files below ``root``, and their true classes (N,)."""
+
+    root: Path
+    paths: PathTable
+    targets: Tensor
+    geometry: Geometry
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def pixels(self, indices: Tensor) -> Tensor:
+        """As :class:`Images` says; threads share the work, for Pillow lets them run while it decodes and resizes.
+
+        Raises:
+            Unreadable: an image can't be decoded.
+        """
+        found = torch.empty(len(indices), 3, self.geometry.side, self.geometry.side, dtype=torch.uint8)
+        # Which warnings are told is a matter of all threads at once: what decoding sets for itself must not race.
+        with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+            warnings.simplefilter("ignore")
+            for place, image in enumerate(pool.map(self._image, indices.tolist())):
+                found[place] = image
+        return found
+
+    def _image(self, index: int) -> Tensor:
+        from olsrepro.data.decode import decoded, test_pixels
+
+        return torch.from_numpy(test_pixels(decoded(self.root / self.paths[index]), self.geometry))
+
+
+def split_of(data: Data, split: str) -> Images:
+    """The images of ``train`` or ``test``."""
+    if isinstance(data, ImageData):
+        in_memory = {"train": (data.train_images, data.train_targets), "test": (data.test_images, data.test_targets)}
+        return TensorImages(*in_memory[split])
+    files = {"train": (data.train_paths, data.train_targets), "test": (data.test_paths, data.test_targets)}
+    return PhotoImages(data.root, *files[split], data.geometry)
+
+
+def normalised_batches(
+    images: Images,
+    indices: Tensor,
+    mean: Tensor,
+    std: Tensor,
+    batch_size: int,
+    device: torch.device | str,
+) -> Iterator[Tensor]:
+    """The images at places (N,) in this order, normalised: float32 (B, 3, H, W) on the device, a short batch last.
+
+    ``mean`` and ``std`` are float32 (3,), of pixels in [0, 1].
+    """
+    normalise = Normaliser(mean, std, device)
+    return (normalise(images.pixels(part).to(device)) for part in indices.split(batch_size))

@@ -1,0 +1,33 @@
+"""Which of several processes this is, as ``torchrun`` says in the environment. No torch here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Place:
+    """A process among those that ``torchrun`` has started.
+
+    Attributes:
+        rank, ranks: its number, from 0, and how many there are.
+        local_rank, local_ranks: likewise on its machine.
+    """
+
+    rank: int
+    ranks: int
+    local_rank: int
+    local_ranks: int
+
+
+ALONE = Place(0, 1, 0, 1)
+_VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+
+
+def place(environment: Mapping[str, str] = os.environ) -> Place:
+    """Where this process stands; :data:`ALONE` outside of ``torchrun``."""
+    if any(name not in environment for name in _VARIABLES):
+        return ALONE
+    return Place(*(int(environment[name]) for name in _VARIABLES))

@@ -1,0 +1,64 @@
+"""How the processes that ``torchrun`` has started meet, and which of them this one is.
+
+One process alone needs nothing of this: it is the first of one rank, and nothing then communicates.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import torch.distributed as dist
+
+from olsrepro.distributed.place import place
+
+PATIENCE = timedelta(days=1)
+_control: list[dist.ProcessGroup] = []
+
+
+def join(*, cuda: bool, timeout_s: float) -> None:
+    """Meet the other ranks, unless that was done or this process is alone; every rank must call it.
+
+    Args:
+        cuda: whether tensors on GPUs will be summed.
+        timeout_s: how long a sum over ranks waits for one of them before it fails.
+    """
+    if place().ranks == 1 or is_joined():
+        return
+    backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
+    dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
+    # What one rank does alone, such as fetching data, may take long; and its news are plain objects of the CPU.
+    group = dist.new_group(backend="gloo", timeout=PATIENCE)
+    assert isinstance(group, dist.ProcessGroup)
+    _control[:] = [group]
+
+
+def leave() -> None:
+    """Part from the other ranks, if they were joined."""
+    if is_joined():
+        _control.clear()
+        dist.destroy_process_group()
+
+
+def is_joined() -> bool:
+    """Whether there are other ranks that can be talked to."""
+    return dist.is_available() and dist.is_initialized()
+
+
+def control() -> dist.ProcessGroup | None:
+    """The group for news between ranks, on the CPU and with patience; None: the default group."""
+    return _control[0] if _control else None
+
+
+def rank() -> int:
+    """This process's rank, from 0."""
+    return dist.get_rank() if is_joined() else 0
+
+
+def rank_count() -> int:
+    """How many ranks there are; 1 where ranks aren't initialised."""
+    return dist.get_world_size() if is_joined() else 1
+
+
+def is_first() -> bool:
+    """Whether this is the rank that writes, and speaks to the user."""
+    return rank() == 0

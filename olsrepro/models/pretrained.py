@@ -1,0 +1,122 @@
+"""Weights of a file, ours or the library's own, copied into a network: all of it but its classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from olsrepro.models.backbone import Backbone
+from olsrepro.models.staged import StagedNetwork
+from olsrepro.settings import UserError
+
+CLASSIFIER = "fc"
+"""Of every backbone."""
+NESTED_UNDER = ("state_dict", "model", "weights")
+"""Where checkpoints keep their weights: SAN's and many others', some, a run's ``best.pt`` and ``last.pt``."""
+WRAPPER = "module."
+"""What torch's parallel wrappers put before every key."""
+
+_COUNTER = "num_batches_tracked"
+_TOLD = 3
+
+
+def load_pretrained(network: Backbone, path: Path) -> None:
+    """Copy the weights of a file to all of a network but its classifier, which stays as it was drawn.
+
+    The classifier stays even where its shape is the file's, as in the authors' fine-grained code. Keys are those of our
+    state dict or of the library that the network's layers come from; batch norms' counters may be missing. All is
+    compared before anything is copied.
+
+    Args:
+        network: on any device; what the file holds is converted to its types.
+        path: a safetensors file, or one of ``torch.save`` (of tensors and plain values alone, for no other is safe to
+            read), in which the weights may lie under one of :data:`NESTED_UNDER`.
+
+    Raises:
+        UserError: the file can't be read, holds no weights, or those of another network.
+    """
+    found = read_weights(path)
+    trunk = {key: tensor for key, tensor in network.state_dict().items() if key.partition(".")[0] != CLASSIFIER}
+    names = min(_namings(network, trunk), key=lambda naming: len(_missing(naming, found)))
+    if differences := _differences(trunk, names, found):
+        raise UserError(f"{path} holds the weights of another network: {'; '.join(differences)}")
+    with torch.no_grad():
+        for key, name in names.items():
+            if name in found:
+                trunk[key].copy_(found[name])
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by their keys, on the CPU, without what checkpoints and wrappers put around them.
+
+    Raises:
+        UserError: the file can't be read or holds no tensors.
+    """
+    weights = _unwrapped(_content(path))
+    if not weights:
+        raise UserError(f"{path} holds no weights, neither by themselves nor under {', '.join(NESTED_UNDER)}")
+    return weights
+
+
+def _content(path: Path) -> Any:
+    try:
+        with open(path, "rb") as file:
+            is_safetensors = file.read(9)[8:] == b"{"  # a length of eight bytes, then JSON; torch's formats differ here
+        return load_file(path) if is_safetensors else torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror or error}") from None
+    except Exception:  # a damaged pickle raises whatever it comes to
+        raise UserError(
+            f"{path} is damaged or no file of weights: a safetensors file is wanted, or one of torch.save with nothing"
+            " but tensors and plain values"
+        ) from None
+
+
+def _unwrapped(content: Any) -> dict[str, Tensor]:
+    if not isinstance(content, Mapping):
+        return {}
+    for key in NESTED_UNDER:
+        if isinstance(content.get(key), Mapping):
+            return _unwrapped(content[key])
+    tensors = {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, Tensor)}
+    if all(key.startswith(WRAPPER) for key in tensors):
+        return {key.removeprefix(WRAPPER): value for key, value in tensors.items()}
+    return tensors
+
+
+def _namings(network: Backbone, trunk: Mapping[str, Tensor]) -> list[dict[str, str]]:
+    """What a file may call the trunk's tensors, by our keys: the library's names, then ours."""
+    ours = {key: key for key in trunk}
+    return [network.library_keys, ours] if isinstance(network, StagedNetwork) else [ours]
+
+
+def _differences(trunk: Mapping[str, Tensor], names: Mapping[str, str], found: Mapping[str, Tensor]) -> list[str]:
+    """What keeps weights from being those of the trunk, in clauses; none if they are."""
+    missing, strange = _missing(names, found), _strange(names, found)
+    misshapen = [
+        f"{name} is {tuple(found[name].shape)} there and {tuple(trunk[key].shape)} here"
+        for key, name in names.items()
+        if name in found and found[name].shape != trunk[key].shape
+    ]
+    clauses = {"it lacks ": missing, "it has also ": strange, "": misshapen}
+    return [what + _first(items) for what, items in clauses.items() if items]
+
+
+def _missing(names: Mapping[str, str], found: Mapping[str, Tensor]) -> list[str]:
+    return [name for name in names.values() if name not in found and not name.endswith(_COUNTER)]
+
+
+def _strange(names: Mapping[str, str], found: Mapping[str, Tensor]) -> list[str]:
+    """Of the parts that the trunk has, tensors that it hasn't: a deeper network's. Heads are parts of their own."""
+    known, parts = set(names.values()), {name.partition(".")[0] for name in names.values()}
+    return [key for key in found if key.partition(".")[0] in parts and key not in known and not key.endswith(_COUNTER)]
+
+
+def _first(items: Sequence[str]) -> str:
+    more = f" and {len(items) - _TOLD} more" if len(items) > _TOLD else ""
+    return ", ".join(items[:_TOLD]) + more

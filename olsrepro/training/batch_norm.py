@@ -1,0 +1,87 @@
+"""Where batch normalisation takes its statistics from, in whatever network: one rank, all ranks, or the past."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TypeVar
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from olsrepro.distributed.ranks import rank_count
+from olsrepro.methods.meta_settings import MetaSettings
+from olsrepro.methods.settings import MethodSettings
+from olsrepro.settings import UserError
+
+T = TypeVar("T", bound=nn.Module)
+
+
+def apply_batch_norm(kind: str, module: T, device: torch.device) -> T:
+    """The module with its batch norms as ``recipe.batch_norm`` says; parameters, buffers and their keys stay the same.
+
+    Args:
+        kind: ``local`` changes nothing. ``frozen``: running statistics normalise and never move, in training as in a
+            test; scale and shift still learn. ``sync``: statistics of a step's images on all ranks; changes nothing
+            where there is but one.
+        module: a network, or a label method with heads; it is changed in place and returned, unless it is a single
+            batch norm that becomes another.
+        device: that it trains on.
+
+    Raises:
+        UserError: ranks share statistics on CUDA devices only; a batch norm without running statistics can't be frozen.
+    """
+    if kind == "frozen":
+        return _frozen(module)
+    return _shared(module, device) if kind == "sync" and rank_count() > 1 else module
+
+
+def check_batch_norm(kind: str, method: MethodSettings) -> None:
+    """Refuse (:class:`UserError`) what torch can't do: differentiate statistics of all ranks forwards or twice."""
+    if kind == "sync" and rank_count() > 1 and isinstance(method, MetaSettings):
+        raise UserError(
+            f"recipe.batch_norm=sync does not go with method={method.name}, whose meta-gradient torch can't take"
+            " through statistics of several ranks; set recipe.batch_norm=local"
+        )
+
+
+class _Frozen(_BatchNorm):
+    """A batch norm that is in evaluation mode whatever mode is set; what is inside it, such as dropout, follows."""
+
+    def train(self: T, mode: bool = True) -> T:
+        super().train(mode)
+        self.training = False
+        return self
+
+
+@cache
+def _frozen_kind(kind: type[_BatchNorm]) -> type[_Frozen]:
+    """The frozen form of a class of batch norms, with all that it does besides: timm's apply an activation."""
+    return type(f"Frozen{kind.__name__}", (_Frozen, kind), {})
+
+
+def _frozen(module: T) -> T:
+    # Layers change their class, not their identity: methods and stages that hold a layer go on holding it.
+    for name, layer in module.named_modules():
+        if not isinstance(layer, _BatchNorm) or isinstance(layer, _Frozen):
+            continue
+        if layer.running_mean is None:
+            raise UserError(
+                f"recipe.batch_norm=frozen needs running statistics, which {name or 'a batch norm'} does not keep;"
+                " set recipe.batch_norm=local"
+            )
+        layer.__class__ = _frozen_kind(type(layer))  # type: ignore[arg-type]  # of a class mypy asks what an object has
+        layer.train(layer.training)
+    return module
+
+
+def _shared(module: T, device: torch.device) -> T:
+    if device.type != "cuda":
+        raise UserError(
+            f"recipe.batch_norm=sync needs CUDA devices, and these {rank_count()} ranks train on {device.type}; set"
+            " recipe.batch_norm=local"
+        )
+    from timm.layers.norm_act import convert_sync_batchnorm  # slow to import; torch's own would lose activations
+
+    converted: T = convert_sync_batchnorm(module)  # type: ignore[no-untyped-call,unused-ignore]
+    return converted

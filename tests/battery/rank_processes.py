@@ -1,0 +1,57 @@
+"""Runs on several ranks, each in a process of its own, as ``torchrun`` would start them."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import socket
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from processes import PLACES, killing_after
+from rich.console import Console
+
+from olsrepro.config.compose import compose_run
+
+_SPAWN = mp.get_context("spawn")
+Kill = tuple[int, str, int]
+"""Rank, place of ``processes.PLACES``, how many times it has been there."""
+
+
+def train_on(ranks: int, runs: Sequence[Sequence[str]], folder: Path, kill: Kill | None = None) -> list[int | None]:
+    """Train some runs, one after another, on the same ranks; the exit codes of the ranks, None for one that hangs."""
+    port = _free_port()
+    processes = [_SPAWN.Process(target=_work, args=(rank, ranks, port, runs, folder, kill)) for rank in range(ranks)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(timeout=600)
+    codes = [process.exitcode for process in processes]
+    for process in processes:
+        process.kill()
+    return codes
+
+
+def _work(rank: int, ranks: int, port: int, runs: Sequence[Sequence[str]], folder: Path, kill: Kill | None) -> None:
+    warnings.simplefilter("error")
+    told = {"RANK": rank, "WORLD_SIZE": ranks, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": ranks, "MASTER_PORT": port}
+    os.environ |= {key: str(value) for key, value in told.items()} | {"MASTER_ADDR": "127.0.0.1"}
+    from olsrepro.distributed.ranks import leave
+    from olsrepro.launch.run import run
+    from olsrepro.training.trainer import Trainer
+
+    if kill is not None and kill[0] == rank:
+        name = PLACES[kill[1]]
+        setattr(Trainer, name, killing_after(getattr(Trainer, name), kill[2]))
+    with open(os.devnull, "w") as nowhere:
+        for lines in runs:
+            run(compose_run([*lines, f"runtime.runs_dir={folder}"]), console=Console(file=nowhere))
+    leave()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

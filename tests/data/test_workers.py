@@ -1,0 +1,107 @@
+"""Jobs come back in their order; a process that dies is told with the file that it read."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from olsrepro.data.decode import Unreadable
+from olsrepro.data.workers import Workers, _Crew, reading, workers_of
+from olsrepro.settings import UserError
+
+
+@dataclass(frozen=True)
+class Square:
+    number: int
+
+    def __call__(self) -> int:
+        return self.number**2
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Ends the process while it reads a file."""
+
+    path: str
+
+    def __call__(self) -> None:
+        reading(self.path)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Fails:
+    def __call__(self) -> None:
+        raise Unreadable("here.jpg", "image file is truncated")
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_results_come_in_the_order_of_the_jobs(count: int) -> None:
+    workers = workers_of(count, pinned=False)
+    for last in (7, 0, 3):
+        assert list(workers.in_order(map(Square, range(last)))) == [number**2 for number in range(last)]
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_an_image_that_can_not_be_decoded_is_told_as_such(count: int) -> None:
+    results = workers_of(count, pinned=False).in_order([Square(3), Fails()])
+    assert next(results) == 9
+    with pytest.raises(Unreadable, match=r"here\.jpg can't be decoded \(image file is truncated\)"):
+        next(results)
+
+
+def test_a_process_that_dies_is_told_with_the_file_that_it_read() -> None:
+    workers = Workers(1)
+    with pytest.raises(UserError, match=r"died while it read some where/a photo\.jpg \(killed for want of memory"):
+        list(workers.in_order([Square(1), Ends("some where/a photo.jpg")]))
+    assert list(workers.in_order([Square(2)])) == [4]
+
+
+def test_more_workers_than_cores_are_no_warning() -> None:
+    _Crew(500, False)
+
+
+SCRIPT = """
+import os, sys, time
+from dataclasses import dataclass
+from olsrepro.data.workers import Workers
+
+@dataclass
+class Pid:
+    def __call__(self): return os.getpid()
+
+if __name__ == "__main__":
+    results = Workers(1).in_order([Pid(), Pid()])
+    print(next(results), flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+def test_workers_end_when_the_trainer_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "trains.py").write_text(SCRIPT)
+    trainer = subprocess.Popen([sys.executable, tmp_path / "trains.py"], stdout=subprocess.PIPE, text=True)
+    with trainer:
+        assert trainer.stdout is not None
+        worker = int(trainer.stdout.readline())
+        os.kill(worker, 0)
+        trainer.kill()
+    deadline = time.monotonic() + 20
+    while _is_there(worker) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not _is_there(worker)
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
