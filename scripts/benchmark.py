@@ -1,9 +1,9 @@
 """What the software costs: `python scripts/benchmark.py [GROUP ...]`.
 
 A row is a paired, interleaved measurement within one run: the median ratio, its 95 % interval, and the bound that it
-must keep. Rows of the groups `tables` and `evaluations` are times instead, with bounds in seconds. Rows are appended
-to results/speed/<group>.csv with the machine and the commit they come from. Quiet machines only: other work on the
-same cores makes threads wait for one another.
+must keep. Rows of the groups `tables`, `evaluations` and `rank_start` are amounts instead, with bounds in seconds. Rows
+are appended to results/speed/<group>.csv with the machine and the commit they come from. Quiet machines only: other
+work on the same cores makes threads wait for one another.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ GROUPS = (
     "evaluations",
     "san",
     "tables",
+    "ranks",
+    "rank_start",
 )
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "speed"
 

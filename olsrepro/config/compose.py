@@ -29,6 +29,7 @@ from olsrepro.methods import registry as methods
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.models import registry as models
 from olsrepro.settings import UserError, did_you_mean
+from olsrepro.training.detection_settings import recipe_class
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings, scaled_milestones
 
 DEFAULT_PRESET = "smoke"  # as configs/config.yaml has it; tested
@@ -137,9 +138,10 @@ def _settings_class(group: str, node: Mapping[str, Any]) -> type[Any]:
         return models.settings_class(str(node[key])) if group == "backbone" else methods.settings_class(str(node[key]))
     if group == "dataset":
         return dataset_class(str(node.get("name", "")))
+    if group == "recipe":
+        return recipe_class(node)
     plain: dict[str, type[Any]] = {
         "noise": NoiseSettings,
-        "recipe": RecipeSettings,
         "runtime": RuntimeSettings,
     }
     return plain[group]
@@ -188,15 +190,16 @@ def _absolute(path: str) -> str:
 def _recipe(tree: Tree) -> RecipeSettings:
     """The recipe; milestones that nobody gave are scaled from its reference's to its epochs."""
     node = {key: value for key, value in tree.items() if key != "reference"}
+    kind = recipe_class(node)
     if node.get("milestones") is not None:
-        return fill("recipe", RecipeSettings, node)
-    recipe = fill("recipe", RecipeSettings, node | {"milestones": []})
+        return fill("recipe", kind, node)
+    recipe = fill("recipe", kind, node | {"milestones": []})
     try:
         reference = tree["reference"]
         milestones = scaled_milestones(reference["milestones"], recipe.epochs, reference["epochs"])
     except (KeyError, TypeError, ZeroDivisionError):
         raise UserError("recipe.milestones=null needs a recipe.reference with epochs and milestones") from None
-    return fill("recipe", RecipeSettings, node | {"milestones": milestones})
+    return fill("recipe", kind, node | {"milestones": milestones})
 
 
 def _for_dataset(method: Tree, dataset: str) -> Tree:

@@ -11,7 +11,8 @@ from olsrepro.data.photo_settings import dataset_class
 from olsrepro.data.settings import NoiseSettings
 from olsrepro.methods import registry as methods
 from olsrepro.models import registry as models
-from olsrepro.training.settings import RecipeSettings, RuntimeSettings
+from olsrepro.training.detection_settings import recipe_class
+from olsrepro.training.settings import RuntimeSettings
 
 
 def restored(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig:
@@ -26,7 +27,7 @@ def restored(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig:
         noise=fill("noise", NoiseSettings, config["noise"]),
         backbone=fill("backbone", models.settings_class(backbone["family"]), backbone),
         method=fill("method", methods.settings_class(method["name"]), method),
-        recipe=fill("recipe", RecipeSettings, config["recipe"]),
+        recipe=fill("recipe", recipe_class(config["recipe"]), config["recipe"]),
         runtime=runtime,
         seed=config["seed"],
         preset=config["preset"],

@@ -12,6 +12,7 @@ def validate(config: RunConfig) -> None:
     Raises:
         UserError: which two values don't fit, and what to set.
     """
+    _tasks_agree(config)
     _image_fits_backbone(config)
     _crop_fits_dataset(config)
     _cutout_fits_image(config)
@@ -23,12 +24,32 @@ def validate(config: RunConfig) -> None:
     _method_fits_run(config)
 
 
+def _tasks_agree(config: RunConfig) -> None:
+    backbone, dataset = config.backbone, config.dataset
+    if backbone.task == dataset.task:
+        return
+    if backbone.task == "detection":
+        raise UserError(
+            f"backbone={backbone.name} detects objects, dataset={dataset.name} has one label an image: choose a"
+            " backbone that classifies, such as resnet56, or dataset=voc"
+        )
+    raise UserError(
+        f"backbone={backbone.name} classifies images, dataset={dataset.name} has boxes of objects: choose"
+        " backbone=yolo_mobilenetv2, or a data set with one label an image, such as cifar100"
+    )
+
+
 def _image_fits_backbone(config: RunConfig) -> None:
-    side, least = config.dataset.image_size, config.backbone.min_image_size
+    side, least, unit = config.dataset.image_size, config.backbone.min_image_size, config.backbone.side_multiple
     if side < least:
         raise UserError(
             f"backbone={config.backbone.name} needs images of at least {least} pixels; dataset={config.dataset.name}"
             f" has {side}: choose a backbone for small images, such as resnet8"
+        )
+    if side % unit:
+        raise UserError(
+            f"backbone={config.backbone.name} needs images of a multiple of {unit} pixels; dataset={config.dataset.name}"
+            f" has {side}: set dataset.input_size={side // unit * unit} or {-(-side // unit) * unit}"
         )
 
 

@@ -100,4 +100,4 @@ def normalised_batches(
     ``mean`` and ``std`` are float32 (3,), of pixels in [0, 1].
     """
     normalise = Normaliser(mean, std, device)
-    return (normalise(images.pixels(part).to(device)) for part in indices.split(batch_size))
+    return (normalise(images.pixels(part).to(device)) for part in torch.split(indices, batch_size))

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from olsrepro.data.batch import Batch
 from olsrepro.data.device_loader import DeviceLoader, evaluation_batches
+from olsrepro.data.host_loader import HostLoader, test_batches
 from olsrepro.data.images import ImageData
 from olsrepro.data.photographs import Photographs
+from olsrepro.data.pixel_cache import PixelCache
 
-if TYPE_CHECKING:
-    from olsrepro.data.pixel_cache import PixelCache
-
-Data = ImageData | Photographs
 TestPass = Callable[[], Iterator[tuple[Tensor, Tensor]]]
+
+Pictures = ImageData | Photographs
+"""A data set whose images have one label each."""
 
 
 @dataclass(frozen=True)
@@ -46,23 +47,33 @@ class Loader(Protocol):
         """The training indices of a batch, on all ranks."""
 
 
-def training_loader(data: Data, targets: Tensor, reading: Reading, **how: Any) -> Loader:
+def training_loader(data: Pictures, targets: Tensor, reading: Reading, **how: Any) -> Loader:
     """The loader of a training set with given targets (N,); ``how`` is what both loaders take."""
     if isinstance(data, Photographs):
-        from olsrepro.data.host_loader import HostLoader
-
         return HostLoader(data, targets, workers=reading.workers, cache=reading.cache, **how)
     return DeviceLoader(data.train_images, targets, data.mean, data.std, **how)
 
 
 def test_pass(
-    data: Data, samples: slice, reading: Reading, *, batch_size: int, device: torch.device, channels_last: bool
+    data: Pictures,
+    samples: slice,
+    reading: Reading,
+    *,
+    batch_size: int,
+    device: torch.device,
+    channels_last: bool,
 ) -> TestPass:
     """What gives the normalised images of a range of the test set with their classes, in order, as often as called."""
     if isinstance(data, Photographs):
-        from olsrepro.data.host_loader import test_batches
-
-        how = {"batch_size": batch_size, "device": device, "channels_last": channels_last}
-        return partial(test_batches, data, samples, workers=reading.workers, cache=reading.cache, **how)
+        return partial(
+            test_batches,
+            data,
+            samples,
+            batch_size=batch_size,
+            device=device,
+            channels_last=channels_last,
+            workers=reading.workers,
+            cache=reading.cache,
+        )
     images, targets = data.test_images[samples].to(device), data.test_targets[samples].to(device)
     return partial(evaluation_batches, images, targets, data.mean, data.std, batch_size, device, channels_last)

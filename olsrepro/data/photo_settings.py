@@ -82,7 +82,7 @@ class AircraftSettings(PhotoSettings):
 
 @dataclass(frozen=True)
 class CarsSettings(PhotoSettings):
-    """Stanford Cars. ``packaging``: ``car_ims``, one folder and list (the authors'); or torchvision's ``cars_train``."""
+    """Stanford Cars. ``packaging``: ``car_ims``, the authors': one folder and list; or torchvision's ``cars_train``."""
 
     packaging: str = "car_ims"
 

@@ -28,6 +28,8 @@ class DatasetSettings(Component):
     ``sample_index`` tells whether a sample has the same index in every epoch, so that something can be kept of it.
     """
 
+    task: ClassVar[str] = "classification"
+    """What its labels are for: ``classification``, one class an image, or ``detection``, boxes of objects."""
     crops: ClassVar[tuple[str, ...]] = ("pad",)
     """The kinds of crops that its images can be given; see :class:`AugmentSettings`."""
     is_in_memory: ClassVar[bool] = True

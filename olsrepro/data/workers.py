@@ -9,6 +9,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, TypeVar
 
@@ -81,8 +82,7 @@ class _Crew:
         self._jobs = _Jobs()
         self._notices: Tensor = torch.zeros(count, _PATH_BYTES, dtype=torch.uint8)
         self._notices.share_memory_()  # type: ignore[no-untyped-call]
-        with warnings.catch_warnings():  # how many are wise is for the user to say: runtime.workers
-            warnings.filterwarnings("ignore", "This DataLoader will create")
+        with _unadvised():
             self._loader: DataLoader[Any] = DataLoader(
                 _Does(),
                 batch_size=None,
@@ -99,7 +99,9 @@ class _Crew:
     def results(self, jobs: Iterable[Job[T]]) -> Iterator[T]:
         self._jobs.jobs = jobs
         try:
-            for result in self._loader:
+            with _unadvised():
+                results = iter(self._loader)
+            for result in results:
                 if isinstance(result, Unreadable):
                     raise result
                 yield result
@@ -116,6 +118,14 @@ class _Crew:
             f"a process that reads images died while it read {', '.join(files) or 'its first file'} "
             "(killed for want of memory, or of room in /dev/shm? set runtime.workers lower)"
         )
+
+
+@contextmanager
+def _unadvised() -> Iterator[None]:
+    """No warning of more processes than cores: how many are wise is for the user to say (``runtime.workers``)."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This DataLoader will create")
+        yield
 
 
 class _Jobs:

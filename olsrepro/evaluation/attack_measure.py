@@ -65,7 +65,7 @@ def measure_attack(settings: AttackSettings, subject: Subject, attack: Attack) -
 
 def _clean_logits(settings: AttackSettings, space: InputSpace, images: Images, count: int) -> Tensor:
     """Logits (count, K) of the first images."""
-    parts = torch.arange(count).split(settings.batch_size)
+    parts = torch.split(torch.arange(count), settings.batch_size)
     return torch.cat([space.logits(space.inputs(images.pixels(part))) for part in parts]).cpu()
 
 
@@ -93,7 +93,7 @@ def _chosen(settings: AttackSettings, subject: Subject, clean: Tensor, targets: 
 
 def _attacked(settings: AttackSettings, space: InputSpace, attack: Attack, images: Images, chosen: Tensor) -> Attacked:
     logits, kept, wanted, targets = [], [], settings.keep, images.targets
-    for part in chosen.split(settings.batch_size):
+    for part in torch.split(chosen, settings.batch_size):
         inputs = space.inputs(images.pixels(part))
         adversarial = attack(space.network, inputs, targets[part].to(space.device), part)
         logits.append(space.logits(adversarial))

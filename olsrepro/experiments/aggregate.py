@@ -212,9 +212,7 @@ def _rivals(experiment: Experiment) -> Iterable[list[CellKey]]:
     return groups.values()
 
 
-def _average_cells(
-    experiment: Experiment, cells: Mapping[CellKey, Cell], footnotes: FootNotes
-) -> dict[CellKey, Cell]:
+def _average_cells(experiment: Experiment, cells: Mapping[CellKey, Cell], footnotes: FootNotes) -> dict[CellKey, Cell]:
     """The average row: a mean over all rows, and no number where a single one is missing."""
     average = experiment.average
     if average is None:

@@ -8,7 +8,7 @@ from olsrepro.config.locate import configs_folder
 
 AWAITED: Mapping[str, tuple[str, ...]] = {
     "dataset": ("voc",),
-    "backbone": ("yolo_mobilenetv2",),
+    "backbone": (),
     "method": (),
     "evaluation": ("detection",),
 }

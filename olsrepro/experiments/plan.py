@@ -72,7 +72,7 @@ class Work:
         )
 
     def columns(self) -> tuple[str, str, str]:
-        """Multiply-adds in units of 1e18, hours, disk in GB; with ``>`` where some are unknown, ``~`` by timed steps."""
+        """Multiply-adds in units of 1e18, hours, disk in GB; ``>`` where some are unknown, ``~`` by timed steps."""
         return (
             _at_least(f"{self.macs / 1e18:.3g}", self.uncounted, self.runs),
             _at_least(f"{'~' * bool(self.timed_on)}{hours_text(self.hours)}", self.untimed, self.runs),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from olsrepro.distributed.ranks import is_first
 from olsrepro.files.lease import Held
 from olsrepro.launch.ranks import meet, refuse_uneven, together
 from olsrepro.launch.run import RunFailed, run
+from olsrepro.launch.start import weights_file
 from olsrepro.settings import UserError
 from olsrepro.store.teacher import teacher_record
 from olsrepro.training.setup import prepare_device
@@ -38,7 +40,7 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Finished:
         Interrupted: a signal asked for a stop; the same command goes on.
     """
     meet(configs[0].runtime)
-    together(lambda: _refuse_unready(configs))
+    together(lambda: _refuse_unready(configs, partial(_say, console)))
     failed: list[str] = []
     held: list[str] = []
     for number, config in enumerate(configs, start=1):
@@ -53,20 +55,27 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Finished:
     return Finished(len(configs) - len(failed) - len(held), tuple(failed), tuple(held))
 
 
-def _refuse_unready(configs: Sequence[RunConfig]) -> None:
-    """Every device, data set and teacher is looked at, before the first run."""
+def _refuse_unready(configs: Sequence[RunConfig], say: Callable[[str], None]) -> None:
+    """Every device, data set, file of weights and teacher is looked at, before the first run."""
     prepared = {(config.runtime.device, config.runtime.channels_last): config.runtime for config in configs}
     for runtime in prepared.values():
         prepare_device(runtime)
     needed = {(config.dataset.name, config.runtime.data_dir): config for config in configs}
     for config in needed.values():
         read_dataset(config.dataset, Path(config.runtime.data_dir))
+    starts = {(config.recipe.start, config.runtime.data_dir): config for config in configs}
+    for config in starts.values():
+        weights_file(config, say)
     for config in configs:
         refuse_uneven(config)
         teacher_record(config)
 
 
 def _told(line: str, console: Console) -> str:
+    _say(console, line)
+    return line
+
+
+def _say(console: Console, line: str) -> None:
     if is_first():
         console.print(line, markup=False, highlight=False)
-    return line

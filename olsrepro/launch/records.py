@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.loaders import Data
 from olsrepro.data.noise import NoisyLabels
 from olsrepro.data.photographs import Photographs
+from olsrepro.data.registry import Data
 from olsrepro.files.atomic import StorageError
 from olsrepro.files.checksum import sha256
 from olsrepro.launch.inputs import Inputs
@@ -73,7 +73,8 @@ def _files(job: Job, trainer: Trainer) -> list[str]:
         job.say(f"the weights of the best epoch, {trainer.progress.best_epoch}, are lost; best.pt is of another")
         which = ["last"]
     tables = f"{LABEL_TABLES}/epoch_{job.config.recipe.epochs:04d}.safetensors"
-    names = [*(f"{one}.pt" for one in which), *(f"{one}_logits.safetensors" for one in which), tables, ENSEMBLE]
+    outputs = (f"{one}_{kind}.safetensors" for one in which for kind in ("logits", "detections"))
+    names = [*(f"{one}.pt" for one in which), *outputs, tables, ENSEMBLE]
     return [name for name in names if (job.folder / name).is_file()]
 
 

@@ -95,9 +95,23 @@ class OnlineLabelSmoothing(Criterion):
         else:
             loss, p = _SoftenedCrossEntropy.apply(logits, target, table.soft_labels, hard_weight, soft_weight)
         if self.training:
-            correct = None if self.rules.accumulate == "all" else _is_correct(logits.detach(), target)
-            table.observe(target, p, correct)
+            self._observe(target, p, logits.detach())
         return loss
+
+    def targets(self, classes: Tensor) -> Tensor:
+        """What the loss compares with for classes (B,) int64: weighted hard and soft labels, (B, K) fp32."""
+        hard_weight, soft_weight = self._weights()
+        hard = hard_weight * F.one_hot(classes, self.num_classes).float()
+        return hard + soft_weight * self.table.labels(classes) if soft_weight else hard
+
+    @torch.no_grad()
+    def observe(self, target: Tensor, predictions: Tensor) -> None:
+        """Count predictions (B, K) that another loss was made of, such as a detector's; :meth:`loss` counts its own."""
+        self._observe(target, predictions, predictions)
+
+    def _observe(self, target: Tensor, predictions: Tensor, scores: Tensor) -> None:
+        correct = None if self.rules.accumulate == "all" else _is_correct(scores, target)
+        self.table.observe(target, predictions, correct)
 
     def _weights(self) -> tuple[float, float]:
         if self.rules.initial_labels == "hard_only" and self.period == 0:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
-from olsrepro.losses import build_criterion
+from olsrepro.losses import HardLabel, LabelSmoothing, build_criterion
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.models.backbone import Backbone
 
@@ -95,6 +95,13 @@ class LabelMethod(nn.Module):
         """The loss of a batch and the logits that the training error is counted on."""
         raise TypeError(f"{type(self).__name__} defines no forward")
 
+    def class_targets(self, classes: Tensor) -> Tensor:
+        """The labels (P, K) of objects of some classes (P,) int64, for a task that detects them."""
+        raise TypeError(f"{type(self).__name__} does not label classes")
+
+    def observe_classes(self, classes: Tensor, predictions: Tensor) -> None:
+        """What was predicted, (P, K), for objects of some classes (P,) in training."""
+
     def after_step(self) -> None:
         """The optimiser has stepped once more."""
 
@@ -141,3 +148,12 @@ class CriterionMethod(LabelMethod):
         """One forward pass, the criterion on its logits."""
         logits = network(batch.images)
         return StepOutput(self.criterion(logits, batch.targets), logits)
+
+
+class ClassLabelMethod(CriterionMethod):
+    """A criterion whose label of a class is the same in every image, so that it can label detected objects too."""
+
+    def class_targets(self, classes: Tensor) -> Tensor:
+        """The criterion's labels (P, K) of classes (P,)."""
+        assert isinstance(self.criterion, HardLabel | LabelSmoothing)
+        return self.criterion.targets(classes)

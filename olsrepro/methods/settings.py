@@ -24,6 +24,10 @@ class OwnRecipe:
     nesterov: bool
     weight_decay: float
 
+    def rate_at(self, position: float) -> float:
+        """The rate at a place in the training, in epochs."""
+        return self.learning_rates[int(position)]
+
 
 @dataclass(frozen=True)
 class CleanSet:
@@ -49,6 +53,8 @@ class MethodSettings(Component):
     What a method needs it declares here, so that a run that cannot give it is refused when it is composed.
     """
 
+    labels_classes: ClassVar[bool] = False
+    """Whether it says what the label of a class is, whatever the image: then it can label detected objects."""
     keeps_label_table: ClassVar[bool] = False
     """Whether a (K, K) table of soft labels is written after each epoch."""
     needs_stages: ClassVar[bool] = False

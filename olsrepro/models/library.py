@@ -22,7 +22,7 @@ class LibrarySettings(BackboneSettings, ABC):
 
     @abstractmethod
     def paper_weights(self) -> PublishedWeights | None:
-        """What the whole network starts from in the paper's Table VI; None where nothing was published."""
+        """What the whole network starts from in the paper, a detector's trunk; None where nothing was published."""
 
     def weights(self) -> PublishedWeights | None:
         """:meth:`paper_weights`; None for a scaled network, which no published weights fit."""

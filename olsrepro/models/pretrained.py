@@ -1,4 +1,4 @@
-"""Weights of a file, ours or the library's own, copied into a network: all of it but its classifier."""
+"""Weights of a file, ours or the library's own, copied into a network: all of it but its classifier, or a detector's trunk."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from olsrepro.models.backbone import Backbone
-from olsrepro.models.staged import StagedNetwork
+from olsrepro.models.detector import Detector
+from olsrepro.models.staged import StagedTrunk
 from olsrepro.settings import UserError
 
-CLASSIFIER = "fc"
-"""Of every backbone."""
+CLASSIFIERS = ("fc", "predictors")
+"""The layers that the classes decide: of every backbone, of every detector."""
 NESTED_UNDER = ("state_dict", "model", "weights")
 """Where checkpoints keep their weights: SAN's and many others', some, a run's ``best.pt`` and ``last.pt``."""
 WRAPPER = "module."
@@ -25,12 +26,13 @@ _COUNTER = "num_batches_tracked"
 _TOLD = 3
 
 
-def load_pretrained(network: Backbone, path: Path) -> None:
+def load_pretrained(network: Backbone | Detector, path: Path) -> None:
     """Copy the weights of a file to all of a network but its classifier, which stays as it was drawn.
 
     The classifier stays even where its shape is the file's, as in the authors' fine-grained code. Keys are those of our
-    state dict or of the library that the network's layers come from; batch norms' counters may be missing. All is
-    compared before anything is copied.
+    state dict or of the library that the network's layers come from; batch norms' counters may be missing. A file of a
+    classifier fills a detector's trunk, and the rest of the detector stays as it was drawn; a detector's own file fills
+    all but the last layer of each head. All is compared before anything is copied.
 
     Args:
         network: on any device; what the file holds is converted to its types.
@@ -41,14 +43,14 @@ def load_pretrained(network: Backbone, path: Path) -> None:
         UserError: the file can't be read, holds no weights, or those of another network.
     """
     found = read_weights(path)
-    trunk = {key: tensor for key, tensor in network.state_dict().items() if key.partition(".")[0] != CLASSIFIER}
-    names = min(_namings(network, trunk), key=lambda naming: len(_missing(naming, found)))
-    if differences := _differences(trunk, names, found):
+    ours = network.state_dict()
+    names = min(_namings(network), key=lambda naming: len(_missing(naming, found)))
+    if differences := _differences(ours, names, found):
         raise UserError(f"{path} holds the weights of another network: {'; '.join(differences)}")
     with torch.no_grad():
         for key, name in names.items():
             if name in found:
-                trunk[key].copy_(found[name])
+                ours[key].copy_(found[name])
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -89,17 +91,20 @@ def _unwrapped(content: Any) -> dict[str, Tensor]:
     return tensors
 
 
-def _namings(network: Backbone, trunk: Mapping[str, Tensor]) -> list[dict[str, str]]:
-    """What a file may call the trunk's tensors, by our keys: the library's names, then ours."""
-    ours = {key: key for key in trunk}
-    return [network.library_keys, ours] if isinstance(network, StagedNetwork) else [ours]
+def _namings(network: nn.Module) -> list[dict[str, str]]:
+    """What a file may call the tensors that it fills, by our keys: the library's names, then ours."""
+    ours = {key: key for key in network.state_dict() if key.partition(".")[0] not in CLASSIFIERS}
+    if isinstance(network, Detector):
+        of_trunk = _namings(network.trunk)
+        return [*({f"trunk.{key}": name for key, name in naming.items()} for naming in of_trunk), ours]
+    return [network.library_keys, ours] if isinstance(network, StagedTrunk) else [ours]
 
 
-def _differences(trunk: Mapping[str, Tensor], names: Mapping[str, str], found: Mapping[str, Tensor]) -> list[str]:
-    """What keeps weights from being those of the trunk, in clauses; none if they are."""
+def _differences(ours: Mapping[str, Tensor], names: Mapping[str, str], found: Mapping[str, Tensor]) -> list[str]:
+    """What keeps weights from being those that a network wants, in clauses; none if they are."""
     missing, strange = _missing(names, found), _strange(names, found)
     misshapen = [
-        f"{name} is {tuple(found[name].shape)} there and {tuple(trunk[key].shape)} here"
+        f"{name} is {tuple(found[name].shape)} there and {tuple(ours[key].shape)} here"
         for key, name in names.items()
         if name in found and found[name].shape != trunk[key].shape
     ]
@@ -112,7 +117,7 @@ def _missing(names: Mapping[str, str], found: Mapping[str, Tensor]) -> list[str]
 
 
 def _strange(names: Mapping[str, str], found: Mapping[str, Tensor]) -> list[str]:
-    """Of the parts that the trunk has, tensors that it hasn't: a deeper network's. Heads are parts of their own."""
+    """Of the parts that are filled, tensors that they haven't: a deeper network's. Heads are parts of their own."""
     known, parts = set(names.values()), {name.partition(".")[0] for name in names.values()}
     return [key for key in found if key.partition(".")[0] in parts and key not in known and not key.endswith(_COUNTER)]
 

@@ -1,7 +1,8 @@
 """Which backbone families there are, found by looking; imports no torch before a network is built.
 
 A family is a sub-package with a module ``settings`` (a dataclass ``Settings``, torch-free) and a module ``network``
-(``build(settings, num_classes)``).
+(``build(settings, num_classes)``). What is built is a ``Backbone``, or a ``Detector`` where the settings' task is
+detection.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import importlib
 import importlib.util
 import pkgutil
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from olsrepro import models
 from olsrepro.models.settings import BackboneSettings
@@ -18,6 +19,7 @@ from olsrepro.settings import UserError, check_range, did_you_mean
 
 if TYPE_CHECKING:
     from olsrepro.models.backbone import Backbone
+    from olsrepro.models.detector import Detector
 
 
 @cache
@@ -36,14 +38,41 @@ def settings_class(family: str) -> type[BackboneSettings]:
     return found
 
 
-def build_backbone(settings: BackboneSettings, num_classes: int) -> Backbone:
-    """The network ``(B, 3, H, W) -> (B, num_classes)``, drawn from torch's generator on torch's default device.
+def build_network(settings: BackboneSettings, num_classes: int) -> Backbone | Detector:
+    """The network of a run of either task, drawn from torch's generator on torch's default device.
 
     An unknown family raises :class:`UserError`, fewer than one class :class:`ValueError`.
     """
+    built: Backbone | Detector = _built(settings, num_classes)
+    return built
+
+
+def build_backbone(settings: BackboneSettings, num_classes: int) -> Backbone:
+    """The network ``(B, 3, H, W) -> (B, num_classes)``; see :func:`build_network`.
+
+    A detector raises :class:`UserError` too.
+    """
+    _check_task(settings, "classification", "detects objects and gives an image no class: choose resnet56, say")
+    built: Backbone = _built(settings, num_classes)
+    return built
+
+
+def build_detector(settings: BackboneSettings, num_classes: int) -> Detector:
+    """The network from images ``(B, 3, H, W)`` to raw maps; see :func:`build_network`.
+
+    A network that classifies raises :class:`UserError` too.
+    """
+    _check_task(settings, "detection", "classifies images and detects no objects: choose yolo_mobilenetv2")
+    built: Detector = _built(settings, num_classes)
+    return built
+
+
+def _check_task(settings: BackboneSettings, task: str, otherwise: str) -> None:
+    if settings.task != task:
+        raise UserError(f"backbone={settings.name} {otherwise}")
+
+
+def _built(settings: BackboneSettings, num_classes: int) -> Any:
     check_range("num_classes", num_classes, 1)
     settings_class(settings.family)
-    built: Backbone = importlib.import_module(f"{models.__name__}.{settings.family}.network").build(
-        settings, num_classes
-    )
-    return built
+    return importlib.import_module(f"{models.__name__}.{settings.family}.network").build(settings, num_classes)

@@ -19,15 +19,21 @@ class BackboneSettings(Component):
     """A backbone's name, its family and two facts about it; each family adds its structural fields.
 
     ``width`` multiplies the channels and ``depth_factor`` the blocks of every stage; both are 1 in the paper.
-    ``params`` and ``macs`` describe the backbone as its YAML file names it, at 100 classes, ``counted_at`` pixels, both
-    at 1.
+    ``params`` and ``macs`` describe the backbone as its YAML file names it, at ``counted_classes`` classes and
+    ``counted_at`` pixels, both at 1.
     """
 
     outside_id: ClassVar[frozenset[str]] = frozenset({"name", "family"})
+    task: ClassVar[str] = "classification"
+    """What its networks do: ``classification`` or ``detection``; a data set's task must be the same."""
     min_image_size: ClassVar[int] = 1
     """Side of the smallest square image that the family accepts."""
+    side_multiple: ClassVar[int] = 1
+    """What divides the sides of every image that the family accepts."""
     counted_at: ClassVar[int] = 32
     """Side of the square images for which ``macs`` is counted."""
+    counted_classes: ClassVar[int] = 100
+    """Classes for which ``params`` and ``macs`` are counted."""
     has_stages: ClassVar[bool] = True
     """Whether its networks name their stages, so that label methods can tap them."""
     weights_elsewhere: ClassVar[str] = ""

@@ -1,4 +1,4 @@
-"""A library's layers behind the contract of a backbone."""
+"""A library's layers in named stages, and behind the contract of a backbone."""
 
 from __future__ import annotations
 
@@ -10,23 +10,53 @@ from torch import Tensor, nn
 from olsrepro.models.backbone import Backbone
 
 
-class StagedNetwork(Backbone):
-    """A stem, named stages, dropout, a linear classifier; the first two are layers of a library's network.
-
-    The library has drawn those before the classifier is drawn: the trunk of one seed doesn't depend on the number of
-    classes.
+class StagedTrunk(nn.Module):
+    """A stem and named stages, all of them layers of a library's network, which has drawn them.
 
     Args:
         library: the network that the layers were taken from; its own head takes no part.
         stem: what comes before the first stage.
-        stages: by name, first to last; the last one's map is pooled.
+        stages: by name, first to last.
+    """
+
+    stages: tuple[str, ...]
+    """Names of the stages, first to last."""
+    stage_channels: dict[str, int]
+    """Channels of each stage's map."""
+    library_keys: dict[str, str]
+    """Key of the library's state dict by key of ours, for stem and stages."""
+
+    def __init__(self, library: nn.Module, *, stem: nn.Module, stages: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.stem = stem
+        for name, stage in stages.items():
+            self.add_module(name, stage)
+        self.library_keys = _same_tensors(self, library)
+        self.stages = tuple(stages)
+        self.stage_channels = {name: _out_channels(stage) for name, stage in stages.items()}
+
+    def stage_features(self, images: Tensor) -> dict[str, Tensor]:
+        """Maps ``(B, stage_channels[name], h, w)`` of one pass over images ``(B, 3, H, W)``, in order of ``stages``."""
+        features = self.stem(images)
+        maps: dict[str, Tensor] = {}
+        for name in self.stages:
+            maps[name] = features = getattr(self, name)(features)
+        return maps
+
+
+class StagedNetwork(StagedTrunk, Backbone):
+    """A trunk, dropout, a linear classifier.
+
+    The trunk is drawn before the classifier: that of one seed doesn't depend on the number of classes.
+
+    Args:
+        library: see :class:`StagedTrunk`.
+        stem: the same.
+        stages: the same; the last one's map is pooled.
         num_classes: K.
         initialise: draws a layer as the library does; applied to the classifier, and to every module that joins.
         dropout: share of the pooled features that are dropped in training.
     """
-
-    library_keys: dict[str, str]
-    """Key of the library's state dict by key of ours, for stem and stages."""
 
     def __init__(
         self,
@@ -38,12 +68,7 @@ class StagedNetwork(Backbone):
         initialise: Callable[[nn.Module], None],
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.stem = stem
-        for name, stage in stages.items():
-            self.add_module(name, stage)
-        self.library_keys = _same_tensors(self, library)
-        self.set_stages({name: _out_channels(stage) for name, stage in stages.items()})
+        super().__init__(library, stem=stem, stages=stages)
         self._initialise = initialise
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(self.stage_channels[self.stages[-1]], num_classes)
@@ -52,14 +77,6 @@ class StagedNetwork(Backbone):
     def initialise(self, module: nn.Module) -> None:
         """Draw every layer in ``module`` as the library does."""
         module.apply(self._initialise)
-
-    def stage_features(self, images: Tensor) -> dict[str, Tensor]:
-        """See :meth:`Backbone.stage_features`."""
-        features = self.stem(images)
-        maps: dict[str, Tensor] = {}
-        for name in self.stages:
-            maps[name] = features = getattr(self, name)(features)
-        return maps
 
     def classify(self, pooled: Tensor) -> Tensor:
         """Logits ``(B, K)`` of pooled features ``(B, C)``, of which training drops some."""

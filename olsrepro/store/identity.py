@@ -33,7 +33,7 @@ def canonical(config: RunConfig) -> dict[str, Any]:
         "noise": _changed(config.noise, NoiseSettings()),
         "backbone": {"family": family} | _changed(config.backbone, backbone_settings(family)()),
         "method": {"name": method} | _changed(config.method, method_settings(method)()) | _taught_by(config),
-        "recipe": _changed(_used_recipe(config), RecipeSettings()),
+        "recipe": _changed(_used_recipe(config), type(config.recipe)()),
     }
 
 

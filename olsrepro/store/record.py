@@ -68,19 +68,28 @@ def _is_as_written(text: bytes) -> bool:
     return digest == (hashlib.sha256(rest + _END.encode()).hexdigest() + _AFTER).encode()
 
 
-def errors(rows: Sequence[Mapping[str, Any]], best_epoch: int) -> dict[str, Any]:
-    """Test errors in percent by selection rule: the last epoch, the best test epoch, the mean of the last ten.
+TESTED = ("top1_err", "top5_err", "mAP")
+"""What a row of the curves can say of a test, in percent, as ``test_<name>``."""
 
-    The best epoch is the first with the lowest top-1 error; its top-5 error is the one of that epoch.
+
+def errors(rows: Sequence[Mapping[str, Any]], best_epoch: int) -> dict[str, Any]:
+    """Numbers of the test by selection rule: the last epoch, the best test epoch, the mean of the last ten.
+
+    The best epoch is the first with the lowest top-1 error, whose top-5 error is the one of that epoch; of a detector
+    that with the highest mAP.
     """
     tail = rows[-LAST_EPOCHS:]
-    mean = {key: sum(row[key] for row in tail) / len(tail) for key in ("test_top1_err", "test_top5_err")}
+    means = {name: sum(row[f"test_{name}"] for row in tail) / len(tail) for name in _tested(rows[-1])}
     return {
         "last": _errors_of(rows[-1]),
         "best": _errors_of(rows[best_epoch - 1]),
-        "mean_of_last_ten": {"top1_err": mean["test_top1_err"], "top5_err": mean["test_top5_err"], "epochs": len(tail)},
+        "mean_of_last_ten": {**means, "epochs": len(tail)},
     }
 
 
+def _tested(row: Mapping[str, Any]) -> list[str]:
+    return [name for name in TESTED if f"test_{name}" in row]
+
+
 def _errors_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"top1_err": row["test_top1_err"], "top5_err": row["test_top5_err"], "epoch": row["epoch"]}
+    return {name: row[f"test_{name}"] for name in _tested(row)} | {"epoch": row["epoch"]}

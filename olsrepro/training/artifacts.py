@@ -41,9 +41,9 @@ class Artifacts:
         return int(checkpoint.load(self.folder / f"{which}.pt")["epoch"])
 
     def weights(self, which: str, network: nn.Module, epoch: int, evaluation: Evaluation) -> None:
-        """``{which}.pt`` (weights, epoch counted from 1, the test's numbers) and ``{which}_logits.safetensors``."""
+        """``{which}.pt`` (weights, epoch counted from 1, the test's numbers) and the test's raw output beside it."""
         self._weights(f"{which}.pt", network, epoch, evaluation)
-        self._tensors(f"{which}_logits.safetensors", {"logits": evaluation.logits, "targets": evaluation.targets})
+        self._tensors(f"{which}_{evaluation.kind}.safetensors", dict(evaluation.outputs))
 
     def epoch_weights(self, network: nn.Module, epoch: int, evaluation: Evaluation) -> None:
         """``epochs/epoch_0015.pt``, as ``best.pt``, for an ensemble; epochs are counted from 1."""

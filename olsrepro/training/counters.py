@@ -38,38 +38,78 @@ class TrainingCounts:
         return percent_wrong(self.hit_kept + self.hit_flipped_wrong, self.kept + self.flipped)
 
 
-class EpochCounters:
-    """Running counts of one epoch and the step of the first loss that was not finite; no step waits for the device.
+class StepCounters:
+    """Images, loss, and the step of the first loss that was not finite, of one epoch; no step waits for the device.
 
     Each rank counts its own samples; what is read is of all of them, so that every rank must read.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._images = 0
+        self._loss = torch.zeros((), dtype=torch.float64, device=device)
+        self._bad_step = torch.full((), NO_STEP, dtype=torch.int64, device=device)
+
+    def reset(self) -> None:
+        """Start a new epoch."""
+        self._images = 0
+        self._loss.zero_()
+        self._bad_step.fill_(NO_STEP)
+
+    @torch.no_grad()
+    def count_step(self, step: int, images: int, loss: Tensor) -> None:
+        """Count a mean loss over some images."""
+        loss = loss.detach().double()
+        self._loss += loss * images
+        self._images += images
+        self._bad_step.masked_fill_(~loss.isfinite() & (self._bad_step > step), step)
+
+    def first_bad_step(self) -> int | None:
+        """The epoch's first step with a loss that is not finite (reads the device)."""
+        step = int(lowest(self._bad_step))
+        return None if step == NO_STEP else step
+
+    def images(self) -> int:
+        """Images that steps trained on (reads the device)."""
+        return int(total_of(self._images, self._loss))
+
+    def mean_loss(self) -> float:
+        """Over the images (reads the device)."""
+        return float(summed(self._loss)) / max(1, self.images())
+
+    def state_dict(self) -> dict[str, Any]:
+        """The running counts, for a checkpoint inside an epoch."""
+        return {"images": self._images, "loss": self._loss, "bad_step": self._bad_step}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from counts taken with :meth:`state_dict`."""
+        self._images = state["images"]
+        self._loss.copy_(state["loss"])
+        self._bad_step.copy_(state["bad_step"])
+
+
+class EpochCounters(StepCounters):
+    """And how many samples were hit, by label status.
 
     Args:
         true_targets: the labels before noise, (N,) on the device.
     """
 
     def __init__(self, true_targets: Tensor) -> None:
+        super().__init__(true_targets.device)
         self._true = true_targets
         self._counts = torch.zeros(5, dtype=torch.int64, device=true_targets.device)
-        self._images = 0
-        self._loss = torch.zeros((), dtype=torch.float64, device=true_targets.device)
-        self._bad_step = torch.full((), NO_STEP, dtype=torch.int64, device=true_targets.device)
 
     def reset(self) -> None:
         """Start a new epoch."""
+        super().reset()
         self._counts.zero_()
-        self._images = 0
-        self._loss.zero_()
-        self._bad_step.fill_(NO_STEP)
 
     @torch.no_grad()
     def add(self, step: int, batch: Batch, output: StepOutput) -> None:
         """Count one step's batch."""
         if output.logits is not None:
             self._counts += _counted(predicted(output.logits), batch.targets, self._true[batch.indices])
-        loss = output.loss.detach().double()
-        self._loss += loss * len(batch.targets)
-        self._images += len(batch.targets)
-        self._bad_step.masked_fill_(~loss.isfinite() & (self._bad_step > step), step)
+        self.count_step(step, len(batch.targets), output.loss)
 
     @torch.no_grad()
     def count_instead(self, predictions: Tensor, given: Tensor) -> None:
@@ -87,31 +127,19 @@ class EpochCounters:
         seen = labels >= 0
         return float((labels[seen] == self._true[seen]).double().mean())
 
-    def first_bad_step(self) -> int | None:
-        """The epoch's first step with a loss that is not finite (reads the device)."""
-        step = int(lowest(self._bad_step))
-        return None if step == NO_STEP else step
-
     def read(self) -> TrainingCounts:
         """The counts so far (reads the device)."""
         kept, flipped, hit_kept, hit_wrong, hit_true = (int(count) for count in summed(self._counts).tolist())
-        loss = float(summed(self._loss)) / max(1, self.images())
-        return TrainingCounts(kept, flipped, hit_kept, hit_wrong, hit_true, loss)
-
-    def images(self) -> int:
-        """Images that steps trained on (reads the device)."""
-        return int(total_of(self._images, self._counts))
+        return TrainingCounts(kept, flipped, hit_kept, hit_wrong, hit_true, self.mean_loss())
 
     def state_dict(self) -> dict[str, Any]:
         """The running counts, for a checkpoint inside an epoch."""
-        return {"counts": self._counts, "images": self._images, "loss": self._loss, "bad_step": self._bad_step}
+        return super().state_dict() | {"counts": self._counts}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from counts taken with :meth:`state_dict`."""
+        super().load_state_dict(state)
         self._counts.copy_(state["counts"])
-        self._images = state["images"]
-        self._loss.copy_(state["loss"])
-        self._bad_step.copy_(state["bad_step"])
 
 
 def _counted(guess: Tensor, given: Tensor, true: Tensor) -> Tensor:

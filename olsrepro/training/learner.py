@@ -21,7 +21,8 @@ class Learner:
 
     ``forward`` is what a training step calls and ``tested`` what a test calls: what the method makes of the network, or
     a compiled form of it. The checkpoint is always of the network and the method themselves. ``learning_rate`` is a
-    function of the 0-based epoch. With ``average`` the test is of the running average of the network's weights.
+    function of the place in the training, in epochs. With ``average`` the test is of the running average of the
+    network's weights.
     """
 
     network: nn.Module
@@ -29,7 +30,7 @@ class Learner:
     optimizer: torch.optim.Optimizer
     forward: nn.Module
     tested: nn.Module
-    learning_rate: Callable[[int], float]
+    learning_rate: Callable[[float], float]
     average: WeightAverage | None = None
 
     @property
@@ -40,6 +41,12 @@ class Learner:
     def optimised(self) -> Iterator[nn.Parameter]:
         """The parameters that the optimiser moves."""
         return (parameter for group in self.optimizer.param_groups for parameter in group["params"])
+
+    def set_learning_rate(self, position: float) -> None:
+        """Take up the rate of a place in the training, in epochs."""
+        rate = self.learning_rate(position)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
 
     def step(self) -> None:
         """Move the weights by their gradients."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
@@ -56,6 +57,7 @@ class RecipeSettings(Component):
     start: str | None = None
 
     outside_id: ClassVar[frozenset[str]] = frozenset({"pretrained"})
+    task: ClassVar[str] = "classification"
 
     def __post_init__(self) -> None:
         check_range("epochs", self.epochs, 1)
@@ -80,6 +82,13 @@ class RecipeSettings(Component):
         """The part of the recipe that changes training images."""
         return AugmentSettings(**{item.name: getattr(self, item.name) for item in fields(AugmentSettings)})
 
+    def rate_at(self, position: float) -> float:
+        """The rate at a place in the training, in epochs: ``lr`` times ``gamma`` for each milestone that is reached.
+
+        Source: paper V-A.
+        """
+        return float(self.lr * self.gamma ** bisect_right(self.milestones, position))
+
     def identity(self) -> dict[str, Any]:
         """As for every component; milestones that are never reached change nothing."""
         return super().identity() | {"milestones": [m for m in self.milestones if m < self.epochs]}
@@ -98,9 +107,10 @@ class RuntimeSettings:
     ``ensemble_sizes``, over the epochs that ``ensemble_grid`` takes; with ``keep=grid`` their weights as well.
 
     A step's batch is split among the ranks and, with ``accumulate``, on each rank into so many passes one after
-    another. Photographs are read by ``workers`` processes a rank (None: as many as there are cores for it), and with
-    ``pixel_cache`` those whose first transform is the same in every epoch are kept resized in the data folder. A rank
-    waits ``rank_timeout_s`` seconds for the others in a step.
+    another; a rank waits ``rank_timeout_s`` seconds for the others in a step. Photographs are read by ``workers``
+    processes a rank (None: as many as there are cores for it). With ``pixel_cache`` those whose first transform is the
+    same in every epoch are kept resized in ``cache_dir`` (None: the folder ``cache`` of ``data_dir``), where it is also
+    remembered which can be decoded.
     """
 
     device: str = "auto"
@@ -111,6 +121,7 @@ class RuntimeSettings:
     accumulate: int = 1
     workers: int | None = None
     pixel_cache: bool = False
+    cache_dir: str | None = None
     rank_timeout_s: float = 60.0
     checkpoint_minutes: float = 5.0
     checkpoint_steps: int | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from olsrepro.training.averaging import WeightAverage
 from olsrepro.training.batch_norm import apply_batch_norm, check_batch_norm
 from olsrepro.training.learner import Learner
 from olsrepro.training.memory import keep_freed_memory
-from olsrepro.training.schedule import learning_rate
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings
 
 
@@ -102,7 +100,7 @@ def build_learner(
     method sees it; all that is drawn is the same without it.
     """
     own = method.own_recipe(recipe.epochs)
-    rate = partial(learning_rate, recipe) if own is None else own.learning_rates.__getitem__
+    rate = recipe.rate_at if own is None else own.rate_at
     check_batch_norm(recipe.batch_norm, method)
     with stream(seed, "init"):
         network = build_backbone(backbone, dataset.num_classes)
@@ -134,7 +132,7 @@ def _learner(
     network: nn.Module,
     method: LabelMethod,
     optimizer: torch.optim.Optimizer,
-    rate: Callable[[int], float],
+    rate: Callable[[float], float],
     recipe: RecipeSettings,
     runtime: RuntimeSettings,
     device: torch.device,

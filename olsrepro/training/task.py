@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
 from olsrepro.data.clean_set import CleanBatches
-from olsrepro.data.loaders import Data, Loader, Reading, test_pass, training_loader
+from olsrepro.data.loaders import Loader, Pictures, Reading, test_pass, training_loader
 from olsrepro.data.noise import NoisyLabels
+from olsrepro.data.photographs import Photographs
 from olsrepro.data.shard import Shard
 from olsrepro.distributed.gather import gathered
 from olsrepro.distributed.ranks import rank, rank_count
 from olsrepro.evaluation.classification import classify, predicted
-from olsrepro.methods.base import LabelMethod
+from olsrepro.methods.base import LabelMethod, StepOutput
 from olsrepro.methods.settings import CleanSet, MethodSettings
 from olsrepro.training.counters import EpochCounters
 from olsrepro.training.settings import RecipeSettings
@@ -27,27 +28,54 @@ EVALUATION_BATCH = 500
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A test: the row's fields, the number that the best epoch has lowest, and the raw output worth keeping."""
+    """A test: the row's fields, the number that the best epoch has lowest, and the raw output worth keeping.
+
+    ``outputs`` are tensors by name, kept in a file whose name ends in ``kind``.
+    """
 
     fields: dict[str, Any]
     objective: float
-    logits: Tensor
-    targets: Tensor
+    outputs: Mapping[str, Tensor]
+    kind: str = "logits"
+
+
+class Counters(Protocol):
+    """What is counted while an epoch trains, on the device; every rank must read, if one does."""
+
+    def reset(self) -> None:
+        """Start a new epoch."""
+
+    def add(self, step: int, batch: Any, output: Any) -> None:
+        """Count what a step's batch came to."""
+
+    def first_bad_step(self) -> int | None:
+        """The epoch's first step with a loss that is not finite."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The running counts, for a checkpoint inside an epoch."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from counts taken with :meth:`state_dict`."""
 
 
 class Task(Protocol):
     """The seam between the loop and what is trained."""
 
-    counters: EpochCounters
+    @property
+    def counters(self) -> Counters:
+        """Of the running epoch."""
 
     def steps_per_epoch(self) -> int:
         """Optimiser steps in an epoch."""
 
-    def batches(self, epoch: int, start: int) -> Iterator[Sequence[Batch]]:
-        """The batches of an epoch from step ``start`` on, each in parts; the same ones however often it is asked."""
+    def batches(self, epoch: int, start: int) -> Iterator[Sequence[Any]]:
+        """This rank's share of each batch from step ``start`` on, in parts; the same ones however often it is asked."""
+
+    def loss(self, method: LabelMethod, network: nn.Module, batch: Any) -> Any:
+        """What a part of a batch comes to; its ``loss`` is a scalar to minimise."""
 
     def images_seen(self) -> int:
-        """Images trained on in this epoch so far."""
+        """Images trained on in this epoch so far, on all ranks."""
 
     def training_fields(self) -> dict[str, Any]:
         """The row's fields from the counters of the epoch."""
@@ -58,8 +86,8 @@ class Task(Protocol):
     def end_epoch(self, epoch: int, method: LabelMethod, network: nn.Module) -> dict[str, Any]:
         """An epoch's last step was made; fields of its row that come from the method."""
 
-    def samples_of(self, epoch: int, step: int) -> list[int]:
-        """The sample indices of one batch, to name what led to a loss that is not finite."""
+    def files_of(self, epoch: int, step: int) -> str:
+        """What one batch was made of, to name what led to a loss that is not finite."""
 
 
 class Classification:
@@ -80,7 +108,7 @@ class Classification:
 
     def __init__(
         self,
-        data: Data,
+        data: Pictures,
         labels: NoisyLabels,
         recipe: RecipeSettings,
         method: MethodSettings,
@@ -121,6 +149,7 @@ class Classification:
         self._recipe = recipe
         self._test_targets = data.test_targets
         self._given = labels.targets.to(device)
+        self._paths = data.train_paths if isinstance(data, Photographs) else None
         self._accumulate = accumulate
         self._in_pairs = method.needs_pairs
         self.counters = EpochCounters(data.train_targets.to(device))
@@ -134,8 +163,13 @@ class Classification:
         for batch in self._loader.epoch(epoch, start):
             yield batch.parts(self._accumulate, in_pairs=self._in_pairs)
 
+    def loss(self, method: LabelMethod, network: nn.Module, batch: Batch) -> StepOutput:
+        """The method's loss of a batch, and logits."""
+        output: StepOutput = method(network, batch)
+        return output
+
     def images_seen(self) -> int:
-        """Images trained on in this epoch so far."""
+        """Images trained on in this epoch so far, on all ranks."""
         return self.counters.images()
 
     def training_fields(self) -> dict[str, Any]:
@@ -160,7 +194,7 @@ class Classification:
             "n_test": result.count,
             "hit_test": result.hits,
         }
-        return Evaluation(fields, result.top1_err, logits.cpu(), self._test_targets)
+        return Evaluation(fields, result.top1_err, {"logits": logits.cpu(), "targets": self._test_targets})
 
     def training_set(self) -> LoadedTrainingSet:
         """All images that steps train on."""
@@ -180,9 +214,18 @@ class Classification:
             fields["label_accuracy"] = 100 * self.counters.share_true(corrected)
         return fields
 
-    def samples_of(self, epoch: int, step: int) -> list[int]:
-        """The training indices of one batch."""
-        return self._loader.samples_of(epoch, step)
+    def files_of(self, epoch: int, step: int) -> str:
+        """The training indices of one batch; their files, where they have some."""
+        samples = self._loader.samples_of(epoch, step)
+        return shortened([str(index) if self._paths is None else self._paths[index] for index in samples])
+
+
+NAMED = 16
+
+
+def shortened(names: Sequence[str]) -> str:
+    """The first few of some names, for a message."""
+    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 
 class LoadedTrainingSet:

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from olsrepro.data.batch import Batch
 from olsrepro.distributed.gradients import running_statistics, share_running_statistics, sum_gradients
 from olsrepro.distributed.news import Agreement, any_rank, for_first, from_first
 from olsrepro.distributed.ranks import is_first, rank, rank_count
@@ -121,9 +120,9 @@ class Trainer:
 
     def _train_epoch(self) -> bool:
         progress, steps = self.progress, self.task.steps_per_epoch()
-        self._set_learning_rate()
         self._began = self.clock() - progress.seconds
         for parts in self.task.batches(progress.epoch, progress.step):
+            self.learner.set_learning_rate(progress.epoch + progress.step / steps)
             self._step(parts)
             progress.step += 1
             progress.seconds = self.clock() - self._began
@@ -137,13 +136,13 @@ class Trainer:
         self._agreement.forget()
         return True
 
-    def _step(self, parts: Sequence[Batch]) -> None:
+    def _step(self, parts: Sequence[Any]) -> None:
         """One step of the optimiser, on the parts of a batch that are this rank's, one after another."""
         learner = self.learner
         learner.optimizer.zero_grad(set_to_none=True)
         for batch in parts:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-                output = learner.method(learner.forward, batch)
+                output = self.task.loss(learner.method, learner.forward, batch)
             (output.loss if batch.step_size is None else output.loss * batch.share).backward()
             self.task.counters.add(self.progress.step, batch, output)
         sum_gradients(learner.optimised())
@@ -159,7 +158,8 @@ class Trainer:
         row = self._row(evaluation, from_method)
         self.task.counters.reset()
         self.progress.finish_epoch(row, evaluation.objective)
-        self.ensemble.add(self.progress.epoch, evaluation.logits)
+        if self.ensemble.epochs:
+            self.ensemble.add(self.progress.epoch, evaluation.outputs["logits"])
         self.checkpoint()
         self._write_down(evaluation)
 
@@ -235,15 +235,10 @@ class Trainer:
     def _refuse_non_finite(self) -> None:
         epoch, step = self.progress.epoch, self.task.counters.first_bad_step()
         if step is not None:
-            samples = self.task.samples_of(epoch, step)
-            shown = ", ".join(map(str, samples[:16])) + (", …" if len(samples) > 16 else "")
-            raise NonFinite(f"the loss of epoch {epoch + 1}, step {step + 1} is not finite; its samples: {shown}")
+            made_of = self.task.files_of(epoch, step)
+            raise NonFinite(f"the loss of epoch {epoch + 1}, step {step + 1} is not finite; its samples: {made_of}")
         if any_rank(not self.learner.is_finite()):
             raise NonFinite(f"a weight is not finite after epoch {epoch + 1}, step {self.progress.step}")
-
-    def _set_learning_rate(self) -> None:
-        for group in self.learner.optimizer.param_groups:
-            group["lr"] = self.learner.learning_rate(self.progress.epoch)
 
 
 def _unfit(state: State) -> str | None:

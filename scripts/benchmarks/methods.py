@@ -17,8 +17,8 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.data.batch import Batch
 from olsrepro.data.images import ImageData
 from olsrepro.data.noise import noisy_targets
-from olsrepro.launch.learner import learner_of
 from olsrepro.launch.inputs import clean_samples
+from olsrepro.launch.learner import learner_of
 from olsrepro.methods.registry import method_names, settings_class
 from olsrepro.models.count import mac_count
 from olsrepro.models.registry import build_backbone
@@ -90,7 +90,7 @@ def _step_of(trainer: Trainer) -> Callable[[], object]:
 def _reach_last_epoch(trainer: Trainer) -> None:
     """As if all epochs but the last had been trained; one epoch's steps and its end stand for them."""
     trainer.progress.epoch = trainer.recipe.epochs - 1
-    trainer._set_learning_rate()
+    trainer.learner.set_learning_rate(trainer.progress.epoch)
     for batch in _epoch(trainer):
         trainer._step(batch)
     trainer.learner.method.end_epoch()

@@ -65,7 +65,7 @@ def smp(place: Place) -> dict[str, Any]:
         trainer = trainer_of("smp", place, Path(folder), noise_images(SMP_IMAGES, SMP_CLASSES))
         late = trainer.recipe.epochs - 2  # the last epoch corrects nothing
         trainer.progress.epoch = late
-        trainer._set_learning_rate()
+        trainer.learner.set_learning_rate(trainer.progress.epoch)
         correct = trainer.learner.method.end_epoch
 
         def epoch() -> None:
@@ -81,7 +81,7 @@ def smp(place: Place) -> dict[str, Any]:
 def _step_in(trainer: Trainer, epoch: int) -> Callable[[], object]:
     """A step of this epoch, which begins anew after its last batch."""
     trainer.progress.epoch = epoch
-    trainer._set_learning_rate()
+    trainer.learner.set_learning_rate(trainer.progress.epoch)
     batches = chain.from_iterable(trainer.task.batches(epoch, 0) for _ in count())
     return lambda: trainer._step(next(batches))
 

@@ -41,14 +41,14 @@ def rows(rounds: int = 60) -> list[dict[str, Any]]:
 def _trainer_against_bare_loop(rounds: int) -> dict[str, Any]:
     """Speed of the bare loop is 1: it has its batches ready and counts nothing; the trainer makes them and counts."""
     with tempfile.TemporaryDirectory() as folder:
-        trainer = _trainer("resnet20", Path(folder), STEPS * BATCH)
+        trainer = trainer_of("resnet20", Path(folder), STEPS * BATCH)
         pairs = paired(_bare_loop(trainer), _epoch_of(trainer), rounds=rounds)
     return row("trainer_speed_against_bare_loop", pairs, 0.97, "higher")
 
 
 def _checkpoint_against_step(backbone: str, bound: float, rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        trainer = _trainer(backbone, Path(folder), BATCH)
+        trainer = trainer_of(backbone, Path(folder), BATCH)
         pairs = paired(trainer.checkpoint, _epoch_of(trainer), rounds=rounds)
     return row(f"checkpoint_against_step_{backbone}", pairs, bound, "lower")
 
@@ -82,7 +82,7 @@ def _config(backbone: str) -> RunConfig:
     return compose_run(["dataset=cifar100", f"backbone={backbone}", "method=hard", "preset=paper"])
 
 
-def _trainer(backbone: str, folder: Path, images: int) -> Trainer:
+def trainer_of(backbone: str, folder: Path, images: int) -> Trainer:
     config = _config(backbone)
     data = _images(images)
     labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from olsrepro.data.decode import Unreadable
-from olsrepro.data.workers import Workers, _Crew, reading, workers_of
+from olsrepro.data.workers import Workers, reading, workers_of
 from olsrepro.settings import UserError
 
 
@@ -64,8 +64,14 @@ def test_a_process_that_dies_is_told_with_the_file_that_it_read() -> None:
     assert list(workers.in_order([Square(2)])) == [4]
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores can't be taken away here")
 def test_more_workers_than_cores_are_no_warning() -> None:
-    _Crew(500, False)
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        assert list(Workers(2).in_order(map(Square, range(3)))) == [0, 1, 4]
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 SCRIPT = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ from filled_store import fill_store, finished_record, put_record, with_what_is_n
 
 from olsrepro.config.compose import compose_run
 from olsrepro.experiments.files import experiments, load, load_with_extras
-from olsrepro.experiments.plan import Work, make_plan
+from olsrepro.experiments.plan import Work, hours_text, make_plan, planned_runs
 from olsrepro.experiments.request import Request
 from olsrepro.experiments.wanted import Wanted, distinct, wanted_cells, with_teachers
-from olsrepro.store.cost import estimate, measured_speeds, speeds_of
+from olsrepro.store.cost import Speed, estimate, measured_speeds, speeds_of
+from olsrepro.store.facts import facts_id
 from olsrepro.store.folder import Store
 from olsrepro.store.identity import run_id
 from olsrepro.store.record import FAILED
@@ -82,6 +84,28 @@ def test_hours_come_from_the_speed_of_like_runs_in_the_store(tmp_path: Path) -> 
     work = make_plan([table8], Request(), tmp_path, speeds).entries[0].work
     assert work.untimed == 0
     assert work.hours == pytest.approx(5 * 300 * 50_000 / 5000 / 3600)
+
+
+def test_hours_of_timed_steps_are_marked_and_their_device_is_told() -> None:
+    run = next(iter(distinct([wanted_cells(load("table8"), Request())]).values()))
+    assert run.config is not None
+    speeds = {facts_id("speed", run.config): Speed(5000.0, "cpu: here", of_steps=True)}
+    one = Work.of(estimate(run.config, speeds))
+    assert one.columns()[1] == "~0.83"
+    assert "~0.83 h (timed on cpu: here, loader not included)" in one.line()
+    by_a_run = replace(one, timed_on=())
+    assert (by_a_run + one).timed_on == ("cpu: here",)
+    assert "timed on" not in by_a_run.line()
+    assert (one + Work(runs=1, untimed=1)).columns()[1] == "> ~0.83"
+
+
+def test_large_numbers_of_hours_are_told_in_full() -> None:
+    assert [hours_text(hours) for hours in (0.034, 1.26, 9.99, 12.3, 4567.8)] == ["0.034", "1.3", "10", "12", "4,568"]
+
+
+def test_every_run_that_a_plan_trains_can_be_timed() -> None:
+    runs = planned_runs([load("table8"), load("table12"), load("table5")], Request(preset="smoke"))
+    assert len(runs) == len({run.id for run in runs}) == 6
 
 
 def test_cheaper_presets_cost_all_of_it_again_for_less(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from filled_store import SOMEDAY, ErrorOf, fill_store, finished_record, put_reco
 
 from olsrepro.experiments.aggregate import build_table
 from olsrepro.experiments.collect import outcomes
-from olsrepro.experiments.experiment import CellKey, Experiment
+from olsrepro.experiments.experiment import AverageRow, CellKey, Experiment
 from olsrepro.experiments.files import load
 from olsrepro.experiments.request import Request
 from olsrepro.experiments.table import Table, Verdict
@@ -210,3 +210,41 @@ def test_there_is_no_average_over_a_missing_cell(tmp_path: Path) -> None:
     built = table(experiment, tmp_path)
     assert built.cells[experiment.average.key, "ols_top1"].mean is None
     assert built.cells[experiment.average.key, "ls_top1"].mean is not None
+
+
+def with_a_row_that_deviates() -> Experiment:
+    rows = {**TABLE2.rows, "ols": replace(TABLE2.rows["ols"], deviates="of another start")}
+    return replace(TABLE2, rows=rows)
+
+
+def test_a_row_that_deviates_is_shown_with_a_foot_note_and_compared_with_none_of_the_papers(tmp_path: Path) -> None:
+    deviating = with_a_row_that_deviates()
+    fill_store(tmp_path, deviating, Request("paper"), as_printed(deviating))
+    plain, apart = table(TABLE2, tmp_path), table(deviating, tmp_path)
+    cell, own = apart.cells["ols", "resnet34"], plain.cells["ols", "resnet34"]
+    assert (cell.mean, cell.state, cell.paper) == (own.mean, "complete", own.paper)
+    assert own.difference is not None
+    assert cell.difference is None
+    assert [apart.footnotes[mark - 1] for mark in cell.marks] == ["of another start"]
+    assert apart.cells["ls", "resnet34"] == plain.cells["ls", "resnet34"]
+
+
+def test_a_claim_on_a_row_that_deviates_has_no_verdict_and_says_why(tmp_path: Path) -> None:
+    deviating = with_a_row_that_deviates()
+    fill_store(tmp_path, deviating, Request("paper"), as_printed(deviating))
+    judged, ours = verdicts(table(TABLE2, tmp_path)), verdicts(table(deviating, tmp_path))
+    about = {claim.id for claim in TABLE2.claims if "ols" in (claim.better, *claim.than)}
+    assert about
+    assert all(judged[claim].verdict for claim in about)
+    for claim in about:
+        assert not ours[claim].verdict
+        assert "cells not comparable" in ours[claim].reason
+        assert ours[claim].paper == judged[claim].paper, "the paper's own numbers are judged all the same"
+
+
+def test_the_average_over_rows_that_deviate_in_part_refers_to_their_foot_note(tmp_path: Path) -> None:
+    small = replace(TABLE2, average=AverageRow("average", "Average", {"resnet34": "resnet34"}))
+    rows = {**small.rows, "ols": replace(small.rows["ols"], deviates="of another start")}
+    found = table(replace(small, rows=rows), tmp_path)
+    assert [found.footnotes[mark - 1] for mark in found.cells["average", "resnet34"].marks] == ["of another start"]
+    assert table(small, tmp_path).cells["average", "resnet34"].marks == ()

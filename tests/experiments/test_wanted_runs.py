@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from filled_store import SOMEDAY, with_what_is_not_built_yet
 
-from olsrepro.experiments.files import experiments, load
+from olsrepro.experiments.files import experiments, load, load_with_extras
 from olsrepro.experiments.request import Request
 from olsrepro.experiments.wanted import distinct, wanted_cells
 from olsrepro.settings import UserError
@@ -136,3 +136,11 @@ def test_an_override_of_a_value_that_tells_columns_apart_is_refused() -> None:
 def test_a_run_that_does_not_compose_names_the_table() -> None:
     with pytest.raises(UserError, match=r"table8: recipe\.epochz=7"):
         wanted_cells(load("table8"), Request("paper", overrides=("recipe.epochz=7",)))
+
+
+def test_a_stand_in_has_none_of_the_switches_of_the_set_that_it_stands_for() -> None:
+    table5 = load_with_extras("table5")
+    for preset, counts in (("paper", [1020, 2040]), ("smoke", [600, 600])):
+        wanted = wanted_cells(table5, Request(preset))
+        runs = [wanted[row, "train"][0] for row in ("flowers", "flowers_both")]
+        assert [run.config.dataset.train_size for run in runs if run.config is not None] == counts

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import photo_files
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.batch import Batch
+from olsrepro.data.registry import read_dataset
 from olsrepro.launch import measure as measuring
 from olsrepro.launch.measure import dataset_facts, measure, method_facts
 from olsrepro.methods.base import LabelMethod, StepOutput
@@ -96,6 +99,20 @@ def test_a_head_of_the_methods_own_is_a_special_network(monkeypatch: pytest.Monk
 
 def test_a_data_sets_facts_are_counted_in_its_images() -> None:
     assert dataset_facts(config()) == {"categories": 10.0, "train_images": 1437.0, "test_images": 360.0}
+
+
+def test_the_facts_of_photographs_are_counted_in_their_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = photo_files.write(tmp_path, "flowers")
+    monkeypatch.setattr(measuring, "read_dataset", lambda _, root: read_dataset(own, root))
+    own = photo_files.settings("flowers", sizes)
+    run = config()
+    run = replace(run, dataset=own, runtime=replace(run.runtime, data_dir=str(tmp_path)))
+    found = dataset_facts(run)
+    assert found == {
+        "categories": sizes.num_classes,
+        "train_images": sizes.train_size,
+        "test_images": sizes.test_size,
+    }
 
 
 def test_measured_facts_are_left_in_the_store_with_their_provenance(tmp_path: Path) -> None:

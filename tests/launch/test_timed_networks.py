@@ -26,8 +26,9 @@ def config(*lines: str) -> RunConfig:
 
 
 def test_one_network_at_one_size_in_one_precision_is_timed_once() -> None:
-    runs = [config(), config("method=ols", "seed=3"), config("dataset=digits@cifar10"), config("recipe.batch_size=7")]
-    others = [config("backbone.width=0.5"), config("recipe.precision=bf16"), config("backbone=resnet14")]
+    elsewhere = replace(config(), dataset=replace(config().dataset, name="other", num_classes=3))
+    runs = [config(), config("method=ols", "seed=3"), config("recipe.batch_size=7"), elsewhere]
+    others = [config("backbone.depth_factor=2"), config("recipe.precision=bf16")]
     bigger = replace(config(), dataset=replace(config().dataset, image_size=32))
     assert unknown([*runs, *others, bigger], {}, HERE) == [runs[0], *others, bigger]
 

@@ -22,3 +22,6 @@ def values(name: str) -> dict[str, Any]:
 def settings(name: str, **changes: Any) -> BackboneSettings:
     found = values(name)
     return replace(settings_class(found["family"])(**found), **changes)
+
+
+CLASSIFIERS = tuple(name for name in NAMES if settings(name).task == "classification")

@@ -12,7 +12,8 @@ from torch import nn
 
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.count import mac_count, parameter_count
-from olsrepro.models.registry import build_backbone, families, settings_class
+from olsrepro.models.detector import Detector
+from olsrepro.models.registry import build_backbone, build_network, families, settings_class
 from olsrepro.models.thin_resnet.settings import Settings as ThinResNet
 from olsrepro.settings import fact_names
 
@@ -23,9 +24,9 @@ PLANNED = (
 
 
 @cache
-def on_meta(name: str, num_classes: int = 100) -> Backbone:
+def on_meta(name: str, num_classes: int = 100) -> Backbone | Detector:
     with torch.device("meta"):
-        return build_backbone(settings(name), num_classes)
+        return build_network(settings(name), num_classes)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,8 @@ def test_a_yaml_file_lists_every_field_and_its_own_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_facts_of_a_yaml_file_are_what_counting_gives(name: str) -> None:
-    found, network = settings(name), on_meta(name)
+    found = settings(name)
+    network = on_meta(name, found.counted_classes)
     assert (found.params, found.macs) == (parameter_count(network), mac_count(network, found.counted_at))
 
 

@@ -12,7 +12,7 @@ import pytest
 import timm
 import torch
 import torchvision
-from backbone_yaml import NAMES, settings
+from backbone_yaml import CLASSIFIERS, settings
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -217,7 +217,7 @@ def test_a_safetensors_file_is_known_by_what_it_holds(name: str, small: Backbone
     assert equal(trunk(small), trunk(other))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in PUBLISHED])
+@pytest.mark.parametrize("name", [name for name in CLASSIFIERS if name not in PUBLISHED])
 def test_a_runs_own_weights_fit_every_backbone(name: str, tmp_path: Path) -> None:
     first, second = drawn(name, seed=0, **TINY), drawn(name, seed=1, **TINY)
     path = saved(tmp_path / "best.pt", {"epoch": 1, "weights": first.state_dict(), "test": {}})
@@ -359,6 +359,6 @@ def test_a_published_files_name_holds_the_beginning_of_its_sum() -> None:
     assert weights.checksum == "sha256:076e3472"
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in PUBLISHED])
+@pytest.mark.parametrize("name", [name for name in CLASSIFIERS if name not in PUBLISHED])
 def test_other_backbones_have_no_published_weights(name: str) -> None:
     assert settings(name).weights() is None

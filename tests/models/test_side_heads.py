@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 import torch
-from backbone_yaml import NAMES, settings
+from backbone_yaml import CLASSIFIERS, settings
 from torch import Tensor, nn
 
 from olsrepro.models.backbone import Backbone
@@ -127,7 +127,7 @@ def test_heads_of_an_imagenet_resnet_are_drawn_as_its_own_layers() -> None:
     assert 0 < head.fc.weight.abs().max() <= 512**-0.5
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_backbone_of_the_house_takes_heads_at_full_size(name: str) -> None:
     network = on_meta(name)
     side = 128 if settings(name).counted_at == 224 else 32

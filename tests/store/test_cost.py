@@ -12,6 +12,7 @@ import pytest
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.store.cost import Cost, Speed, estimate, measured_speeds, speeds_of
+from olsrepro.store.facts import facts_folder, facts_id
 from olsrepro.store.folder import Store
 from olsrepro.store.record import FAILED, FINISHED, NAME, write_record
 
@@ -128,6 +129,51 @@ def test_speeds_are_measured_once_for_many_runs(config: RunConfig, monkeypatch: 
     other = replace(config, seed=3, method=compose_run(["method=ols"]).method)
     told = [estimate(run, speeds).images_per_s for run in (config, wide, other)]
     assert told == [100.0, 40.0, 100.0]
+
+
+def test_a_speed_in_another_precision_is_another_speed(config: RunConfig) -> None:
+    in_bf16 = replace(config, recipe=replace(config.recipe, precision="bf16"))
+    finished(in_bf16, "a-s0", 100.0)
+    assert costs(config).images_per_s is None
+    assert costs(in_bf16).images_per_s == 100.0
+
+
+def timed(config: RunConfig, speed: float) -> None:
+    """A record of timed steps in the config's store."""
+    folder = facts_folder(Path(config.runtime.runs_dir), facts_id("speed", config))
+    folder.mkdir(parents=True)
+    process = {"device": "cpu: a processor"}
+    record = {"run_id": folder.name, "status": FINISHED, "facts": {"images_per_s": speed}, "history": [process]}
+    write_record(folder, record)
+
+
+def test_steps_that_were_timed_give_the_hours_of_every_run_of_the_network_by_passes_and_are_told(
+    config: RunConfig,
+) -> None:
+    timed(config, 40.0)
+    elsewhere = replace(config, dataset=replace(config.dataset, name="other"))
+    two_passes = replace(config, method=compose_run(["method=ddgsd"]).method)
+    assert two_passes.method.passes == 2
+    assert [costs(run).images_per_s for run in (config, elsewhere, two_passes)] == [40.0, 40.0, 20.0]
+    larger = replace(config, dataset=replace(config.dataset, image_size=16))
+    assert costs(larger).images_per_s is None
+    hours = 4 * TRAIN / 40 / 3600
+    told = f"time: ~{hours:.2g} h of training at 40 images/s, timed on cpu: a processor, loader not included"
+    assert list(costs(config).lines())[-1] == told
+
+
+def test_the_speed_of_a_run_wins_over_that_of_steps(config: RunConfig) -> None:
+    timed(config, 40.0)
+    finished(config, "a-s0", 25.0)
+    cost = costs(config)
+    assert (cost.images_per_s, cost.of_steps) == (25.0, False)
+    assert "loader not included" not in list(cost.lines())[-1]
+
+
+def test_a_damaged_record_of_timed_steps_is_passed_over(config: RunConfig) -> None:
+    timed(config, 40.0)
+    (facts_folder(Path(config.runtime.runs_dir), facts_id("speed", config)) / NAME).write_text("{")
+    assert costs(config).images_per_s is None
 
 
 def test_speeds_come_from_records_wherever_they_lie(config: RunConfig) -> None:

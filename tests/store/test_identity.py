@@ -168,6 +168,7 @@ def test_noise_that_is_drawn_from_another_seed_is_another_run() -> None:
         {"accumulate": 2},
         {"workers": 3},
         {"pixel_cache": True},
+        {"cache_dir": "/c"},
         {"rank_timeout_s": 10.0},
         {"checkpoint_minutes": 1.0},
         {"checkpoint_steps": 5},

@@ -68,7 +68,7 @@ class TestsNoted(Classification):
 
     def evaluate(self, network: nn.Module) -> Evaluation:
         found = super().evaluate(network)
-        self.logits.append(found.logits)
+        self.logits.append(found.outputs["logits"])
         return found
 
 
@@ -154,7 +154,7 @@ def test_kept_weights_are_those_that_the_epoch_was_tested_with(tmp_path: Path) -
         state = load(tmp_path / "epochs" / f"epoch_{epoch:04d}.pt")
         network.load_state_dict(state["weights"])
         found = task.evaluate(network)
-        assert torch.equal(found.logits, trainer.task.logits[epoch - 1])
+        assert torch.equal(found.outputs["logits"], trainer.task.logits[epoch - 1])
         assert (state["epoch"], state["test"]) == (epoch, found.fields)
 
 
@@ -166,7 +166,7 @@ def test_weights_give_the_sums_that_were_kept_beside_them(whole: Path) -> None:
         again = torch.zeros_like(total)
         for epoch in epochs:
             network.load_state_dict(load(whole / "epochs" / f"epoch_{epoch:04d}.pt")["weights"])
-            again += task.evaluate(network).logits.softmax(1)
+            again += task.evaluate(network).outputs["logits"].softmax(1)
         torch.testing.assert_close(total, again)
 
 
@@ -193,7 +193,9 @@ def test_weights_that_a_kill_left_out_are_written_from_the_checkpoint(tmp_path: 
 
 def test_a_full_disk_leaves_no_torn_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     artifacts, network = Artifacts(tmp_path), nn.Linear(2, 3)
-    test = Evaluation({"test_top1_err": 50.0}, 50.0, torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64))
+    test = Evaluation(
+        {"test_top1_err": 50.0}, 50.0, {"logits": torch.zeros(2, 3), "targets": torch.zeros(2, dtype=torch.int64)}
+    )
     artifacts.epoch_weights(network, 15, test)
     before = (tmp_path / "epochs/epoch_0015.pt").read_bytes()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from olsrepro.training.schedule import learning_rate
 from olsrepro.training.settings import RecipeSettings, scaled_milestones
 
 
@@ -12,17 +11,17 @@ from olsrepro.training.settings import RecipeSettings, scaled_milestones
     ("epoch", "rate"), [(0, 0.1), (149, 0.1), (150, 0.01), (151, 0.01), (224, 0.01), (225, 0.001), (299, 0.001)]
 )
 def test_the_papers_rate_falls_at_epochs_150_and_225(epoch: int, rate: float) -> None:
-    assert learning_rate(RecipeSettings(), epoch) == pytest.approx(rate, rel=1e-12)
+    assert RecipeSettings().rate_at(epoch) == pytest.approx(rate, rel=1e-12)
 
 
 def test_a_milestone_given_twice_counts_twice() -> None:
     recipe = RecipeSettings(epochs=3, lr=1.0, gamma=0.5, milestones=[1, 1])
-    assert [learning_rate(recipe, epoch) for epoch in range(3)] == [1.0, 0.25, 0.25]
+    assert [recipe.rate_at(epoch) for epoch in range(3)] == [1.0, 0.25, 0.25]
 
 
 def test_without_milestones_the_rate_stays() -> None:
     recipe = RecipeSettings(epochs=3, lr=0.3, milestones=[])
-    assert [learning_rate(recipe, epoch) for epoch in range(3)] == [0.3] * 3
+    assert [recipe.rate_at(epoch) for epoch in range(3)] == [0.3] * 3
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, State, load
 from olsrepro.training.learner import Learner
 from olsrepro.training.progress import Progress, Row
-from olsrepro.training.schedule import learning_rate
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings
 from olsrepro.training.setup import build_optimizer
 from olsrepro.training.stop import StopRequest
@@ -68,7 +66,7 @@ def toy_learner(method: LabelMethod | None = None, recipe: RecipeSettings = RECI
     method = method if method is not None else build_method(HARD, Setting(CLASSES, 0))
     parameters = [*network.parameters(), *method.parameters()]
     optimizer = build_optimizer(parameters, recipe)
-    return Learner(network, method, optimizer, network, network, partial(learning_rate, recipe))
+    return Learner(network, method, optimizer, network, network, recipe.rate_at)
 
 
 def toy_trainer(
@@ -527,6 +525,6 @@ def test_the_test_leaves_the_network_in_training_mode_and_unchanged() -> None:
     first, second = task.evaluate(learner.network), task.evaluate(learner.network)
     assert learner.network.training
     assert bits(dict(learner.network.state_dict())) == before
-    assert torch.equal(first.logits, second.logits)
+    assert torch.equal(first.outputs["logits"], second.outputs["logits"])
     assert first.fields["n_test"] == 7
     assert first.objective == first.fields["test_top1_err"]

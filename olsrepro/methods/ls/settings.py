@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from olsrepro.losses.switches import SPREADS, check_choice, check_range
 from olsrepro.methods.settings import MethodSettings
@@ -11,6 +12,8 @@ from olsrepro.methods.settings import MethodSettings
 @dataclass(frozen=True)
 class Settings(MethodSettings):
     """Label smoothing (paper Eq. 2): ``eps`` is spread over ``all`` classes or over the ``others`` only."""
+
+    labels_classes: ClassVar[bool] = True
 
     name: str = "ls"
     eps: float = 0.1

@@ -25,6 +25,14 @@ class Method(PeriodMethod):
         logits = network(batch.images)
         return StepOutput(self.criterion(logits, batch.targets), logits)
 
+    def class_targets(self, classes: Tensor) -> Tensor:
+        """The hard labels and the soft ones in force, as the loss weighs them, (P, K)."""
+        return self.criterion.targets(classes)
+
+    def observe_classes(self, classes: Tensor, predictions: Tensor) -> None:
+        """Count predictions (P, K) for the soft labels of the next period."""
+        self.criterion.observe(classes, predictions)
+
     def end_period(self) -> None:
         """Replace the soft labels."""
         self.criterion.update()

@@ -18,6 +18,7 @@ class Settings(MethodSettings):
     an epoch's end.
     """
 
+    labels_classes: ClassVar[bool] = True
     keeps_label_table: ClassVar[bool] = True
 
     name: str = "ols"

@@ -10,7 +10,7 @@ from torchvision.models import MobileNetV2
 
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.settings import scaled_blocks
-from olsrepro.models.staged import StagedNetwork, stages_by_stride
+from olsrepro.models.staged import StagedNetwork, StagedTrunk, stages_by_stride
 from olsrepro.models.torchvision_mobilenet.settings import Settings
 
 EXPANSIONS = (1, 6, 6, 6, 6, 6, 6)
@@ -25,20 +25,32 @@ def build(settings: Settings, num_classes: int) -> Backbone:
     torchvision's ``mobilenet_v2``, drawn as it draws (:func:`fan_out_normal_and_narrow_linear`). Sources: Sandler et
     al. 2018, Table 2; OnlineLabelSmoothing, ``fine-grained/``.
     """
-    blocks = scaled_blocks(BLOCKS, settings.depth_factor)
-    net = MobileNetV2(
-        width_mult=settings.width,
-        inverted_residual_setting=list(zip(EXPANSIONS, CHANNELS, blocks, STRIDES, strict=True)),
-    )
-    stem, *layers, head = net.features
+    library, stem, stages = _layers(settings.width, settings.depth_factor)
     return StagedNetwork(
-        net,
+        library,
         stem=stem,
-        stages=stages_by_stride(_rows(layers, blocks), STRIDES, head),
+        stages=stages,
         num_classes=num_classes,
         initialise=fan_out_normal_and_narrow_linear,
         dropout=settings.dropout,
     )
+
+
+def build_trunk(width: float, depth_factor: float) -> StagedTrunk:
+    """The same without a classifier, for a network of another task."""
+    library, stem, stages = _layers(width, depth_factor)
+    return StagedTrunk(library, stem=stem, stages=stages)
+
+
+def _layers(width: float, depth_factor: float) -> tuple[nn.Module, nn.Module, dict[str, nn.Module]]:
+    """torchvision's network, its stem and its stages."""
+    blocks = scaled_blocks(BLOCKS, depth_factor)
+    net = MobileNetV2(
+        width_mult=width,
+        inverted_residual_setting=list(zip(EXPANSIONS, CHANNELS, blocks, STRIDES, strict=True)),
+    )
+    stem, *layers, head = net.features
+    return net, stem, stages_by_stride(_rows(layers, blocks), STRIDES, head)
 
 
 def _rows(layers: Sequence[nn.Module], counts: Sequence[int]) -> Iterator[nn.Module]:

@@ -8,6 +8,10 @@ from olsrepro.models.library import TORCHVISION, LibrarySettings
 from olsrepro.models.published import PublishedWeights
 from olsrepro.settings import check_range
 
+IMAGENET_WEIGHTS = PublishedWeights(
+    "torchvision", "mobilenet_v2", "IMAGENET1K_V1", f"{TORCHVISION}/mobilenet_v2-b0353104.pth"
+)
+
 
 @dataclass(frozen=True)
 class Settings(LibrarySettings):
@@ -28,5 +32,4 @@ class Settings(LibrarySettings):
 
     def paper_weights(self) -> PublishedWeights:
         """torchvision's first; timm's ``mobilenetv2_100`` has others only."""
-        url = f"{TORCHVISION}/mobilenet_v2-b0353104.pth"
-        return PublishedWeights("torchvision", "mobilenet_v2", "IMAGENET1K_V1", url)
+        return IMAGENET_WEIGHTS

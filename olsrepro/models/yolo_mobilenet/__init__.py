@@ -1,0 +1,1 @@
+"""YOLO on a MobileNetV2 trunk, the detector of the paper's Table X."""

@@ -1,0 +1,77 @@
+"""The recipe of object detection (Table X). No torch here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container
+from dataclasses import dataclass, field, fields
+from typing import ClassVar
+
+from olsrepro.settings import check_range
+from olsrepro.training.settings import RecipeSettings
+
+STRIDE = 32
+"""What sides of images are multiples of: that of the detector's coarsest map."""
+
+
+@dataclass(frozen=True)
+class DetectionRecipe(RecipeSettings):
+    """Warm-up and cosine per step, multi-scale training, mix-up; see also :class:`RecipeSettings`.
+
+    Args:
+        final_lr: that the cosine ends at.
+        warmup_epochs: epochs in which the rate rises from 0 in a line.
+        crop_chance, translate_chance: of a training image.
+        mixup: chance that a second image is mixed in, by a share of Beta(``mixup_alpha``, ``mixup_alpha``).
+        sizes: sides in pixels of training images, of which each ``size_every`` steps draw one; empty: the data set's.
+        loss_scale: what the mean loss of an image is multiplied by.
+    """
+
+    task: ClassVar[str] = "detection"
+
+    final_lr: float = 1e-6
+    warmup_epochs: float = 2.0
+    crop_chance: float = 0.5
+    translate_chance: float = 0.5
+    mixup: float = 0.5
+    mixup_alpha: float = 1.5
+    sizes: list[int] = field(default_factory=list)
+    size_every: int = 10
+    loss_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("final_lr", self.final_lr, 0)
+        check_range("warmup_epochs", self.warmup_epochs, 0)
+        for key in ("crop_chance", "translate_chance", "mixup"):
+            check_range(key, getattr(self, key), 0, 1)
+        check_range("size_every", self.size_every, 1)
+        for key in ("mixup_alpha", "loss_scale"):
+            if not getattr(self, key) > 0:
+                raise ValueError(f"{key}={getattr(self, key):g} must be above 0")
+        for size in self.sizes:
+            if size < STRIDE or size % STRIDE:
+                raise ValueError(f"sizes={list(self.sizes)} must be multiples of {STRIDE} pixels")
+        self._refuse_idle_keys()
+
+    def _refuse_idle_keys(self) -> None:
+        for key in ("padding", "cutout", "colour_jitter", "light_noise"):
+            if getattr(self, key):
+                raise ValueError(f"{key}={getattr(self, key):g} has no effect on a detector's images; set {key}=0")
+        if self.milestones:
+            raise ValueError(f"milestones={list(self.milestones)} has no effect: the rate follows a cosine; set []")
+        if self.train_error != "running":
+            raise ValueError(f"train_error={self.train_error} has no effect: a detector has no training error")
+
+    def rate_at(self, position: float) -> float:
+        """The rate at a place in the training, in epochs: a line up to ``lr``, then half a cosine down to the end."""
+        if position < self.warmup_epochs:
+            return float(self.lr * position / self.warmup_epochs)
+        share = (position - self.warmup_epochs) / max(self.epochs - self.warmup_epochs, 1e-9)
+        return float(self.final_lr + 0.5 * (self.lr - self.final_lr) * (1 + math.cos(math.pi * min(share, 1.0))))
+
+
+def recipe_class(keys: Container[str]) -> type[RecipeSettings]:
+    """The settings class of a recipe with such keys: only a detector's has :class:`DetectionRecipe`'s own."""
+    own = {item.name for item in fields(DetectionRecipe)} - {item.name for item in fields(RecipeSettings)}
+    return DetectionRecipe if any(name in keys for name in own) else RecipeSettings
