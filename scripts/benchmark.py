@@ -31,6 +31,7 @@ GROUPS = (
     "attacks",
     "evaluations",
     "san",
+    "detection",
     "tables",
     "ranks",
     "rank_start",

@@ -1,11 +1,11 @@
-"""A stand-in's images are as large as the backbone needs, and what augments them shrinks from the original's side."""
+"""Digits in a set's place are as large as the backbone needs; what augments them shrinks from the original's side."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from olsrepro.data.settings import DatasetSettings
-from olsrepro.data.stand_in import LEAST_SIDE, is_stand_in, original_side
+from olsrepro.data.stand_in import LEAST_SIDE, is_of_digits, original_side
 from olsrepro.models.settings import BackboneSettings
 from olsrepro.training.settings import RecipeSettings
 
@@ -13,18 +13,18 @@ LEAST_HOLE = 2  # pixels: an odd hole is one smaller (data.augment), so that 1 w
 
 
 def sized(dataset: DatasetSettings, backbone: BackboneSettings) -> DatasetSettings:
-    """A stand-in with the image size that the backbone takes; any other data set as it is."""
-    if not is_stand_in(dataset.name):
+    """A stand-in of digits with the image size that the backbone takes; any other data set as it is."""
+    if not is_of_digits(dataset.name):
         return dataset
     return replace(dataset, image_size=max(LEAST_SIDE, backbone.min_image_size))
 
 
 def shrunk(recipe: RecipeSettings, dataset: DatasetSettings) -> RecipeSettings:
-    """The recipe of a stand-in: padding and CutOut's hole keep their share of the side, and never vanish.
+    """The recipe of a stand-in of digits: padding and CutOut's hole keep their share of the side, and never vanish.
 
     Both are told in pixels of the set that it stands for, whether a recipe or a user tells them.
     """
-    if not is_stand_in(dataset.name):
+    if not is_of_digits(dataset.name):
         return recipe
     side, original = dataset.image_size, original_side(dataset.name)
     return replace(

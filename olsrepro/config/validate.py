@@ -13,6 +13,7 @@ def validate(config: RunConfig) -> None:
         UserError: which two values don't fit, and what to set.
     """
     _tasks_agree(config)
+    _task_takes_it(config)
     _image_fits_backbone(config)
     _crop_fits_dataset(config)
     _cutout_fits_image(config)
@@ -39,8 +40,29 @@ def _tasks_agree(config: RunConfig) -> None:
     )
 
 
+def _task_takes_it(config: RunConfig) -> None:
+    """What a task can do nothing with."""
+    if config.recipe.task != config.dataset.task:
+        raise UserError(
+            f"this recipe is for {config.recipe.task}, and dataset={config.dataset.name} for {config.dataset.task}:"
+            " leave recipe=… out, the data set has its own"
+        )
+    if config.dataset.task != "detection":
+        return
+    if not config.method.labels_classes:
+        raise UserError(
+            f"method={config.method.name} labels images, and dataset={config.dataset.name} has objects, whose classes"
+            " are all that a method can label: choose hard, ls or ols"
+        )
+    if config.noise.kind != "none":
+        raise UserError(f"noise={config.noise.kind} is for labels of images; dataset={config.dataset.name} has boxes")
+    if config.runtime.ensemble_sizes:
+        raise UserError(f"runtime.ensemble_sizes={config.runtime.ensemble_sizes} is for classifiers; set []")
+
+
 def _image_fits_backbone(config: RunConfig) -> None:
     side, least, unit = config.dataset.image_size, config.backbone.min_image_size, config.backbone.side_multiple
+    below = side // unit * unit
     if side < least:
         raise UserError(
             f"backbone={config.backbone.name} needs images of at least {least} pixels; dataset={config.dataset.name}"
@@ -48,8 +70,8 @@ def _image_fits_backbone(config: RunConfig) -> None:
         )
     if side % unit:
         raise UserError(
-            f"backbone={config.backbone.name} needs images of a multiple of {unit} pixels; dataset={config.dataset.name}"
-            f" has {side}: set dataset.input_size={side // unit * unit} or {-(-side // unit) * unit}"
+            f"backbone={config.backbone.name} needs images of a multiple of {unit} pixels;"
+            f" dataset={config.dataset.name} has {side}: set dataset.input_size={below} or {below + unit}"
         )
 
 

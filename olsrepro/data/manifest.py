@@ -7,7 +7,7 @@ from pathlib import Path
 
 from olsrepro.data.photo_sources import PHOTO_SOURCES
 from olsrepro.data.source import Archive, LabelFile, Source
-from olsrepro.data.stand_in import LEAST_SIDE, MARK
+from olsrepro.data.stand_in import DIGITS, LEAST_SIDE
 from olsrepro.settings import UserError, did_you_mean
 
 ROOT_VARIABLE = "OLSREPRO_DATA"
@@ -25,7 +25,7 @@ def _cifar_archive(file: str, md5: str, folder: str) -> Archive:
 
 def _stand_in(name: str, num_classes: int) -> Source:
     """A part of the digits' classes, of more than five so that a top-5 error can be made, and few of their images."""
-    return Source(MARK + name, num_classes, 600, 200, LEAST_SIDE, _DIGITS_LICENCE)
+    return Source(DIGITS + name, num_classes, 600, 200, LEAST_SIDE, _DIGITS_LICENCE)
 
 
 # Sums of the archives and of all files: torchvision.datasets.cifar.
@@ -86,6 +86,16 @@ SOURCES = {
         _stand_in("flowers", 7),
         _stand_in("cars", 7),
         _stand_in("aircraft", 6),
+        Source(
+            name="shapes@voc",
+            num_classes=6,
+            train_size=200,
+            test_size=80,
+            image_size=128,
+            licence="drawn by this package when it is first read",
+            folder="shapes@voc",
+            origin="olsrepro",
+        ),
     )
 }
 

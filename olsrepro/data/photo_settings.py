@@ -91,12 +91,28 @@ class CarsSettings(PhotoSettings):
         check_choice("packaging", self.packaging, CARS_PACKAGINGS)
 
 
-SETTINGS: dict[str, type[PhotoSettings]] = {
+@dataclass(frozen=True)
+class VocSettings(DatasetSettings):
+    """PASCAL VOC, or shapes in its layout; ``image_size`` is the side of the letter-box that a run is tested in.
+
+    Args:
+        skip_unreadable: whether images that can't be decoded are left out, and recorded, instead of ending the run.
+    """
+
+    task: ClassVar[str] = "detection"
+    is_in_memory: ClassVar[bool] = False
+
+    skip_unreadable: bool = False
+
+
+SETTINGS: dict[str, type[DatasetSettings]] = {
     "imagenet": PhotoSettings,
     "cub": PhotoSettings,
     "flowers": FlowersSettings,
     "cars": CarsSettings,
     "aircraft": AircraftSettings,
+    "voc": VocSettings,
+    "shapes@voc": VocSettings,
 }
 """By the name of the data set; any other is a plain :class:`DatasetSettings`."""
 

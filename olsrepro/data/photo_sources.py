@@ -166,4 +166,37 @@ AIRCRAFT = Source(
     ),
 )
 
-PHOTO_SOURCES = (IMAGENET, CUB, FLOWERS, CARS, AIRCRAFT)
+_PASCAL = ("https://thor.robots.ox.ac.uk/pascal/VOC", "http://host.robots.ox.ac.uk/pascal/VOC")
+
+
+def _voc_archive(year: str, file: str, md5: str, part: str, images: int = 0) -> Archive:
+    """``images`` counts those of the year, which its archives share: it stands beside the last of them."""
+    return Archive(
+        file=file,
+        md5=md5,
+        urls=tuple(f"{server}/{year.lower()}/{file}" for server in _PASCAL),
+        inside="VOCdevkit",
+        images=((f"{year}/JPEGImages", images),) if images else (),
+        files=(f"{year}/ImageSets/Main/{part}.txt",),
+    )
+
+
+# Sums of the archives: torchvision.datasets.voc; numbers of images: of all that the archives hold.
+VOC = Source(
+    name="voc",
+    num_classes=20,
+    train_size=16_551,  # trainval of 2007 (5 011) and of 2012 (11 540)
+    test_size=4_952,  # of 2007; that of 2012 has no public annotations
+    image_size=416,  # of a test; the photographs differ
+    licence="PASCAL VOC: the photographs are Flickr's, under its terms of use; for research",
+    folder="VOCdevkit",
+    archives=(
+        _voc_archive("VOC2007", "VOCtrainval_06-Nov-2007.tar", "c52e279531787c972589f7e41ab4ae64", "trainval"),
+        _voc_archive("VOC2007", "VOCtest_06-Nov-2007.tar", "b6e924de25625d8de591ea690078ad9f", "test", images=9_963),
+        _voc_archive(
+            "VOC2012", "VOCtrainval_11-May-2012.tar", "6cd6e144f989b92b3379bac3b3de84fd", "trainval", images=17_125
+        ),
+    ),
+)
+
+PHOTO_SOURCES = (IMAGENET, CUB, FLOWERS, CARS, AIRCRAFT, VOC)

@@ -96,7 +96,7 @@ def _refuse_too_little_room(missing: list[PixelFile], folder: Path) -> None:
     if needed > free:
         raise UserError(
             f"runtime.pixel_cache=true needs {needed:,} bytes in {folder}, where {free:,} are free; "
-            "free some, name another runtime.data_dir, or set runtime.pixel_cache=false"
+            "free some, name another folder by runtime.cache_dir, or set runtime.pixel_cache=false"
         )
 
 

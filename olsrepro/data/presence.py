@@ -141,7 +141,7 @@ def status(root: Path, *, check_sums: bool = False) -> list[DatasetStatus]:
 def _status_of(source: Source, root: Path, check_sums: bool) -> DatasetStatus:
     facts = (source.name, source.num_classes, source.train_size, source.test_size, source.image_size)
     if not source.archives:
-        return DatasetStatus(*facts, "scikit-learn", "built in")
+        return DatasetStatus(*facts, source.origin or "scikit-learn", "built in")
     return DatasetStatus(*facts, str(root / source.folder), _overall_state(source, root, check_sums))
 
 

@@ -7,11 +7,13 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from filelock import FileLock
 
 from olsrepro.data.decode import Unreadable, check_decodes
+from olsrepro.data.detection_set import DetectionSet
 from olsrepro.data.photographs import PathTable, Photographs
 from olsrepro.data.workers import reading, workers_of
 from olsrepro.files.atomic import write_json
@@ -23,10 +25,12 @@ _NAMED = 3
 Reasons = dict[str, str]
 """Why images can't be decoded, by their paths as the data set gives them."""
 
+InFiles = TypeVar("InFiles", Photographs, DetectionSet)
+
 
 def readable(
-    data: Photographs, folder: Path, *, skip_unreadable: bool, workers: int, say: Callable[[str], None] = print
-) -> Photographs:
+    data: InFiles, folder: Path, *, skip_unreadable: bool, workers: int, say: Callable[[str], None] = print
+) -> InFiles:
     """The data set, of whose images each can be decoded.
 
     Args:
@@ -47,14 +51,15 @@ def readable(
     return without_unreadable(data, found)
 
 
-def unreadable_images(data: Photographs, folder: Path, *, workers: int, say: Callable[[str], None] = print) -> Reasons:
+def unreadable_images(
+    data: Photographs | DetectionSet, folder: Path, *, workers: int, say: Callable[[str], None] = print
+) -> Reasons:
     """Which images can't be decoded: all are tried, unless files of these sizes and times have been tried before."""
     paths = [*data.train_paths, *data.test_paths]
     memory = folder / f"{data.root.name}-readable-{_state_of(data.root, paths)}.json"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{memory.name}.lock"):
-        if memory.exists():
-            suspects = list(json.loads(memory.read_text())["unreadable"])
+        if (suspects := _remembered(memory)) is not None:
             return _tried(data.root, suspects, 0)  # what was wrong with them may have been the disk
         say(f"reading each of the {len(paths):,} images in {data.root} once, to find any that can't be decoded")
         found = _tried(data.root, paths, workers)
@@ -62,7 +67,15 @@ def unreadable_images(data: Photographs, folder: Path, *, workers: int, say: Cal
         return found
 
 
-def without_unreadable(data: Photographs, found: Reasons) -> Photographs:
+def _remembered(memory: Path) -> list[str] | None:
+    """The images that could not be decoded when all were tried; None where it isn't known."""
+    try:
+        return list(json.loads(memory.read_bytes())["unreadable"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # never looked, or the file is damaged: look again
+        return None
+
+
+def without_unreadable(data: InFiles, found: Reasons) -> InFiles:
     """The data set without these images, which are listed in its ``unreadable``.
 
     Raises:
@@ -76,11 +89,17 @@ def without_unreadable(data: Photographs, found: Reasons) -> Photographs:
     return replace(
         data,
         train_paths=_chosen(data.train_paths, train),
-        train_targets=data.train_targets[train],
         test_paths=_chosen(data.test_paths, test),
-        test_targets=data.test_targets[test],
         unreadable=(*data.unreadable, *found),
+        **_labels_of(data, train, test),
     )
+
+
+def _labels_of(data: Photographs | DetectionSet, train: torch.Tensor, test: torch.Tensor) -> dict[str, Any]:
+    """What is known of the images in some rows of both parts, by field."""
+    if isinstance(data, DetectionSet):
+        return {"train_objects": data.train_objects.chosen(train), "test_objects": data.test_objects.chosen(test)}
+    return {"train_targets": data.train_targets[train], "test_targets": data.test_targets[test]}
 
 
 @dataclass(frozen=True)
@@ -129,7 +148,7 @@ def _chosen(paths: PathTable, rows: torch.Tensor) -> PathTable:
     return PathTable([paths[row] for row in rows.tolist()])
 
 
-def _named(data: Photographs, found: Reasons) -> str:
+def _named(data: Photographs | DetectionSet, found: Reasons) -> str:
     named = [f"{data.root / path} ({reason})" for path, reason in list(found.items())[:_NAMED]]
     more = f" and {len(found) - len(named)} more" if len(found) > len(named) else ""
     count = "1 image" if len(found) == 1 else f"{len(found)} images"

@@ -8,14 +8,18 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import overload
 
 import olsrepro.data.sets as package
+from olsrepro.data.detection_set import DetectionSet
 from olsrepro.data.images import ImageData
+from olsrepro.data.photo_settings import VocSettings
 from olsrepro.data.photographs import Photographs
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.settings import UserError, did_you_mean
 
 Data = ImageData | Photographs
+"""Images of one class each."""
 
 
 @cache
@@ -29,8 +33,14 @@ def dataset_names() -> tuple[str, ...]:
     return tuple(sorted(_readers()))
 
 
-def read_dataset(settings: DatasetSettings, root: Path) -> Data:
+@overload
+def read_dataset(settings: VocSettings, root: Path) -> DetectionSet: ...  # type: ignore[overload-overlap]
+@overload
+def read_dataset(settings: DatasetSettings, root: Path) -> Data: ...
+def read_dataset(settings: DatasetSettings, root: Path) -> Data | DetectionSet:
     """Read a data set: its pixels where they are held in memory, else which files they are in.
+
+    A data set for detection comes of :class:`VocSettings`, which a caller who may meet one must tell apart.
 
     Args:
         settings: its name, and the facts that it must agree with.
@@ -41,12 +51,12 @@ def read_dataset(settings: DatasetSettings, root: Path) -> Data:
     """
     if settings.name not in dataset_names():
         raise UserError(f"dataset.name={settings.name} is not known; {did_you_mean(settings.name, dataset_names())}")
-    data: Data = _readers()[settings.name].read(settings, root)
+    data: Data | DetectionSet = _readers()[settings.name].read(settings, root)
     _check_facts(settings, data)
     return data
 
 
-def _check_facts(settings: DatasetSettings, data: Data) -> None:
+def _check_facts(settings: DatasetSettings, data: Data | DetectionSet) -> None:
     size = settings.image_size
     said = {
         "train_size": settings.train_size,
@@ -55,18 +65,19 @@ def _check_facts(settings: DatasetSettings, data: Data) -> None:
         "image_size": (3, size, size),
     }
     wrong = [f"{key} {found} instead of {said[key]}" for key, found in _facts(data).items() if found != said[key]]
-    if len(data.train_targets) and int(data.train_targets.max()) >= settings.num_classes:
-        wrong.append(f"a class {int(data.train_targets.max())}")
+    labels = data.train_objects.classes if isinstance(data, DetectionSet) else data.train_targets
+    if len(labels) and int(labels.max()) >= settings.num_classes:
+        wrong.append(f"a class {int(labels.max())}")
     if wrong:
         raise UserError(f"dataset.name={settings.name} was read with {', '.join(wrong)}")
 
 
-def _facts(data: Data) -> dict[str, object]:
+def _facts(data: Data | DetectionSet) -> dict[str, object]:
     """What was read, by the names of the settings' facts; photographs have all sizes before they are resized."""
-    if isinstance(data, Photographs):
+    if isinstance(data, Photographs | DetectionSet):
         return _counts(data, data.train_paths, data.test_paths)
     return _counts(data, data.train_images, data.test_images) | {"image_size": tuple(data.train_images.shape[1:])}
 
 
-def _counts(data: Data, train: Sized, test: Sized) -> dict[str, object]:
+def _counts(data: Data | DetectionSet, train: Sized, test: Sized) -> dict[str, object]:
     return {"train_size": len(train), "test_size": len(test), "num_classes": len(data.class_names)}

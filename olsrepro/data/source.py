@@ -51,7 +51,7 @@ class Source:
         archives: what it is published as, in the order of unpacking.
         folder: where its files lie under the root (torchvision's layout).
         files: the published MD5 of each file in that folder; none where only the archives have one.
-        origin: where one gets what can't be fetched.
+        origin: where one gets what can't be fetched; of what comes with a package, the package (scikit-learn if empty).
         layout: what a copy that was unpacked by hand must look like, under the root.
     """
 

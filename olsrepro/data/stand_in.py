@@ -1,25 +1,36 @@
-"""Stand-ins: a few digits in the place of a data set of the paper, so that every table can be tried in seconds.
+"""Stand-ins: a few images in the place of a data set of the paper, so that every table can be tried in seconds.
 
-``digits@cub`` stands for ``cub``: what goes by a data set's name (its recipe, a method's values) is as for ``cub``. It
-is a data set of its own all the same, so that none of its runs can be taken for one of the paper's. No torch here.
+``digits@cub``, of scikit-learn's digits, stands for ``cub``; ``shapes@voc``, of drawn shapes, for ``voc``. What goes by
+a data set's name (its recipe, a method's values) is as for the set itself. A stand-in is a data set of its own all the
+same, so that none of its runs can be taken for one of the paper's. No torch here.
 """
 
 from __future__ import annotations
 
-MARK = "digits@"
+DIGITS, SHAPES = "digits@", "shapes@"
 LEAST_SIDE = 8  # pixels: the digits' own
-_SIDES = {"cifar10": 32, "cifar100": 32}
+_SIDES = {"cifar10": 32, "cifar100": 32, "voc": 416}
 _OTHER_SIDE = 224  # of the crops that the paper's larger sets are trained on
 
 
 def stands_for(name: str) -> str:
     """The data set that a name means where defaults go by name: ``cub`` for ``digits@cub``, any other for itself."""
-    return name.removeprefix(MARK)
+    return name.removeprefix(DIGITS).removeprefix(SHAPES)
 
 
 def is_stand_in(name: str) -> bool:
     """Whether a data set is a stand-in."""
-    return name.startswith(MARK)
+    return name.startswith((DIGITS, SHAPES))
+
+
+def is_of_digits(name: str) -> bool:
+    """Whether a data set is a stand-in whose images are digits, which are made as large as a backbone needs."""
+    return name.startswith(DIGITS)
+
+
+def stand_in_of(name: str) -> str:
+    """The name that a data set's stand-in has, if there is one: of shapes for a set of boxes, else of digits."""
+    return f"{SHAPES if name == 'voc' else DIGITS}{name}"
 
 
 def original_side(name: str) -> int:

@@ -14,7 +14,7 @@ from olsrepro.evaluation.settings import EvaluationSettings
 from olsrepro.settings import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from olsrepro.evaluation.subject import Result, Subject
+    from olsrepro.evaluation.subject import DetectorSubject, Result, Subject
 
 
 @cache
@@ -49,7 +49,7 @@ def read_settings(values: Mapping[str, Any]) -> EvaluationSettings:
         raise UserError(f"{name}.{error}") from None
 
 
-def measure(settings: EvaluationSettings, subject: Subject) -> Result:
-    """Measure a finished run."""
+def measure(settings: EvaluationSettings, subject: Subject | DetectorSubject) -> Result:
+    """Measure a finished run of the evaluation's task."""
     module = import_module(f"{package.__name__}.{settings.name}.measure")
     return cast("Result", module.measure(settings, subject))

@@ -15,9 +15,11 @@ class EvaluationSettings(Component):
     """Base of every evaluation's settings. Fields are its parameters; ``name`` is the folder's.
 
     ``weights`` says which of a run's weights are measured: those of the ``best`` test epoch or the ``last`` ones. A
-    measurement that looks at no weights has ``of_weights`` False, and is one whatever they are.
+    measurement that looks at no weights has ``of_weights`` False, and is one whatever they are. ``task`` is that of the
+    runs that it measures.
     """
 
+    task: ClassVar[str] = "classification"
     of_weights: ClassVar[bool] = True
     needs_human_labels: ClassVar[bool] = False
 

@@ -11,7 +11,10 @@ from torch import Tensor
 
 from olsrepro.data.human_labels import HumanLabels
 from olsrepro.data.image_source import Images
+from olsrepro.data.letterbox import Placement
+from olsrepro.data.objects import Objects
 from olsrepro.models.backbone import Backbone
+from olsrepro.models.detector import Detector
 
 
 class Subject(Protocol):
@@ -59,6 +62,28 @@ class Subject(Protocol):
 
     def epoch_networks(self, epochs: Sequence[int]) -> Iterator[Backbone]:
         """For each of some kept epochs, in this order, its network as :meth:`network` gives one; one at a time."""
+
+
+class DetectorSubject(Protocol):
+    """A finished run of a detector with its data set, as :class:`Subject` is one of a classifier."""
+
+    name: str
+    """The run's id, for messages."""
+    image_size: int
+    """Side in pixels that the data set's images are letter-boxed to in the run's own test."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Of the data set."""
+
+    def network(self) -> Detector:
+        """The network with the chosen weights: evaluation mode, float32, on the device, no weight takes a gradient."""
+
+    def test_objects(self) -> Objects:
+        """The objects in the test images in order, difficult ones among them; CPU."""
+
+    def detection_test(self, size: int, flip: bool, batch_size: int) -> Iterator[tuple[Tensor, Sequence[Placement]]]:
+        """The test images in order, letter-boxed: (B, 3, size, size) on the device, and where each lies in its box."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from olsrepro.config.locate import configs_folder
 from olsrepro.config.overrides import GROUPS, group_choices
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.teacher import teacher_config
-from olsrepro.data.stand_in import MARK
+from olsrepro.data.stand_in import stand_in_of
 from olsrepro.evaluation.ensemble.settings import Settings as Ensemble
 from olsrepro.evaluation.settings import EvaluationSettings
 from olsrepro.experiments.awaited import missing_component, missing_evaluation
@@ -101,7 +101,7 @@ def _lines(experiment: Experiment, cell: CellKey, request: Request) -> list[str]
     preset = request.preset_of(experiment)
     own = _by_key(experiment.lines_of(cell))
     if preset == SMOKE and experiment.stand_ins and (name := own.get("dataset", "")) and _has_stand_in(name):
-        own = _without("dataset", own) | {"dataset": f"{MARK}{name}"}  # a stand-in has none of its switches
+        own = _without("dataset", own) | {"dataset": stand_in_of(name)}  # a stand-in has none of its switches
     changed = _by_key(request.run_lines)
     for key in changed:
         if key in GROUPS:  # another component does not have the values that this experiment set for its own
@@ -120,7 +120,7 @@ def _by_key(lines: Iterable[str]) -> dict[str, str]:
 
 
 def _has_stand_in(dataset: str) -> bool:
-    return f"{MARK}{dataset}" in group_choices("dataset", [configs_folder()])
+    return stand_in_of(dataset) in group_choices("dataset", [configs_folder()])
 
 
 def _refuse_axis_overrides(experiment: Experiment, request: Request) -> None:

@@ -18,6 +18,7 @@ from olsrepro.evaluation.registry import measure
 from olsrepro.evaluation.settings import EvaluationSettings
 from olsrepro.evaluation.subject import Result
 from olsrepro.files.atomic import replacing
+from olsrepro.launch.finished_detector import FinishedDetector
 from olsrepro.launch.finished_run import FinishedRun
 from olsrepro.launch.provenance import now, this_process
 from olsrepro.settings import UserError
@@ -45,13 +46,29 @@ def evaluate(config: RunConfig, settings: EvaluationSettings, console: Console |
     if read_evaluation(folder, settings) is not None:
         return target / NAME
     record = _finished(folder)
+    _refuse_other_task(config, settings)
     device = prepare_device(config.runtime)
     if console is not None:
         console.print(f"{settings.name} of {folder.name} ({settings.weights})", markup=False, highlight=False)
-    result = measure(settings, FinishedRun(config, folder, record, settings.weights, device))
+    result = measure(settings, _subject(config, folder, record, settings.weights, device))
     _refuse_infinite(settings, folder, result)
     target.mkdir(parents=True, exist_ok=True)
     return write_record(target, _record(config, settings, result, target, device))
+
+
+def _subject(
+    config: RunConfig, folder: Path, record: Record, weights: str, device: torch.device
+) -> FinishedRun | FinishedDetector:
+    kind = FinishedDetector if config.dataset.task == "detection" else FinishedRun
+    return kind(config, folder, record, weights, device)
+
+
+def _refuse_other_task(config: RunConfig, settings: EvaluationSettings) -> None:
+    if settings.task != config.dataset.task:
+        raise UserError(
+            f"evaluation={settings.name} measures runs of {settings.task}, and {run_id(config)} is one of"
+            f" {config.dataset.task}"
+        )
 
 
 def evaluate_many(wishes: Sequence[Wish], console: Console) -> list[str]:

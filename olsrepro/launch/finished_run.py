@@ -7,16 +7,17 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import Tensor
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.human_labels import HumanLabels, human_labels
 from olsrepro.data.image_source import Images, split_of
+from olsrepro.data.photographs import Photographs
+from olsrepro.data.readable import without_unreadable
 from olsrepro.data.registry import Data, read_dataset
 from olsrepro.data.settings import DatasetSettings
-from olsrepro.files.checksum import sha256
+from olsrepro.launch.run_files import RunFiles
 from olsrepro.losses import HardLabel, LabelSmoothing, build_criterion
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.registry import build_backbone
@@ -26,9 +27,16 @@ from olsrepro.training import artifacts, checkpoint
 
 
 @lru_cache(maxsize=1)
-def _read(settings: DatasetSettings, root: Path) -> Data:
-    """Of runs that are measured one after another, most share their data set."""
-    return read_dataset(settings, root)
+def _read(settings: DatasetSettings, root: Path, left_out: tuple[str, ...]) -> Data:
+    """The data set that a run saw; of runs that are measured one after another, most share it.
+
+    ``left_out`` are the images that the run did without. They stay out if they can be decoded by now: what the run
+    left behind, such as its logits, does not count them.
+    """
+    data = read_dataset(settings, root)
+    if not isinstance(data, Photographs):
+        return data
+    return without_unreadable(data, dict.fromkeys(left_out, "the run could not decode it"))
 
 
 class FinishedRun:
@@ -51,10 +59,12 @@ class FinishedRun:
         self._folder = folder
         self._record = record
         self._weights = weights
+        self._files = RunFiles(folder, record)
 
     @cached_property
     def _data(self) -> Data:
-        return _read(self._config.dataset, Path(self._config.runtime.data_dir))
+        left_out = tuple(self._record.get("unreadable", ()))
+        return _read(self._config.dataset, Path(self._config.runtime.data_dir), left_out)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -79,7 +89,7 @@ class FinishedRun:
                 more than its network.
         """
         self._refuse_headed()
-        state = checkpoint.load(self._checked(f"{self._weights}.pt"))["weights"]
+        state = checkpoint.load(self._files.checked(f"{self._weights}.pt"))["weights"]
         return self._network_of(state)
 
     def _network_of(self, state: Mapping[str, Tensor]) -> Backbone:
@@ -96,32 +106,11 @@ class FinishedRun:
                 " method.eval=main"
             )
 
-    def _checked(self, name: str) -> Path:
-        path, named = self._folder / name, self._record["files"].get(name)
-        if named is None or not path.is_file() or sha256(path) != named:
-            raise UserError(f"{path} is gone or is not what its record names; --fresh trains the run anew")
-        return path
-
     def test_logits(self) -> tuple[Tensor, Tensor]:
         """Logits (N, K) float32 of the chosen weights on the test set, and its labels (N,)."""
-        self._checked(f"{self._weights}.pt")  # where these weights are lost, the logits are of another epoch too
-        stored = self._tensors(f"{self._weights}_logits.safetensors")
+        self._files.checked(f"{self._weights}.pt")  # where these weights are lost, the logits are of another epoch too
+        stored = self._files.tensors(f"{self._weights}_logits.safetensors")
         return stored["logits"].float(), stored["targets"]
-
-    def _tensors(self, name: str) -> dict[str, Tensor]:
-        path = self._named(name)
-        try:
-            return load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise UserError(f"{path} can't be read ({error}); --fresh trains the run anew") from None
-
-    def _named(self, name: str) -> Path:
-        """A file of the run; one whose sum the record has must have it still."""
-        if name in self._record["files"]:
-            return self._checked(name)
-        if not (self._folder / name).is_file():
-            raise UserError(f"{self._folder / name} is gone; --fresh trains the run anew")
-        return self._folder / name
 
     def images(self, split: str) -> Images:
         """The images of ``train`` or ``test`` with their true labels."""
@@ -136,7 +125,7 @@ class FinishedRun:
         method, classes = self._config.method, self._config.dataset.num_classes
         if method.keeps_label_table:
             last = self._config.recipe.epochs
-            return self._tensors(f"{artifacts.LABEL_TABLES}/epoch_{last:04d}.safetensors")["soft_labels"]
+            return self._files.tensors(f"{artifacts.LABEL_TABLES}/epoch_{last:04d}.safetensors")["soft_labels"]
         criterion = (
             build_criterion(method.name, classes, **method.switches()) if method.name in ("hard", "ls") else None
         )
@@ -152,7 +141,7 @@ class FinishedRun:
         """Sums of test probabilities by ensemble size, with the epochs in each; none where the run kept none."""
         if not (self._folder / artifacts.ENSEMBLE).is_file():
             return {}
-        path = self._named(artifacts.ENSEMBLE)
+        path = self._files.named(artifacts.ENSEMBLE)
         with safe_open(path, "pt") as file:
             members = file.metadata()
             return {int(size): (file.get_tensor(size), _epochs(members[size])) for size in file.keys()}  # noqa: SIM118

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.clean_set import clean_indices
+from olsrepro.data.detection_set import DetectionSet
+from olsrepro.data.images import ImageData
 from olsrepro.data.loaders import Reading
 from olsrepro.data.noise import NoisyLabels, noisy_targets
-from olsrepro.data.photo_settings import PhotoSettings
-from olsrepro.data.photographs import Photographs
+from olsrepro.data.photo_settings import PhotoSettings, VocSettings
 from olsrepro.data.pixel_cache import PixelCache
 from olsrepro.data.readable import readable
 from olsrepro.data.registry import Data, read_dataset
@@ -28,13 +29,21 @@ MOST_WORKERS = 16  # more read no faster than one GPU trains
 
 @dataclass(frozen=True)
 class Inputs:
-    """Data set, given labels, clean set, how photographs are read, file of initial weights."""
+    """What a run is made of.
 
-    data: Data
-    labels: NoisyLabels
-    clean: Tensor | None
+    Attributes:
+        data: the data set.
+        reading: how its photographs are read.
+        start: file of initial weights; None: they are drawn.
+        labels: given ones; None for detection.
+        clean: the samples of the method's clean set, if it wants one.
+    """
+
+    data: Data | DetectionSet
     reading: Reading
     start: Path | None
+    labels: NoisyLabels | None = None
+    clean: Tensor | None = None
 
 
 def read_inputs(config: RunConfig, say: Callable[[str], None]) -> Inputs:
@@ -45,30 +54,54 @@ def read_inputs(config: RunConfig, say: Callable[[str], None]) -> Inputs:
     """
     data, reading = read_data(config, say)
     start = weights_file(config, say)
+    if isinstance(data, DetectionSet):
+        return Inputs(data, reading, start)
+    _refuse_labels_of_others(config, data)
     clean = clean_samples(config, data)
     labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed, clean)
-    return Inputs(data, labels, clean, reading, start)
+    return Inputs(data, reading, start, labels, clean)
 
 
-def read_data(config: RunConfig, say: Callable[[str], None]) -> tuple[Data, Reading]:
+def read_data(config: RunConfig, say: Callable[[str], None]) -> tuple[Data | DetectionSet, Reading]:
     """A run's data set and how its photographs are read: every one of them has been found to be readable.
 
     Raises:
         UserError: it is missing, damaged or not what the config says; there is no room for the cache that is wanted.
     """
-    data = read_dataset(config.dataset, Path(config.runtime.data_dir))
-    if not isinstance(data, Photographs) or not isinstance(config.dataset, PhotoSettings):
+    data: Data | DetectionSet = read_dataset(config.dataset, Path(config.runtime.data_dir))
+    if isinstance(data, ImageData):
         return data, Reading()
     folder, workers = cache_folder(config.runtime), worker_count(config.runtime)
+    skips = isinstance(config.dataset, PhotoSettings | VocSettings) and config.dataset.skip_unreadable
     try:
-        data = readable(data, folder, skip_unreadable=config.dataset.skip_unreadable, workers=workers, say=say)
+        if isinstance(data, DetectionSet):
+            return readable(data, folder, skip_unreadable=skips, workers=workers, say=say), Reading(workers)
+        data = readable(data, folder, skip_unreadable=skips, workers=workers, say=say)
         if not config.runtime.pixel_cache:
             return data, Reading(workers)
         return data, Reading(workers, PixelCache.of(data, folder, crop=config.recipe.crop, workers=workers, say=say))
     except OSError as error:
         raise UserError(
-            f"{folder} can't be written to ({error.strerror}); name another folder by runtime.cache_dir"
+            f"{folder} can't be written to ({error.strerror or error}); name another folder by runtime.cache_dir"
         ) from None
+
+
+def as_read(config: RunConfig, data: Data | DetectionSet) -> RunConfig:
+    """The run with the sizes of its data set as it was read: of photographs some may have been left out."""
+    if isinstance(data, ImageData):
+        return config
+    train, test = len(data.train_paths), len(data.test_paths)
+    return replace(config, dataset=replace(config.dataset, train_size=train, test_size=test))
+
+
+def _refuse_labels_of_others(config: RunConfig, data: Data) -> None:
+    missing = config.dataset.train_size - as_read(config, data).dataset.train_size
+    if config.noise.kind == "file" and missing:
+        count = f"{missing} that {'is' if missing == 1 else 'are'} left out"
+        raise UserError(
+            f"noise.path={config.noise.path} has labels of all training images, also of {count} by"
+            " dataset.skip_unreadable=true: put the original files in their places"
+        )
 
 
 def cache_folder(runtime: RuntimeSettings) -> Path:

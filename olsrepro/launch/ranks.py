@@ -8,6 +8,9 @@ from typing import TypeVar
 import torch
 
 from olsrepro.config.run_config import RunConfig
+from olsrepro.data.detection_set import DetectionSet
+from olsrepro.data.images import ImageData
+from olsrepro.data.registry import Data
 from olsrepro.distributed.news import of_all
 from olsrepro.distributed.place import place
 from olsrepro.distributed.ranks import join, rank_count
@@ -67,6 +70,22 @@ def refuse_uneven(config: RunConfig) -> None:
         )
     if config.dataset.test_size < ranks:
         raise UserError(f"dataset={config.dataset.name} has {config.dataset.test_size} test images for {ranks} ranks")
+
+
+def refuse_unlike(data: Data | DetectionSet) -> None:
+    """Refuse photographs of which one rank has left out others than the first one has; every rank must call it.
+
+    Raises:
+        UserError: with the first image that the copies of the data set differ in.
+    """
+    first, *others = of_all(frozenset(() if isinstance(data, ImageData) else data.unreadable))
+    for number, left_out in enumerate(others, 1):
+        if differ := sorted(first ^ left_out):
+            where = (0, number) if differ[0] in first else (number, 0)
+            raise UserError(
+                f"{differ[0]} can't be decoded on rank {where[0]} and can on rank {where[1]}: ranks train on one data"
+                " set, so copy its files anew where they are damaged"
+            )
 
 
 def _unit(config: RunConfig, parts: int) -> int:

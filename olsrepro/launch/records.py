@@ -10,8 +10,9 @@ from typing import Any
 import torch
 
 from olsrepro.config.run_config import RunConfig
+from olsrepro.data.detection_set import DetectionSet
+from olsrepro.data.images import ImageData
 from olsrepro.data.noise import NoisyLabels
-from olsrepro.data.photographs import Photographs
 from olsrepro.data.registry import Data
 from olsrepro.files.atomic import StorageError
 from olsrepro.files.checksum import sha256
@@ -34,7 +35,7 @@ def finished_record(job: Job, trainer: Trainer, inputs: Inputs) -> Record:
         **_identity(job),
         "status": FINISHED,
         "errors": errors(progress.rows, progress.best_epoch),
-        "noise": _noise(job.config, inputs.labels),
+        **({} if inputs.labels is None else {"noise": _noise(job.config, inputs.labels)}),
         **({} if inputs.clean is None else {"clean_set": inputs.clean.tolist()}),
         **_unreadable(inputs.data),
         "training": _cost(progress.rows) | {"device": trainer.history[-1]["device"]},
@@ -45,9 +46,11 @@ def finished_record(job: Job, trainer: Trainer, inputs: Inputs) -> Record:
     }
 
 
-def _unreadable(data: Data) -> dict[str, list[str]]:
+def _unreadable(data: Data | DetectionSet) -> dict[str, list[str]]:
     """The images that were left out, where any were."""
-    return {"unreadable": list(data.unreadable)} if isinstance(data, Photographs) and data.unreadable else {}
+    if isinstance(data, ImageData) or not data.unreadable:
+        return {}
+    return {"unreadable": list(data.unreadable)}
 
 
 def _noise(config: RunConfig, labels: NoisyLabels) -> dict[str, Any]:

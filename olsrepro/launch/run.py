@@ -16,12 +16,13 @@ from olsrepro.distributed.news import from_first
 from olsrepro.distributed.ranks import is_first, rank
 from olsrepro.files.atomic import write_text
 from olsrepro.files.lease import Held, Lease
-from olsrepro.launch.inputs import Inputs, read_inputs
+from olsrepro.launch.inputs import Inputs, as_read, read_inputs
 from olsrepro.launch.job import Job
 from olsrepro.launch.learner import learner_of
 from olsrepro.launch.provenance import is_bitwise, this_process
-from olsrepro.launch.ranks import is_of_lost_rank, meet, refuse_uneven, together, told
+from olsrepro.launch.ranks import is_of_lost_rank, meet, refuse_uneven, refuse_unlike, together, told
 from olsrepro.launch.records import finished_record, record_failure
+from olsrepro.launch.tasks import task_of, training_set_of
 from olsrepro.launch.teacher import load_teacher, train_teacher
 from olsrepro.launch.watchers import Bar, Lines, TensorBoard
 from olsrepro.store.folder import Store
@@ -32,7 +33,6 @@ from olsrepro.training.progress import Progress, Row
 from olsrepro.training.settings import REPLACED
 from olsrepro.training.setup import prepare_device
 from olsrepro.training.stop import StopRequest
-from olsrepro.training.task import Classification
 from olsrepro.training.trainer import NonFinite, Observer, Trainer
 
 
@@ -71,6 +71,8 @@ def run(config: RunConfig, *, fresh: bool = False, console: Console | None = Non
     train_teacher(config, lambda teacher: _run_teacher(teacher, job, pace_s))
     device = together(lambda: prepare_device(config.runtime))
     inputs = together(lambda: read_inputs(config, job.say))
+    refuse_unlike(inputs.data)
+    refuse_uneven(as_read(config, inputs.data))
     with ExitStack() as stack:
         lease = together(lambda: stack.enter_context(_lease(job, fresh)) if is_first() else None)
         if from_first(_is_finished(job)):
@@ -130,7 +132,7 @@ def _failed_elsewhere(job: Job, error: Exception) -> Exception:
 
 
 def _train(job: Job, inputs: Inputs, device: torch.device, lease: Lease | None) -> Path:
-    if inputs.labels.warning:
+    if inputs.labels is not None and inputs.labels.warning:
         job.say(inputs.labels.warning)
     if lease is not None:
         write_text(job.folder / "config.yaml", to_yaml(job.config))
@@ -149,27 +151,12 @@ def _train(job: Job, inputs: Inputs, device: torch.device, lease: Lease | None) 
     return write_record(job.folder, finished_record(job, trainer, inputs))
 
 
-def _task(config: RunConfig, inputs: Inputs, device: torch.device) -> Classification:
-    return Classification(
-        inputs.data,
-        inputs.labels,
-        config.recipe,
-        config.method,
-        config.seed,
-        device,
-        channels_last=config.runtime.channels_last,
-        clean=inputs.clean,
-        reading=inputs.reading,
-        accumulate=config.runtime.accumulate,
-    )
-
-
 def _trainer(job: Job, inputs: Inputs, device: torch.device, stop: StopRequest, lease: Lease | None) -> Trainer:
-    config = job.config
-    task = _task(config, inputs, device)
+    config = as_read(job.config, inputs.data)
+    task = task_of(config, inputs, device)
     trainer = Trainer(
         task=task,
-        learner=learner_of(config, device, load_teacher(config, device), task.training_set(), inputs.start),
+        learner=learner_of(config, device, load_teacher(config, device), training_set_of(task), inputs.start),
         recipe=config.recipe,
         runtime=config.runtime,
         artifacts=Artifacts(job.folder),

@@ -17,15 +17,35 @@ from olsrepro.training.progress import Row
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-SCALARS = ("lr", "train_loss", "train_err", "test_loss", "test_top1_err", "test_top5_err", "images_per_s")
+SCALARS = (
+    "lr",
+    "train_loss",
+    "train_err",
+    "train_box_loss",
+    "train_objectness_loss",
+    "train_class_loss",
+    "test_loss",
+    "test_top1_err",
+    "test_top5_err",
+    "test_mAP",
+    "images_per_s",
+)
+"""What TensorBoard shows of a row, as far as its task has it."""
+TOLD = (
+    ("train_err", "  train err {:6.2f} %"),
+    ("test_top1_err", "  test err {:6.2f} % top-1"),
+    ("test_top5_err", " {:6.2f} % top-5"),
+    ("test_mAP", "  test mAP {:6.2f} %"),
+)
+"""What a line about an epoch says of its row, as far as its task has it."""
 
 
 def epoch_line(row: Row, epochs: int) -> str:
     """One line about an epoch."""
+    told = "".join(text.format(row[key]) for key, text in TOLD if key in row)
     return (
         f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}  lr {row['lr']:<8.3g} train loss {row['train_loss']:.4f}"
-        f"  train err {row['train_err']:6.2f} %  test err {row['test_top1_err']:6.2f} % top-1"
-        f" {row['test_top5_err']:6.2f} % top-5  {row['images_per_s']:.0f} images/s"
+        f"{told}  {row['images_per_s']:.0f} images/s"
     )
 
 
@@ -112,7 +132,7 @@ class TensorBoard:
     def on_epoch(self, row: Row) -> None:
         """Write the epoch's scalars and flush them."""
         writer = self._writer()
-        for key in SCALARS:
+        for key in filter(row.__contains__, SCALARS):
             writer.add_scalar(key, row[key], row["epoch"])
         writer.flush()
 

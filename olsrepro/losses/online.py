@@ -95,7 +95,8 @@ class OnlineLabelSmoothing(Criterion):
         else:
             loss, p = _SoftenedCrossEntropy.apply(logits, target, table.soft_labels, hard_weight, soft_weight)
         if self.training:
-            self._observe(target, p, logits.detach())
+            correct = None if self.rules.accumulate == "all" else _is_correct(logits.detach(), target)
+            table.observe(target, p, correct)
         return loss
 
     def targets(self, classes: Tensor) -> Tensor:
@@ -105,13 +106,13 @@ class OnlineLabelSmoothing(Criterion):
         return hard + soft_weight * self.table.labels(classes) if soft_weight else hard
 
     @torch.no_grad()
-    def observe(self, target: Tensor, predictions: Tensor) -> None:
-        """Count predictions (B, K) that another loss was made of, such as a detector's; :meth:`loss` counts its own."""
-        self._observe(target, predictions, predictions)
+    def observe(self, target: Tensor, predictions: Tensor, counted: Tensor) -> None:
+        """Count predictions (B, K) that another loss was made of, such as a detector's; :meth:`loss` counts its own.
 
-    def _observe(self, target: Tensor, predictions: Tensor, scores: Tensor) -> None:
-        correct = None if self.rules.accumulate == "all" else _is_correct(scores, target)
-        self.table.observe(target, predictions, correct)
+        ``counted`` (B,) bool says which rows can count; of these, by ``accumulate``, all do or those that are right.
+        """
+        right = counted if self.rules.accumulate == "all" else counted & _is_correct(predictions, target)
+        self.table.observe(target, predictions, right)
 
     def _weights(self) -> tuple[float, float]:
         if self.rules.initial_labels == "hard_only" and self.period == 0:

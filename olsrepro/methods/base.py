@@ -99,8 +99,8 @@ class LabelMethod(nn.Module):
         """The labels (P, K) of objects of some classes (P,) int64, for a task that detects them."""
         raise TypeError(f"{type(self).__name__} does not label classes")
 
-    def observe_classes(self, classes: Tensor, predictions: Tensor) -> None:
-        """What was predicted, (P, K), for objects of some classes (P,) in training."""
+    def observe_classes(self, classes: Tensor, predictions: Tensor, counted: Tensor) -> None:
+        """What was predicted, (P, K), for objects of some classes (P,) in training, where ``counted`` (P,) says so."""
 
     def after_step(self) -> None:
         """The optimiser has stepped once more."""

@@ -1,4 +1,4 @@
-"""Weights of a file, ours or the library's own, copied into a network: all of it but its classifier, or a detector's trunk."""
+"""Weights of a file, ours or the library's own, copied into a network: all of it but its classifier."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _differences(ours: Mapping[str, Tensor], names: Mapping[str, str], found: Ma
     misshapen = [
         f"{name} is {tuple(found[name].shape)} there and {tuple(ours[key].shape)} here"
         for key, name in names.items()
-        if name in found and found[name].shape != trunk[key].shape
+        if name in found and found[name].shape != ours[key].shape
     ]
     clauses = {"it lacks ": missing, "it has also ": strange, "": misshapen}
     return [what + _first(items) for what, items in clauses.items() if items]

@@ -29,6 +29,8 @@ class DetectionRecipe(RecipeSettings):
 
     task: ClassVar[str] = "detection"
 
+    padding: int = 0
+    milestones: list[int] = field(default_factory=list)
     final_lr: float = 1e-6
     warmup_epochs: float = 2.0
     crop_chance: float = 0.5

@@ -16,8 +16,9 @@ from olsrepro.distributed.ranks import rank
 from olsrepro.methods.base import LabelMethod, Setting, TrainingSet
 from olsrepro.methods.registry import build_method
 from olsrepro.methods.settings import MethodSettings, OwnRecipe
+from olsrepro.models.backbone import Backbone
 from olsrepro.models.pretrained import load_pretrained
-from olsrepro.models.registry import build_backbone
+from olsrepro.models.registry import build_network
 from olsrepro.models.settings import BackboneSettings
 from olsrepro.randomness import address, stream
 from olsrepro.settings import UserError
@@ -103,7 +104,7 @@ def build_learner(
     rate = recipe.rate_at if own is None else own.rate_at
     check_batch_norm(recipe.batch_norm, method)
     with stream(seed, "init"):
-        network = build_backbone(backbone, dataset.num_classes)
+        network = build_network(backbone, dataset.num_classes)
         if start is not None:
             load_pretrained(network, start)
         network = apply_batch_norm(recipe.batch_norm, network, device)
@@ -113,7 +114,7 @@ def build_learner(
             recipe.epochs,
             dataset.train_size,
             dataset.image_size,
-            network,
+            network if isinstance(network, Backbone) else None,
             teacher,
             tuple(recipe.milestones),
             rate,

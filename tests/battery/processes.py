@@ -26,13 +26,17 @@ def train(lines: list[str], runs: Path, kill: tuple[str, int] | None = None) -> 
     when an epoch has been tested and nothing of it is written; ``saved``, after a checkpoint; ``written``, when an
     epoch's files are written, all but its curves.
     """
-    config = compose_run([*lines, f"runtime.runs_dir={runs}"])
+    return train_config(compose_run([*lines, f"runtime.runs_dir={runs}"]), kill)
+
+
+def train_config(config: RunConfig, kill: tuple[str, int] | None = None) -> int:
+    """As :func:`train`, of a run that no lines come to."""
     process = _CONTEXT.Process(target=_train, args=(config, kill))
     process.start()
     process.join(timeout=120)
     if process.is_alive():
         process.kill()
-        raise TimeoutError(f"{lines} did not end")
+        raise TimeoutError(f"{config} did not end")
     assert process.exitcode is not None
     return process.exitcode
 

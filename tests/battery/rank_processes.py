@@ -13,6 +13,7 @@ from processes import PLACES, killing_after
 from rich.console import Console
 
 from olsrepro.config.compose import compose_run
+from olsrepro.config.run_config import RunConfig
 
 _SPAWN = mp.get_context("spawn")
 Kill = tuple[int, str, int]
@@ -21,8 +22,13 @@ Kill = tuple[int, str, int]
 
 def train_on(ranks: int, runs: Sequence[Sequence[str]], folder: Path, kill: Kill | None = None) -> list[int | None]:
     """Train some runs, one after another, on the same ranks; the exit codes of the ranks, None for one that hangs."""
+    return train_configs_on(ranks, [compose_run([*lines, f"runtime.runs_dir={folder}"]) for lines in runs], kill)
+
+
+def train_configs_on(ranks: int, runs: Sequence[RunConfig], kill: Kill | None = None) -> list[int | None]:
+    """As :func:`train_on`, of runs that no lines come to."""
     port = _free_port()
-    processes = [_SPAWN.Process(target=_work, args=(rank, ranks, port, runs, folder, kill)) for rank in range(ranks)]
+    processes = [_SPAWN.Process(target=_work, args=(rank, ranks, port, runs, kill)) for rank in range(ranks)]
     for process in processes:
         process.start()
     for process in processes:
@@ -33,7 +39,7 @@ def train_on(ranks: int, runs: Sequence[Sequence[str]], folder: Path, kill: Kill
     return codes
 
 
-def _work(rank: int, ranks: int, port: int, runs: Sequence[Sequence[str]], folder: Path, kill: Kill | None) -> None:
+def _work(rank: int, ranks: int, port: int, runs: Sequence[RunConfig], kill: Kill | None) -> None:
     warnings.simplefilter("error")
     told = {"RANK": rank, "WORLD_SIZE": ranks, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": ranks, "MASTER_PORT": port}
     os.environ |= {key: str(value) for key, value in told.items()} | {"MASTER_ADDR": "127.0.0.1"}
@@ -45,8 +51,8 @@ def _work(rank: int, ranks: int, port: int, runs: Sequence[Sequence[str]], folde
         name = PLACES[kill[1]]
         setattr(Trainer, name, killing_after(getattr(Trainer, name), kill[2]))
     with open(os.devnull, "w") as nowhere:
-        for lines in runs:
-            run(compose_run([*lines, f"runtime.runs_dir={folder}"]), console=Console(file=nowhere))
+        for config in runs:
+            run(config, console=Console(file=nowhere))
     leave()
 
 

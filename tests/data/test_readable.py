@@ -76,6 +76,17 @@ def test_the_same_files_are_read_once(data: Photographs, tmp_path: Path, monkeyp
     assert read == [data.root / "train/2.jpg"]  # it may have been the disk, so it gets another try
 
 
+@pytest.mark.parametrize("content", [b"", b"[1]", b'{"images": 27'])
+def test_they_are_read_again_where_what_was_found_is_lost(data: Photographs, tmp_path: Path, content: bytes) -> None:
+    damage(data, "train/2.jpg")
+    first, _ = checked(data, tmp_path, skip=True)
+    (memory,) = tmp_path.glob("*.json")
+    memory.write_bytes(content)
+    again, said = checked(data, tmp_path, skip=True)
+    assert again.unreadable == first.unreadable == ("train/2.jpg",)
+    assert len(said) == 1
+
+
 @pytest.mark.parametrize("change", ["size", "time"])
 def test_changed_files_are_read_again(data: Photographs, tmp_path: Path, change: str) -> None:
     checked(data, tmp_path)

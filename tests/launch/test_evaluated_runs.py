@@ -17,7 +17,7 @@ from olsrepro.config.restore import restored
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.registry import read_dataset
 from olsrepro.evaluation.classification import classify
-from olsrepro.evaluation.registry import evaluation_names, read_settings
+from olsrepro.evaluation.registry import evaluation_names, read_settings, settings_class
 from olsrepro.evaluation.settings import EvaluationSettings
 from olsrepro.launch.evaluate import evaluate, evaluate_many, refuse_unready
 from olsrepro.launch.finished_run import FinishedRun
@@ -39,6 +39,7 @@ NAMED = {
     "fgsm": {"first": 20},
     "embedding": {"per_class": 5},
 }
+OF_CLASSIFIERS = [name for name in evaluation_names() if settings_class(name).task == "classification"]
 
 
 def composed(runs: Path, method: str) -> RunConfig:
@@ -71,7 +72,7 @@ def finished(config: RunConfig, weights: str = "best") -> FinishedRun:
     return FinishedRun(config, folder_of(config), record_of(config), weights, torch.device("cpu"))
 
 
-@pytest.mark.parametrize("name", evaluation_names())
+@pytest.mark.parametrize("name", OF_CLASSIFIERS)
 def test_every_evaluation_measures_a_real_run_once_and_leaves_a_record_under_it(name: str, runs: Path) -> None:
     config, settings = composed(runs, "ols"), settings_of(name)
     path = evaluate(config, settings)

@@ -75,7 +75,7 @@ def test_the_bar_prints_each_epochs_line_and_ends_with_it() -> None:
 
 def test_every_scalar_of_an_epoch_is_a_point(tmp_path: Path) -> None:
     write(tmp_path, [1, 2], finished=0, process=0)
-    for key in SCALARS:
+    for key in filter(row(1).__contains__, SCALARS):
         assert points(tmp_path, key) == [(epoch, pytest.approx(row(epoch)[key])) for epoch in (1, 2)]
 
 

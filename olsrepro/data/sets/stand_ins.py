@@ -1,4 +1,4 @@
-"""The stand-ins: of scikit-learn's digits some classes and few images, both drawn from the stand-in's name."""
+"""The stand-ins of digits: of scikit-learn's some classes and few images, both drawn from the stand-in's name."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from olsrepro.data.images import ImageData
 from olsrepro.data.manifest import SOURCES, source_of
 from olsrepro.data.sets.digits import all_digits, image_data, split
 from olsrepro.data.settings import DatasetSettings
-from olsrepro.data.stand_in import is_stand_in
+from olsrepro.data.stand_in import is_of_digits
 
 if TYPE_CHECKING:
     Integers = npt.NDArray[np.int64]
     Images = npt.NDArray[np.uint8]
 
-NAMES = tuple(filter(is_stand_in, SOURCES))
+NAMES = tuple(filter(is_of_digits, SOURCES))
 
 _DRAW_SEED = 0
 

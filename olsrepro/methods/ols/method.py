@@ -29,9 +29,9 @@ class Method(PeriodMethod):
         """The hard labels and the soft ones in force, as the loss weighs them, (P, K)."""
         return self.criterion.targets(classes)
 
-    def observe_classes(self, classes: Tensor, predictions: Tensor) -> None:
+    def observe_classes(self, classes: Tensor, predictions: Tensor, counted: Tensor) -> None:
         """Count predictions (P, K) for the soft labels of the next period."""
-        self.criterion.observe(classes, predictions)
+        self.criterion.observe(classes, predictions, counted)
 
     def end_period(self) -> None:
         """Replace the soft labels."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -61,8 +62,10 @@ class PathAggregation(nn.Module):
     def __init__(self, channels: Sequence[int], narrow: Sequence[int], short: int, long: int) -> None:
         super().__init__()
         *finer, coarsest = zip(channels, narrow, strict=True)
-        steps = list(zip(narrow, narrow[1:], strict=False))
-        self.enter = nn.ModuleList([*(unit(before, after, 1) for before, after in finer), alternating(*coarsest, short)])
+        steps = list(pairwise(narrow))
+        self.enter = nn.ModuleList(
+            [*(unit(before, after, 1) for before, after in finer), alternating(*coarsest, short)]
+        )
         self.rise = nn.ModuleList(unit(coarse, fine, 1) for fine, coarse in steps)
         self.merge_up = nn.ModuleList(alternating(2 * fine, fine, long) for fine, _ in steps)
         self.sink = nn.ModuleList(unit(fine, coarse, 3, stride=2) for fine, coarse in steps)

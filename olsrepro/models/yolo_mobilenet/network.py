@@ -63,7 +63,8 @@ class YoloMobileNet(Detector):
         stages = self.trunk.stage_features(images)
         fine, middle, coarse = (stages[tap] for tap in TAPS)
         maps = self.aggregation([fine, middle, self.pooling(coarse)])
-        return [predict(head(features)) for head, predict, features in zip(self.heads, self.predictors, maps)]
+        ends = zip(self.heads, self.predictors, maps, strict=True)
+        return [predict(head(features)) for head, predict, features in ends]
 
 
 def narrow_normal(module: nn.Module) -> None:

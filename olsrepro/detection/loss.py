@@ -1,0 +1,116 @@
+"""What a detector's predictions cost: boxes, objectness and classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from olsrepro.detection.assignment import Assignment
+from olsrepro.detection.boxes import area, ciou, overlap
+from olsrepro.detection.decoding import Predictions, predictions
+
+IGNORED_FROM = 0.5
+"""IoU with an object from which an empty place's objectness is left alone."""
+_AT_A_TIME = 64  # objects compared with all places of their image
+
+
+@dataclass(frozen=True)
+class DetectionLoss:
+    """The three sums of a batch, each divided by its images; and what was said of the classes of its objects.
+
+    Attributes:
+        box, objectness, classification: fp32 scalars.
+        class_logits: (R, K), detached, one row for every object and anchor.
+        classes: int64 (R,).
+        positive: bool (R,): which rows count.
+    """
+
+    box: Tensor
+    objectness: Tensor
+    classification: Tensor
+    class_logits: Tensor
+    classes: Tensor
+    positive: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """Their sum."""
+        return self.box + self.objectness + self.classification
+
+    @property
+    def correct(self) -> Tensor:
+        """Bool (R,): the row counts, and its best class is the object's."""
+        return self.positive & (self.class_logits.argmax(dim=1) == self.classes)
+
+
+def detection_loss(
+    maps: Sequence[Tensor], assignment: Assignment, class_targets: Callable[[Tensor], Tensor]
+) -> DetectionLoss:
+    """The loss of raw maps (B, A · (5 + K), h, w) against the objects that were assigned to their places.
+
+    - box: ``(1 - CIoU) · (2 - w h / (W H))`` of positives, w and h being the object's sides, W and H the image's.
+    - objectness: focal binary cross entropy, gamma 2, alpha 1, of positives and of empty places whose box has an IoU
+      below 0.5 with every object of that image that was assigned to that scale.
+    - classification: binary cross entropy of each class's sigmoid, summed over the classes, of positives.
+
+    Every term is weighed by the mix-up weight of its place's object, 1 where it is empty. Source:
+    argusswift/YOLOv4-pytorch (860d3ee), ``model/loss/yolo_loss.py``.
+
+    Args:
+        maps: at strides 8, 16 and 32; half types are raised to fp32.
+        assignment: on the grid of these maps.
+        class_targets: classes int64 (R,) to targets (R, K) in [0, 1].
+    """
+    said, images = predictions(maps), len(maps[0])
+    anchors = assignment.places.shape[1]
+    owners, places = assignment.owners.repeat_interleave(anchors), assignment.places.flatten()
+    positive, classes = assignment.positive.flatten(), assignment.classes.repeat_interleave(anchors)
+    weights = assignment.weights.repeat_interleave(anchors) * positive
+    truth = assignment.boxes.repeat_interleave(anchors, dim=0)
+    class_logits = said.class_logits[owners, places]
+    box = box_losses(said.boxes_at(owners, places), truth, said.grid.width * said.grid.height)
+    classification = F.binary_cross_entropy_with_logits(class_logits, class_targets(classes), reduction="none").sum(1)
+    return DetectionLoss(
+        box=(weights * box).sum() / images,
+        objectness=_objectness(said, assignment) / images,
+        classification=(weights * classification).sum() / images,
+        class_logits=class_logits.detach(),
+        classes=classes,
+        positive=positive,
+    )
+
+
+def box_losses(predicted: Tensor, truth: Tensor, image_area: float) -> Tensor:
+    """``(1 - CIoU) · (2 - area / image_area)`` (R,) of boxes (R, 4): small objects count up to twice."""
+    return (1 - ciou(predicted, truth)) * (2 - area(truth) / image_area)
+
+
+def focal_losses(logits: Tensor, is_object: Tensor) -> Tensor:
+    """Binary cross entropy times the squared distance of the sigmoid from the answer (Lin et al. 2017), same shape."""
+    wrong = torch.where(is_object, -logits, logits)
+    return -F.logsigmoid(-wrong) * wrong.sigmoid() ** 2
+
+
+def _objectness(said: Predictions, assignment: Assignment) -> Tensor:
+    """The weighted sum over all places that count."""
+    held = assignment.holders >= 0
+    # Where no object holds a place, -1 picks the 1 behind the last weight.
+    weights = torch.cat([assignment.weights, assignment.weights.new_ones(1)])[assignment.holders]
+    losses = focal_losses(said.objectness, held) * weights
+    return losses.where(held | ~_near_an_object(said, assignment), 0).sum()
+
+
+@torch.no_grad()
+def _near_an_object(said: Predictions, assignment: Assignment) -> Tensor:
+    """Bool (B, P): the place's box overlaps an object of its image that was assigned to its scale by 0.5 or more."""
+    boxes = said.boxes()
+    best = torch.zeros(boxes.shape[:2], dtype=boxes.dtype, device=boxes.device)
+    parts = (assignment.owners, assignment.boxes, assignment.scales)
+    for owners, objects, scales in zip(*(torch.split(part, _AT_A_TIME) for part in parts), strict=True):
+        overlaps = overlap(boxes[owners], objects[:, None]) * scales[:, said.grid.place_scales]
+        best.scatter_reduce_(0, owners[:, None].expand_as(overlaps), overlaps, "amax")
+    return best >= IGNORED_FROM

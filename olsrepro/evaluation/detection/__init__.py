@@ -1,0 +1,1 @@
+"""Mean average precision of a detector, as PASCAL VOC measures it."""

@@ -1,0 +1,39 @@
+"""A detector's passes over test images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from olsrepro.data.letterbox import Placement
+from olsrepro.detection.postprocess import Detections, candidates
+from olsrepro.settings import UserError
+
+
+def detect(
+    network: nn.Module, batches: Iterable[tuple[Tensor, Sequence[Placement]]], threshold: float
+) -> Iterator[Detections]:
+    """What a network finds in each image, in its own pixels, before non-maximum suppression.
+
+    Args:
+        network: images (B, 3, S, S) to raw maps, in evaluation mode.
+        batches: images on the network's device, and where each lies in its letter box.
+        threshold: the score that a box must exceed.
+
+    Raises:
+        UserError: raw maps that are not finite.
+    """
+    for images, placements in batches:
+        with torch.inference_mode():
+            maps = network(images)
+            _check_finite(maps)
+            found = candidates(maps, threshold)
+        for one, placement in zip(found, placements, strict=True):
+            yield one.moved(placement.restored(one.boxes))
+
+
+def _check_finite(maps: Sequence[Tensor]) -> None:
+    if not all(one.isfinite().all() for one in maps):
+        raise UserError("the network's raw maps are not finite, so that it detects nothing; measure other weights")

@@ -1,0 +1,82 @@
+"""Settings of mean average precision (Table X)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from olsrepro.evaluation.settings import EvaluationSettings
+from olsrepro.settings import check_choice, check_flag, check_range, check_whole
+
+RULES = ("all_point", "eleven_point", "coco_points")
+SIZES, OWN_SIDE = (320, 416, 512, 608), 416
+STRIDE = 32
+"""What sides of images are multiples of: that of a detector's coarsest map."""
+
+
+@dataclass(frozen=True)
+class Settings(EvaluationSettings):
+    """Which images a detector is given, which of its boxes count, and how they are scored (paper V-D, Table X).
+
+    The paper says "multi-scale"; the values are those of argusswift/YOLOv4-pytorch (860d3ee).
+
+    Args:
+        sizes: sides in pixels of the letter-boxed images; the boxes that an image gets at each are pooled. None named:
+            those of that repository, 320, 416, 512 and 608, or as many times the data set's own side as they are 416.
+        flip: whether each image is looked at in the mirror too.
+        score_threshold: the score that a box must exceed.
+        nms_iou: a box that overlaps a higher score of its class by more than this is dropped.
+        most: boxes of an image, of the highest scores, that are looked at. Our limit: a trained network gives fewer,
+            and a raw one would give each of its hundred thousand.
+        iou: a box has found an object that it overlaps by more than this.
+        rule: what stands for the area under precision over recall: ``all_point``, that under the envelope;
+            ``eleven_point``, VOC 2007's own; ``coco_points``, the mean at 101 recalls.
+        keep: the boxes of how many test images, from the first, are kept beside the record.
+        batch_size: images at a time; changes the memory that is needed, not the result.
+    """
+
+    task: ClassVar[str] = "detection"
+
+    name: str = "detection"
+    sizes: tuple[int, ...] | list[int] = ()
+    flip: bool = True
+    score_threshold: float = 0.005
+    nms_iou: float = 0.45
+    most: int = 5000
+    iou: float = 0.5
+    rule: str = "all_point"
+    keep: int = 0
+    batch_size: int = 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_sizes(self.sizes)
+        check_flag("flip", self.flip)
+        for key in ("score_threshold", "nms_iou", "iou"):
+            check_range(key, getattr(self, key), 0, 1)
+        check_choice("rule", self.rule, RULES)
+        check_whole("most", self.most, 1)
+        check_whole("keep", self.keep, 0)
+        check_whole("batch_size", self.batch_size, 1)
+
+    def sizes_at(self, side: int) -> list[int]:
+        """The sizes, rising, for a data set whose own is ``side`` pixels."""
+        return sorted(self.sizes or {max(1, round(size * side / OWN_SIDE / STRIDE)) * STRIDE for size in SIZES})
+
+    def identity(self) -> dict[str, Any]:
+        """The parameters but ``batch_size``; sizes in any order are the same."""
+        parameters = super().identity()
+        del parameters["batch_size"]
+        return parameters | {"sizes": sorted(self.sizes)}
+
+
+def _check_sizes(sizes: object) -> None:
+    if not isinstance(sizes, tuple | list):
+        raise ValueError(f"sizes={sizes} must be a list such as [320,416]")
+    for size in sizes:
+        check_whole("sizes", size, STRIDE)
+        if size % STRIDE:
+            near = f"{STRIDE * (size // STRIDE)} or {STRIDE * (size // STRIDE + 1)}"
+            raise ValueError(f"sizes={list(sizes)} must be multiples of {STRIDE} pixels; take {near} for {size}")
+    if len(set(sizes)) < len(sizes):
+        raise ValueError(f"sizes={list(sizes)} names a size twice; keep one of them")
