@@ -78,5 +78,6 @@ STAND_INS = tuple(
 )
 IN_MEMORY = ("cifar10", "cifar100", "digits", *STAND_INS)
 PHOTOGRAPHS = ("aircraft", "cars", "cub", "flowers", "imagenet")
-DATASETS = (*IN_MEMORY, *PHOTOGRAPHS)
+DETECTION = ("shapes@voc", "voc")
+DATASETS = (*IN_MEMORY, *PHOTOGRAPHS, *DETECTION)
 """Every data set; the battery reads the embedded ones, and tiny files in the published layout for the others."""

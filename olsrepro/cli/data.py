@@ -127,4 +127,4 @@ def _verify(name: str, root: Path) -> int:
 def _verdict(right: int, without_sum: int) -> str:
     if without_sum:
         return "put there by hand, so there is no list of sums to compare it with; its images were counted"
-    return f"every file is as published ({right:,})" if right else "comes with scikit-learn; nothing to verify"
+    return f"every file is as published ({right:,})" if right else "built in; nothing to verify"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olsrepro.cli import exit_codes
-from olsrepro.settings import UserError, did_you_mean, nearest
+from olsrepro.cli.finished import finished_config
+from olsrepro.settings import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from olsrepro.config.run_config import RunConfig
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"name at least one run and one evaluation ({known}); see olsrepro evaluate --help")
     _refuse_idle(lines, names)
     settings = [_settings(name, lines) for name in names]
-    configs = [_config(name, lines) for name in runs]
+    configs = [finished_config(name, lines) for name in runs]
     for config in configs:
         for one in settings:
             _print(config, one)
@@ -92,25 +92,6 @@ def _refuse_idle(lines: Sequence[str], names: Sequence[str]) -> None:
             raise UserError(f"{key} is given twice; keep one of them")
         if key == "weights" and not any(settings_class(name).of_weights for name in names):
             raise UserError(f"{line}: {', '.join(names)} looks at no weights; leave it out")
-
-
-def _config(name: str, lines: Sequence[str]) -> RunConfig:
-    """Of the run of an id, to be measured as ``runtime.*`` says."""
-    from olsrepro.config.compose import compose_run
-    from olsrepro.config.restore import restored
-    from olsrepro.store.record import FINISHED, read_record
-
-    runtime = compose_run([line for line in lines if line.startswith("runtime.")]).runtime
-    root = Path(runtime.runs_dir)
-    record = read_record(root / name)
-    if record is None:
-        if (root / name).is_dir():
-            raise UserError(f"{name} is not finished; the command that trained it goes on with it")
-        near = nearest(name, (path.parent.name for path in root.glob("*/record.json")))
-        raise UserError(f"{name} is no run in {root}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
-    if record["status"] != FINISHED:
-        raise UserError(f"{name} failed ({record['error']['kind']}), so that nothing can be measured of it")
-    return restored(record["config"], runtime)
 
 
 def _print(config: RunConfig, settings: EvaluationSettings) -> None:

@@ -45,6 +45,7 @@ COMMANDS = (
     "sweep",
     "train",
     "evaluate",
+    "boxes",
     "data",
 )
 

@@ -13,8 +13,8 @@ def validate(config: RunConfig) -> None:
         UserError: which two values don't fit, and what to set.
     """
     _tasks_agree(config)
-    _task_takes_it(config)
     _image_fits_backbone(config)
+    _task_takes_it(config)
     _crop_fits_dataset(config)
     _cutout_fits_image(config)
     _batch_fits_dataset(config)

@@ -74,7 +74,7 @@ class ImagesJob:
         drawn = changes(self.augment, self.place, torch.from_numpy(self.samples))
         pixels = np.empty((len(self.paths), 3, self.side, self.side), dtype=np.uint8)
         counts = torch.from_numpy(self.counts)
-        boxes = []
+        boxes = [torch.empty(0, 4)]  # a rank may have no image of a short batch
         parts = torch.split(torch.from_numpy(self.boxes), self.counts.tolist())
         for row, (path, own, change) in enumerate(zip(self.paths, parts, drawn, strict=True)):
             scene = changed(_scene(path, own), change)

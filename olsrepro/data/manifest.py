@@ -89,7 +89,7 @@ SOURCES = {
         Source(
             name="shapes@voc",
             num_classes=6,
-            train_size=200,
+            train_size=1000,
             test_size=80,
             image_size=128,
             licence="drawn by this package when it is first read",

@@ -96,13 +96,25 @@ class VocSettings(DatasetSettings):
     """PASCAL VOC, or shapes in its layout; ``image_size`` is the side of the letter-box that a run is tested in.
 
     Args:
+        input_size: of that letter-box in pixels; None: the data set's own.
         skip_unreadable: whether images that can't be decoded are left out, and recorded, instead of ending the run.
     """
 
     task: ClassVar[str] = "detection"
     is_in_memory: ClassVar[bool] = False
 
+    input_size: int | None = None
     skip_unreadable: bool = False
+
+    def __post_init__(self) -> None:
+        if self.input_size is not None:
+            check_whole("input_size", self.input_size, 1)
+
+    def resolved(self) -> VocSettings:
+        """With the image size that ``input_size`` says; the data set's own, typed, is the default."""
+        if self.input_size in (None, self.image_size):
+            return replace(self, input_size=None)
+        return replace(self, image_size=self.input_size)
 
 
 SETTINGS: dict[str, type[DatasetSettings]] = {

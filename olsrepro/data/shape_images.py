@@ -29,10 +29,8 @@ _LARGE, _SMALL = (0.25, 0.6), (0.09, 0.18)  # diameters, in shorter sides of the
 _LEAST_SIDE = 9  # pixels: a smaller one is difficult
 _LEAST_SEEN = 0.7  # of its pixels: a more hidden one is difficult
 
-_COLOURS = (
-    *((220, 40, 40), (40, 170, 60), (50, 80, 220), (230, 200, 40)),
-    *((200, 60, 200), (40, 190, 200), (240, 130, 30), (250, 250, 250)),
-)
+Colour = tuple[int, int, int]
+"""Red, green and blue in 0 .. 255."""
 
 
 def _circle(x: Grid, y: Grid) -> Mask:
@@ -61,15 +59,21 @@ def _triangle(x: Grid, y: Grid) -> Mask:
     return 2 * abs(x) <= y + 1
 
 
-SHAPES: dict[str, Callable[[Grid, Grid], Mask]] = {
-    "circle": _circle,
-    "cross": _cross,
-    "ring": _ring,
-    "square": _square,
-    "star": _star,
-    "triangle": _triangle,
+class Shape(NamedTuple):
+    """Which points belong to it, of coordinates in [-1, 1] (y points down), and its colour, by which it is learnt."""
+
+    inside: Callable[[Grid, Grid], Mask]
+    colour: Colour
+
+
+SHAPES = {
+    "circle": Shape(_circle, (220, 40, 40)),
+    "cross": Shape(_cross, (40, 170, 60)),
+    "ring": Shape(_ring, (50, 80, 220)),
+    "square": Shape(_square, (230, 200, 40)),
+    "star": Shape(_star, (200, 60, 200)),
+    "triangle": Shape(_triangle, (40, 190, 200)),
 }
-"""Which points belong to a shape, of coordinates in [-1, 1]; y points down."""
 
 
 class Edges(NamedTuple):
@@ -129,7 +133,7 @@ def draw(number: int) -> tuple[Image.Image, list[Drawn]]:
     for _ in range(1 + chance.below(MOST_OBJECTS)):
         shape = tuple(SHAPES)[chance.below(len(SHAPES))]
         if (mask := _free_place(chance, shape, (height, width), [other for _, other in placed])) is not None:
-            _paint(chance, canvas, mask)
+            _paint(chance, canvas, mask, SHAPES[shape].colour)
             placed.append((shape, mask))
     return Image.fromarray(canvas.clip(0, 255).astype(np.uint8)), _described(placed)
 
@@ -158,12 +162,11 @@ def _mask(chance: _Chance, shape: str, size: tuple[int, int]) -> Mask:
     centre_x, centre_y = chance.between(radius / 2, width - radius / 2), chance.between(radius / 2, height - radius / 2)
     x = (np.arange(width) + 0.5 - centre_x)[None, :] / radius_x + np.zeros(size)
     y = (np.arange(height) + 0.5 - centre_y)[:, None] / radius_y + np.zeros(size)
-    return SHAPES[shape](x, y) & (abs(x) <= 1) & (abs(y) <= 1)
+    return SHAPES[shape].inside(x, y) & (abs(x) <= 1) & (abs(y) <= 1)
 
 
-def _paint(chance: _Chance, canvas: Canvas, mask: Mask) -> None:
-    colour = np.array(_COLOURS[chance.below(len(_COLOURS))]) * chance.between(0.75, 1.0)
-    canvas[mask] = colour + 16 * (chance.grid(int(mask.sum()), 1) - 0.5)
+def _paint(chance: _Chance, canvas: Canvas, mask: Mask, colour: Colour) -> None:
+    canvas[mask] = np.array(colour) * chance.between(0.75, 1.0) + 16 * (chance.grid(int(mask.sum()), 1) - 0.5)
 
 
 def edges_of(mask: Mask) -> Edges:

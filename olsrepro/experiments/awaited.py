@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from olsrepro.config.locate import configs_folder
 
 AWAITED: Mapping[str, tuple[str, ...]] = {
-    "dataset": ("voc",),
+    "dataset": (),
     "backbone": (),
     "method": (),
-    "evaluation": ("detection",),
+    "evaluation": (),
 }
 """By group. What builds one deletes its name here; a component with a config file is not awaited in any case."""
 

@@ -17,6 +17,7 @@ from olsrepro.data.objects import Objects
 from olsrepro.data.photo_settings import VocSettings
 from olsrepro.data.readable import without_unreadable
 from olsrepro.data.registry import read_dataset
+from olsrepro.detection.postprocess import Detections
 from olsrepro.launch.inputs import worker_count
 from olsrepro.launch.run_files import RunFiles
 from olsrepro.models.detector import Detector
@@ -73,5 +74,19 @@ class FinishedDetector:
     def detection_test(self, size: int, flip: bool, batch_size: int) -> Iterator[tuple[Tensor, Sequence[Placement]]]:
         """The test images in order, letter-boxed, and where each lies in its box."""
         every = slice(0, len(self.data.test_paths))
-        how = {"batch_size": batch_size, "device": self.device, "workers": worker_count(self._config.runtime)}
-        return test_batches(self.data, every, size=size, flip=flip, **how)
+        return test_batches(
+            self.data,
+            every,
+            size=size,
+            flip=flip,
+            batch_size=batch_size,
+            device=self.device,
+            workers=worker_count(self._config.runtime),
+        )
+
+    def test_detections(self) -> list[Detections]:
+        """The boxes that the run's own test of these weights kept, of each test image."""
+        self._files.checked(f"{self._weights}.pt")  # where these weights are lost, the boxes are of another epoch too
+        stored = self._files.tensors(f"{self._weights}_detections.safetensors")
+        every = Detections(stored["boxes"], stored["scores"], stored["classes"])
+        return [every.at(rows) for rows in torch.arange(len(every)).tensor_split(stored["starts"][1:-1])]

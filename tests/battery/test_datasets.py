@@ -9,14 +9,16 @@ import cifar_files
 import photo_files
 import pytest
 import torch
-from registry import DATASETS, IN_MEMORY, PHOTOGRAPHS
+import voc_files
+import yaml
+from registry import DATASETS, DETECTION, IN_MEMORY, PHOTOGRAPHS
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.locate import configs_folder
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.device_loader import DeviceLoader, evaluation_batches
 from olsrepro.data.images import ImageData
-from olsrepro.data.photo_settings import dataset_class
+from olsrepro.data.photo_settings import VocSettings, dataset_class
 from olsrepro.data.photographs import Geometry, Photographs
 from olsrepro.data.registry import dataset_names, read_dataset
 
@@ -68,7 +70,23 @@ def test_every_data_set_is_in_the_registry_and_in_configs() -> None:
 
 
 def test_photographs_are_the_data_sets_that_are_not_in_memory() -> None:
-    assert {name for name in DATASETS if not dataset_class(name).is_in_memory} == set(PHOTOGRAPHS)
+    assert {name for name in DATASETS if not dataset_class(name).is_in_memory} == {*PHOTOGRAPHS, *DETECTION}
+
+
+@pytest.mark.parametrize("name", DETECTION)
+def test_a_set_of_boxes_is_what_its_config_says(name: str, tmp_path: Path) -> None:
+    settings = dataset_class(name)(**yaml.safe_load((configs_folder() / "dataset" / f"{name}.yaml").read_text()))
+    assert isinstance(settings, VocSettings)
+    if name == "voc":
+        sizes = voc_files.write(tmp_path)
+        settings = replace(settings, train_size=sizes.train_size, test_size=sizes.test_size)
+    data = read_dataset(settings, tmp_path)
+    assert (len(data.train_paths), len(data.test_paths)) == (settings.train_size, settings.test_size)
+    assert (len(data.train_objects), len(data.test_objects)) == (settings.train_size, settings.test_size)
+    assert len(data.class_names) == settings.num_classes
+    for objects in (data.train_objects, data.test_objects):
+        assert 0 <= int(objects.classes.min()) <= int(objects.classes.max()) < settings.num_classes
+        assert (objects.boxes[:, 2:] > objects.boxes[:, :2]).all()
 
 
 def test_it_is_what_its_config_says(dataset: Read) -> None:

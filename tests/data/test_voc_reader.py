@@ -18,6 +18,7 @@ from olsrepro.data.detection_set import DetectionSet
 from olsrepro.data.fetch import fetch
 from olsrepro.data.manifest import SOURCES
 from olsrepro.data.objects import Annotated, Objects
+from olsrepro.data.photo_settings import VocSettings
 from olsrepro.data.presence import status
 from olsrepro.data.readable import readable
 from olsrepro.data.registry import read_dataset
@@ -287,3 +288,11 @@ def test_it_is_fetched_from_its_three_archives(tmp_path: Path, monkeypatch: pyte
     assert state(by_hand, check_sums=True) == "present"
     (by_hand / "VOCdevkit/VOC2007/ImageSets/Main/test.txt").unlink()
     assert state(by_hand) == "incomplete"
+
+
+def test_the_size_of_a_test_can_be_another() -> None:
+    settings = VocSettings("voc", 20, 10, 5, 416)
+    assert replace(settings, input_size=320).resolved().image_size == 320
+    assert replace(settings, input_size=416).resolved() == settings.resolved() == settings
+    with pytest.raises(ValueError, match="input_size=0 must be a whole number"):
+        VocSettings("voc", 20, 10, 5, 416, input_size=0)

@@ -23,6 +23,10 @@ def used(group: str) -> set[str]:
     return {name for key, _, name in chosen if key == group}
 
 
+def test_every_group_says_what_it_waits_for() -> None:
+    assert set(AWAITED) == {"dataset", "backbone", "method", "evaluation"}
+
+
 @pytest.mark.parametrize("group", COMPONENTS)
 def test_no_component_is_there_and_awaited(group: str) -> None:
     assert {path.stem for path in (configs_folder() / group).glob("*.yaml")} & set(AWAITED[group]) == set()

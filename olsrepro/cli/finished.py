@@ -1,0 +1,31 @@
+"""Finished runs by their ids, as commands that measure them want them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from olsrepro.settings import UserError, nearest
+
+if TYPE_CHECKING:
+    from olsrepro.config.run_config import RunConfig
+
+
+def finished_config(name: str, lines: Sequence[str]) -> RunConfig:
+    """Of the run of an id, to be measured as ``runtime.*`` says; :class:`UserError` where none is finished."""
+    from olsrepro.config.compose import compose_run
+    from olsrepro.config.restore import restored
+    from olsrepro.store.record import FINISHED, read_record
+
+    runtime = compose_run([line for line in lines if line.startswith("runtime.")]).runtime
+    root = Path(runtime.runs_dir)
+    record = read_record(root / name)
+    if record is None:
+        if (root / name).is_dir():
+            raise UserError(f"{name} is not finished; the command that trained it goes on with it")
+        near = nearest(name, (path.parent.name for path in root.glob("*/record.json")))
+        raise UserError(f"{name} is no run in {root}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+    if record["status"] != FINISHED:
+        raise UserError(f"{name} failed ({record['error']['kind']}), so that nothing can be measured of it")
+    return restored(record["config"], runtime)
