@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +29,11 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("run_id", metavar="RUN_ID", help="of a finished run, such as 3f9c2a17b04d5e61-s0")
-    parser.add_argument("overrides", nargs="*", metavar="runtime.KEY=VALUE", help="where data and runs lie")
+    parser.add_argument("overrides", nargs="*", default=[], metavar="runtime.KEY=VALUE", help="where data and runs lie")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="where it goes: .png or .svg")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
     parser.add_argument("--images", type=int, default=12, metavar="N", help="how many, from the first (12)")
-    parser.add_argument("--score", type=float, default=0.3, metavar="S", help="boxes that score more are drawn (0.3)")
+    parser.add_argument("--score", type=float, default=0.2, metavar="S", help="boxes that score more are drawn (0.2)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -66,6 +67,8 @@ def _draw(arguments: argparse.Namespace) -> None:
     config = finished_config(arguments.run_id, arguments.overrides)
     seen = found_boxes(config, arguments.images, arguments.score)
     words = _words(config, seen.record["errors"]["best"], arguments.score)
+    if not any(map(len, seen.found)):
+        print(f"no box scores above --score={arguments.score:g}; a lower one draws some", file=sys.stderr)
     save(draw_boxes(seen.images, seen.objects, seen.found, seen.class_names, words), arguments.output)
 
 

@@ -23,6 +23,7 @@ examples:
   olsrepro data list
   OLSREPRO_DATA=~/datasets olsrepro data fetch cifar100
   olsrepro data fetch cifar10 --url https://mirror.example/cifar-10-python.tar.gz
+  olsrepro data fetch imagenet      # says which archives to put where, or unpacks those that lie there
   olsrepro data fetch cars --url https://mirror.example/car_ims.tgz    # beside cars_annos.mat, put into the root
   olsrepro data fetch cifar10h      # human labels of CIFAR-10's test images"""
 
@@ -118,7 +119,7 @@ def _verify(name: str, root: Path) -> int:
         if finding.state != OK or published(name).sums:  # a list of our own may hold a million files
             print(f"{finding.state:8} {root / finding.path}" + (f": {finding.remark}" if finding.remark else ""))
     if states[MISSING] or states[WRONG]:
-        print(f"olsrepro: {name} is not whole; olsrepro data fetch {name} gets it", file=sys.stderr)
+        print(f"olsrepro: {name} is not whole; run `olsrepro data fetch {name}`", file=sys.stderr)
         return exit_codes.USER_MISTAKE
     print(f"{name}: {_verdict(states[OK], states[UNKNOWN])}")
     return exit_codes.DONE

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from olsrepro.config.run_config import RunConfig
     from olsrepro.evaluation.settings import EvaluationSettings
 
-SUMMARY = "measure finished runs: calibration, attacks, ensembles, human labels, embeddings"
+SUMMARY = "measure finished runs: calibration, attacks, ensembles, human labels, embeddings, found objects"
 DESCRIPTION = """\
 Measures finished runs by their ids and leaves a record of each measurement under its run; one that is there already is
 not made again. Tables and figures make those that they need by themselves."""
@@ -26,6 +26,7 @@ says where. `olsrepro show TABLE.ROW.COLUMN` names the runs behind a cell, `olsr
 examples:
   olsrepro evaluate 3f9c2a17b04d5e61-s0 ece kl_to_humans
   olsrepro evaluate 3f9c2a17b04d5e61-s0 fgsm pgd pgd.first=1000 pgd.epsilon=4/255 weights=last
+  olsrepro evaluate 3f9c2a17b04d5e61-s0 detection detection.rule=eleven_point detection.sizes=[416]
 
 {exit_codes.MEANINGS}"""
 

@@ -18,7 +18,7 @@ from olsrepro.cli.output import (
     strict_code,
     write,
 )
-from olsrepro.cli.table import add_filling_arguments, filled_by, print_filled
+from olsrepro.cli.table import RANKS, add_filling_arguments, filled_by, print_filled
 
 if TYPE_CHECKING:
     from olsrepro.cli.filling import Filled
@@ -35,6 +35,8 @@ JSON). Names are numbers (1, 3, 4, 5, 7a, 7b) or all; Figures 2 and 6 are drawin
 
 EPILOG = f"""\
 {KEYS}
+
+{RANKS}
 
 examples:
   olsrepro figure 7a preset=short seeds=3

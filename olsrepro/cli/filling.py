@@ -95,19 +95,22 @@ def fill(filled: Filled, *, ask: bool) -> int:
             return code
         _refuse_unready(wishes)
         code = _train(missing)
-        _leave_to_first(code)
+        _leave_to_first()
         filled.look()
-    _leave_to_first(code)
+    _leave_to_first()
     if code != exit_codes.INTERRUPTED and (problems := _evaluate(wishes, filled)):
         code = code or exit_codes.RUN_FAILED
         _say(f"{len(problems)} of the evaluations could not be made; the lines above say why")
     return code
 
 
-def _leave_to_first(code: int) -> None:
-    """Of several ranks only the first goes on: what is left to do is for one process."""
+def _leave_to_first() -> None:
+    """Of several ranks only the first goes on: what is left to do is for one process.
+
+    Its exit code alone tells of failures; were it another's too, ``torchrun`` would end the first before it is done.
+    """
     if place().rank > 0:
-        raise SystemExit(code)
+        raise SystemExit(exit_codes.DONE)
 
 
 def _missing_runs(filled: Filled) -> list[Outcome]:
@@ -142,7 +145,7 @@ def _cost_line(missing: Sequence[Outcome], runs_dir: Path) -> str:
 
 
 def _agreed() -> bool:
-    if not sys.stdin.isatty():
+    if not sys.stdin.isatty() or place().ranks > 1:  # each rank would ask for itself
         return True
     sys.stderr.write("go on? [y/N] ")
     sys.stderr.flush()
@@ -190,15 +193,20 @@ def _console() -> Console:
 
 
 def _train(missing: Sequence[Outcome]) -> int:
+    from olsrepro.distributed.ranks import leave
     from olsrepro.launch.many import run_many
-    from olsrepro.launch.run import Interrupted
+    from olsrepro.launch.run import Interrupted, RankFailed
 
     configs = [outcome.wanted.config for outcome in missing if outcome.wanted.config is not None]
     try:
         finished = run_many(configs, _console())
+        leave()
     except Interrupted as stop:
         _say(f"olsrepro: {stop}")
         return exit_codes.INTERRUPTED
+    except RankFailed as error:
+        print(f"olsrepro: {error}", file=sys.stderr)
+        raise SystemExit(exit_codes.RUN_FAILED) from None
     if finished.failed:
         return exit_codes.RUN_FAILED
     return exit_codes.HELD if finished.held else exit_codes.DONE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
@@ -25,6 +26,7 @@ examples:
   olsrepro train                                        digits, resnet8, ols, preset smoke: seconds
   olsrepro train dataset=cifar100 backbone=resnet56 method=ols preset=paper
   olsrepro data fetch cifar100
+  torchrun --nproc-per-node 4 -m olsrepro train dataset=imagenet backbone=resnet50 preset=paper    four GPUs
 
 where things lie:
   OLSREPRO_DATA   data sets (default ./data)
@@ -52,6 +54,13 @@ COMMANDS = (
 
 OVER_RANKS = ("train", "table", "figure", "sweep")
 """Commands that train, and so may be started by ``torchrun`` as several processes."""
+
+
+HEAD_START_S = 1.0
+"""How much later other ranks leave with a mistake than a machine's first, which tells it.
+
+Once one has left, ``torchrun`` ends the others within a tenth of a second, and their words are lost.
+"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -91,7 +100,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _refuse_ranks(command: str, here: Place) -> None:
     if here.ranks > 1 and command not in OVER_RANKS:
-        raise UserError(f"olsrepro {command} is for one process, and torchrun has started {here.ranks}")
+        raise UserError(
+            f"olsrepro {command} is for one process, and torchrun has started {here.ranks}: start it without; torchrun"
+            f" goes with {', '.join(OVER_RANKS)}"
+        )
 
 
 @contextmanager
@@ -107,6 +119,13 @@ def _heard(here: Place) -> Iterator[None]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
     here = place()
+    code = _done(arguments, here)
+    if code != exit_codes.DONE and here.local_rank > 0:
+        time.sleep(HEAD_START_S)
+    return code
+
+
+def _done(arguments: Sequence[str] | None, here: Place) -> int:
     try:
         parsed = _parse(arguments)
         _refuse_ranks(parsed.command, here)
@@ -115,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return code
     except UserError as error:
-        if here.rank == 0:  # it is the same on all ranks
+        if here.local_rank == 0:  # it is the same on all ranks of a machine; another may lack a file
             print(f"olsrepro: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return exit_codes.USER_MISTAKE
     except KeyboardInterrupt:

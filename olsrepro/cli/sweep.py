@@ -7,7 +7,7 @@ import shlex
 
 from olsrepro.cli import exit_codes
 from olsrepro.cli.output import add_output_arguments
-from olsrepro.cli.table import add_filling_arguments
+from olsrepro.cli.table import RANKS, add_filling_arguments
 
 SUMMARY = "train every combination of some values, print a table over them"
 DESCRIPTION = """\
@@ -17,6 +17,8 @@ grammar, preset smoke as for `olsrepro train`. The last key with several values 
 seed=0,1,2 makes means over seeds."""
 
 EPILOG = f"""\
+{RANKS}
+
 examples:
   olsrepro sweep method=ols method.alpha=0.1,0.3,0.5 seed=0,1,2
   olsrepro sweep dataset=cifar100 backbone=resnet20 method=hard,ls,ols noise=symmetric noise.rate=0.2,0.4 preset=short

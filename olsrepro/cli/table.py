@@ -24,8 +24,13 @@ Composes the runs of a table, trains those that the store lacks, and prints the 
 with its 95 % interval, and a verdict on each of the paper's claims. Runs that tables share are trained once; the same
 command a second time trains nothing. Names are numbers (2, II, table2), demo, ols_single, check, or all."""
 
+RANKS = """\
+many GPUs: `torchrun --nproc-per-node 4 -m olsrepro COMMAND ...` trains each run on four, as for `olsrepro train`."""
+
 EPILOG = f"""\
 {KEYS}
+
+{RANKS}
 
 examples:
   olsrepro table demo                             handwritten digits, two to three minutes, no download

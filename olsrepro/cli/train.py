@@ -36,6 +36,14 @@ examples:
   olsrepro train dataset=cifar100 backbone=resnet20 method=ls method.eps=0.2 preset=short
   olsrepro train dataset=cifar100 backbone=resnet56 noise=symmetric noise.rate=0.4 preset=paper --dry-run
 
+photographs (imagenet, cub, flowers, cars, aircraft, voc):
+  runtime.workers=N             processes a rank that read them; by default as many as it has cores
+  runtime.pixel_cache=true      keep what every epoch resizes alike as pixels, so that later ones decode no JPEG
+  dataset.skip_unreadable=true  leave out what can't be decoded, and record it, instead of stopping before training
+  dataset.input_size=N          pixels of a side, instead of the paper's
+  recipe.pretrained=true        start from published ImageNet weights, fetched into OLSREPRO_DATA/weights; or a file's
+                                path; or false, from drawn ones. The last layer is always drawn
+
 many GPUs: `torchrun --nproc-per-node 4 -m olsrepro train ...` splits every batch among four processes, and
 runtime.accumulate=K splits each one's share into K passes. BatchNorm sees what one process has in one pass; the run id
 is the same, the record says how many worked at it.
@@ -82,7 +90,7 @@ def _dry_run(config: RunConfig) -> int:
 def _train(config: RunConfig, *, fresh: bool) -> int:
     from olsrepro.distributed.ranks import leave
     from olsrepro.files.lease import Held
-    from olsrepro.launch.run import Interrupted, RunFailed
+    from olsrepro.launch.run import Interrupted, RankFailed, RunFailed
     from olsrepro.launch.run import run as train_run
 
     try:
@@ -92,6 +100,9 @@ def _train(config: RunConfig, *, fresh: bool) -> int:
         return _stop(error, exit_codes.HELD)
     except Interrupted as error:
         return _stop(error, exit_codes.INTERRUPTED)
+    except RankFailed as error:
+        print(f"olsrepro: {error}", file=sys.stderr)
+        return exit_codes.RUN_FAILED
     except RunFailed as error:
         return _stop(error, exit_codes.RUN_FAILED)
     print(f"record: {record}")
@@ -99,6 +110,6 @@ def _train(config: RunConfig, *, fresh: bool) -> int:
 
 
 def _stop(error: Exception, code: int) -> int:
-    if place().rank == 0 or code == exit_codes.RUN_FAILED:
+    if place().rank == 0:  # it is the same on all ranks
         print(f"olsrepro: {error}", file=sys.stderr)
     return code

@@ -93,7 +93,7 @@ def _fetch_file(item: LabelFile, root: Path, urls: Sequence[str], say: Say, prog
         return
     say(f"{item.name}: licence: {item.licence}")
     say(f"{item.name}: fetching {item.place} from {urls[0]}")
-    download(urls, root / item.place, checksum=f"sha256:{item.sha256}", progress=progress)
+    _downloaded(item.name, urls, root / item.place, f"sha256:{item.sha256}", progress)
     say(f"{item.name} is in {root / item.place}, its sum right")
 
 
@@ -194,7 +194,17 @@ def _obtained(
         raise UserError(f"{lying} is not the published file: its MD5 is not {archive.md5}; put the right one there")
     home = root / source.folder if archive.form == "plain" else root
     say(f"{source.name}: fetching {archive.file} from {urls[0]}")
-    return download(urls, lying or home / archive.file, checksum=expected, progress=progress)
+    return _downloaded(source.name, urls, lying or home / archive.file, expected, progress)
+
+
+def _downloaded(name: str, urls: Sequence[str], target: Path, checksum: str, progress: Progress | None) -> Path:
+    try:
+        return download(urls, target, checksum=checksum, progress=progress)
+    except UserError as error:
+        raise UserError(
+            f"{error}; run `olsrepro data fetch {name}` again, with --url of a mirror, or after putting the file into"
+            f" {target.parent}"
+        ) from None
 
 
 def _watched(files: Iterable[FileSum], total: int, progress: Progress | None) -> Iterator[FileSum]:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
@@ -52,9 +53,13 @@ class PixelCache:
         train = _Part(data, "train", data.train_paths, replace(data.geometry, side=data.geometry.resized_to))
         parts = [test] if crop == "resized" or data.geometry.resize != "square" else [test, train]
         files = [part.file(folder) for part in parts]
-        _refuse_too_little_room([file for file in files if not file.is_whole], folder)
+        folder.mkdir(parents=True, exist_ok=True)
         for part, file in zip(parts, files, strict=True):
-            _build(part, file, workers, say)
+            with _alone(file, say):
+                if not file.is_whole:
+                    _remove_leftovers(file)
+                    _refuse_too_little_room([file for file in files if not file.is_whole], folder)
+                    _write(part, file, workers, say)
         return cls(files[1] if len(files) > 1 else None, files[0])
 
 
@@ -72,7 +77,7 @@ class _Part:
         side = self.geometry.side
         digest = hashlib.sha256(repr((FORMAT, astuple(self.geometry))).encode())
         for path in self.paths:
-            digest.update(f"{path}\0{_bytes_of(self.data.root / path)}\n".encode("utf-8", "surrogateescape"))
+            digest.update(f"{path}\0{_state_of(self.data.root / path)}\n".encode("utf-8", "surrogateescape"))
         name = f"{self.data.root.name}-{self.split}-{digest.hexdigest()[:16]}.u8"
         return PixelFile(folder / name, (len(self.paths), 3, side, side))
 
@@ -83,25 +88,19 @@ class _Part:
             yield SheetsJob(np.array(rows), [self.data.root / self.paths[row] for row in rows], self.geometry)
 
 
-def _bytes_of(path: Path) -> int:
-    return path.stat().st_size if path.exists() else -1
+def _state_of(path: Path) -> str:
+    """Size and time of the last change, which tell files of one name apart."""
+    if not path.exists():
+        return "missing"
+    state = path.stat()
+    return f"{state.st_size} {state.st_mtime_ns}"
 
 
-def _refuse_too_little_room(missing: list[PixelFile], folder: Path) -> None:
-    if not missing:
-        return
-    needed = sum(file.size for file in missing)
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise UserError(
-            f"runtime.pixel_cache=true needs {needed:,} bytes in {folder}, where {free:,} are free; "
-            "free some, name another folder by runtime.cache_dir, or set runtime.pixel_cache=false"
-        )
-
-
-def _build(part: _Part, file: PixelFile, workers: int, say: Callable[[str], None]) -> None:
+@contextmanager
+def _alone(file: PixelFile, say: Callable[[str], None]) -> Iterator[None]:
+    """The right to make a file that is not whole; while another process makes it, this one waits."""
     if file.is_whole:
+        yield
         return
     lock = FileLock(file.path.with_name(f".{file.path.name}.lock"))
     try:
@@ -110,14 +109,28 @@ def _build(part: _Part, file: PixelFile, workers: int, say: Callable[[str], None
         say(f"waiting for another process, which is making {file.path}")
         held = lock.acquire()
     with held:
-        if not file.is_whole:
-            say(f"keeping {len(part.paths):,} {part.split} images, resized, in {file.path} ({file.size / 1e9:.1f} GB)")
-            _write(part, file, workers)
+        yield
 
 
-def _write(part: _Part, file: PixelFile, workers: int) -> None:
-    for left in file.path.parent.glob(f".{file.path.name}.*.part"):  # by a process that was killed
+def _remove_leftovers(file: PixelFile) -> None:
+    """Of processes that were killed: whoever asks has the lock."""
+    for left in file.path.parent.glob(f".{file.path.name}.*.part"):
         left.unlink()
+
+
+def _refuse_too_little_room(missing: list[PixelFile], folder: Path) -> None:
+    """Refuse where it doesn't fit; asked under the lock, when no other process fills the room with the same file."""
+    needed = sum(file.size for file in missing)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"runtime.pixel_cache=true needs {needed:,} bytes in {folder}, where {free:,} are free; "
+            "free some, name another folder by runtime.cache_dir, or set runtime.pixel_cache=false"
+        )
+
+
+def _write(part: _Part, file: PixelFile, workers: int, say: Callable[[str], None]) -> None:
+    say(f"keeping {len(part.paths):,} {part.split} images, resized, in {file.path} ({file.size / 1e9:.1f} GB)")
     with replacing(file.path) as stream:
         for (sheet,) in workers_of(workers, pinned=False).in_order(part.jobs()):
             stream.write(sheet.pixels.numpy().data)

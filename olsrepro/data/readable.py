@@ -38,7 +38,7 @@ def readable(
         folder: where what was found is remembered.
         skip_unreadable: whether images that can't be decoded are left out; else there must be none.
         workers: processes that look; with 0 this one does.
-        say: told before all images are read.
+        say: told before all images are read, and which are left out.
 
     Raises:
         UserError: with the first few of those that can't be decoded, and their number.
@@ -48,6 +48,8 @@ def readable(
         raise UserError(
             f"{_named(data, found)}; put the original files there, or leave them out by dataset.skip_unreadable=true"
         )
+    if found:
+        say(f"{_named(data, found)}; left out, as dataset.skip_unreadable=true says")
     return without_unreadable(data, found)
 
 

@@ -69,7 +69,10 @@ def _check_facts(settings: DatasetSettings, data: Data | DetectionSet) -> None:
     if len(labels) and int(labels.max()) >= settings.num_classes:
         wrong.append(f"a class {int(labels.max())}")
     if wrong:
-        raise UserError(f"dataset.name={settings.name} was read with {', '.join(wrong)}")
+        raise UserError(
+            f"dataset.name={settings.name} was read with {', '.join(wrong)}: its files are not the published ones, see"
+            f" `olsrepro data verify {settings.name}`, or its config has wrong facts"
+        )
 
 
 def _facts(data: Data | DetectionSet) -> dict[str, object]:

@@ -168,7 +168,9 @@ def _context() -> mp.context.BaseContext:
 def _begin(notices: Tensor, worker: int) -> None:
     global _notice
     _notice = notices[worker]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trainer, which then ends its workers
+    for name in ("SIGINT", "SIGUSR1"):  # sent to all processes of a run, for the trainer to stop and end its workers
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

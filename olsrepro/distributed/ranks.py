@@ -10,6 +10,7 @@ from datetime import timedelta
 import torch.distributed as dist
 
 from olsrepro.distributed.place import place
+from olsrepro.settings import UserError
 
 PATIENCE = timedelta(days=1)
 _control: list[dist.ProcessGroup] = []
@@ -21,11 +22,20 @@ def join(*, cuda: bool, timeout_s: float) -> None:
     Args:
         cuda: whether tensors on GPUs will be summed.
         timeout_s: how long a sum over ranks waits for one of them before it fails.
+
+    Raises:
+        UserError: not all of them have come within that time.
     """
     if place().ranks == 1 or is_joined():
         return
     backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
-    dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
+    try:
+        dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
+    except dist.DistError:
+        raise UserError(
+            f"{place().ranks} ranks did not meet within runtime.rank_timeout_s={timeout_s:g} seconds: see what the"
+            " others say, and that torchrun has the same --nnodes, --rdzv-id and --rdzv-endpoint on every machine"
+        ) from None
     # What one rank does alone, such as fetching data, may take long; and its news are plain objects of the CPU.
     group = dist.new_group(backend="gloo", timeout=PATIENCE)
     assert isinstance(group, dist.ProcessGroup)
@@ -47,6 +57,17 @@ def is_joined() -> bool:
 def control() -> dist.ProcessGroup | None:
     """The group for news between ranks, on the CPU and with patience; None: the default group."""
     return _control[0] if _control else None
+
+
+def all_come(timeout_s: float) -> bool:
+    """Whether all ranks call this within so many seconds; then they are in step."""
+    if rank_count() == 1:
+        return True
+    try:
+        dist.monitored_barrier(control(), timeout=timedelta(seconds=timeout_s))
+    except RuntimeError:  # one is late, or gone
+        return False
+    return True
 
 
 def rank() -> int:

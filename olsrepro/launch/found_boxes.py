@@ -17,7 +17,6 @@ from olsrepro.launch.finished_detector import FinishedDetector
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 from olsrepro.store.record import read_record
-from olsrepro.training.setup import prepare_device
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -45,7 +44,7 @@ def found_boxes(config: RunConfig, count: int, least_score: float) -> Seen:
     folder = Path(config.runtime.runs_dir) / run_id(config)
     record = read_record(folder)
     assert record is not None, "the config is a finished run's"
-    run = FinishedDetector(config, folder, record, "best", prepare_device(config.runtime))
+    run = FinishedDetector(config, folder, record, "best", torch.device("cpu"))
     stored = run.test_detections()
     shown = min(count, len(run.data.test_paths))
     return Seen(

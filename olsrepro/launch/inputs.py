@@ -86,6 +86,11 @@ def read_data(config: RunConfig, say: Callable[[str], None]) -> tuple[Data | Det
         ) from None
 
 
+def left_out(data: Data | DetectionSet) -> tuple[str, ...]:
+    """The photographs that can't be decoded, which the data set is without."""
+    return () if isinstance(data, ImageData) else data.unreadable
+
+
 def as_read(config: RunConfig, data: Data | DetectionSet) -> RunConfig:
     """The run with the sizes of its data set as it was read: of photographs some may have been left out."""
     if isinstance(data, ImageData):
@@ -113,7 +118,12 @@ def worker_count(runtime: RuntimeSettings) -> int:
     """Processes that read photographs for this rank: as said, or one for each of its share of the cores."""
     if runtime.workers is not None:
         return runtime.workers
-    return max(1, min(MOST_WORKERS, len(os.sched_getaffinity(0)) // place().local_ranks))
+    return max(1, min(MOST_WORKERS, _cores() // place().local_ranks))
+
+
+def _cores() -> int:
+    """Those that this process may use; where a system does not tell, all that there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def clean_samples(config: RunConfig, data: Data) -> Tensor | None:

@@ -11,12 +11,14 @@ from rich.console import Console
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.registry import read_dataset
+from olsrepro.distributed.news import from_first
 from olsrepro.distributed.ranks import is_first
 from olsrepro.files.lease import Held
 from olsrepro.launch.ranks import meet, refuse_uneven, together
-from olsrepro.launch.run import RunFailed, run
+from olsrepro.launch.run import RankFailed, RunFailed, run
 from olsrepro.launch.start import weights_file
 from olsrepro.settings import UserError
+from olsrepro.store.identity import run_id
 from olsrepro.store.teacher import teacher_record
 from olsrepro.training.setup import prepare_device
 
@@ -38,8 +40,11 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Finished:
     Raises:
         UserError: a device, a data set or a teacher that they need is not here; nothing was started.
         Interrupted: a signal asked for a stop; the same command goes on.
+        RankFailed: of several ranks this one failed by itself.
     """
     meet(configs[0].runtime)
+    first = from_first([run_id(config) for config in configs])
+    together(lambda: _refuse_other_runs(configs, first))
     together(lambda: _refuse_unready(configs, partial(_say, console)))
     failed: list[str] = []
     held: list[str] = []
@@ -48,11 +53,22 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Finished:
             console.print(f"[{number}/{len(configs)}] ", end="", markup=False, highlight=False)
         try:
             run(config, console=console, pace_s=PACE_S)
+        except RankFailed:
+            raise
         except Held as error:
             held.append(_told(str(error), console))
         except (RunFailed, UserError) as error:
             failed.append(_told(str(error), console))
     return Finished(len(configs) - len(failed) - len(held), tuple(failed), tuple(held))
+
+
+def _refuse_other_runs(configs: Sequence[RunConfig], first: Sequence[str]) -> None:
+    """Each rank has looked by itself for what the store lacks."""
+    if [run_id(config) for config in configs] != list(first):
+        raise UserError(
+            "it has found other runs missing than rank 0 has: another process may just have written one, and the same"
+            f" command goes on; or {configs[0].runtime.runs_dir} is not one folder for all machines"
+        )
 
 
 def _refuse_unready(configs: Sequence[RunConfig], say: Callable[[str], None]) -> None:

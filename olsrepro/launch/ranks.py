@@ -38,7 +38,7 @@ def together(action: Callable[[], T]) -> T:
         return result[0]
     number, error = refusals[0]
     if number:
-        raise type(error)(f"on rank {number}: {error}")
+        raise UserError(f"on rank {number}: {error}")
     raise error
 
 

@@ -11,12 +11,11 @@ import torch
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.detection_set import DetectionSet
-from olsrepro.data.images import ImageData
 from olsrepro.data.noise import NoisyLabels
 from olsrepro.data.registry import Data
 from olsrepro.files.atomic import StorageError
 from olsrepro.files.checksum import sha256
-from olsrepro.launch.inputs import Inputs
+from olsrepro.launch.inputs import Inputs, left_out
 from olsrepro.launch.job import Job
 from olsrepro.launch.provenance import is_bitwise, now, this_process
 from olsrepro.settings import UserError
@@ -24,7 +23,8 @@ from olsrepro.store.identity import canonical
 from olsrepro.store.record import FAILED, FINISHED, NAME, Record, errors, write_record
 from olsrepro.training.artifacts import ENSEMBLE, LABEL_TABLES
 from olsrepro.training.progress import Row
-from olsrepro.training.trainer import NonFinite, Trainer
+from olsrepro.training.task import NonFinite
+from olsrepro.training.trainer import Trainer
 
 
 def finished_record(job: Job, trainer: Trainer, inputs: Inputs) -> Record:
@@ -48,9 +48,7 @@ def finished_record(job: Job, trainer: Trainer, inputs: Inputs) -> Record:
 
 def _unreadable(data: Data | DetectionSet) -> dict[str, list[str]]:
     """The images that were left out, where any were."""
-    if isinstance(data, ImageData) or not data.unreadable:
-        return {}
-    return {"unreadable": list(data.unreadable)}
+    return {"unreadable": list(left_out(data))} if left_out(data) else {}
 
 
 def _noise(config: RunConfig, labels: NoisyLabels) -> dict[str, Any]:

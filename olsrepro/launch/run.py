@@ -13,10 +13,10 @@ from rich.console import Console
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.to_yaml import to_yaml
 from olsrepro.distributed.news import from_first
-from olsrepro.distributed.ranks import is_first, rank
+from olsrepro.distributed.ranks import all_come, is_first, rank, rank_count
 from olsrepro.files.atomic import write_text
 from olsrepro.files.lease import Held, Lease
-from olsrepro.launch.inputs import Inputs, as_read, read_inputs
+from olsrepro.launch.inputs import Inputs, as_read, left_out, read_inputs
 from olsrepro.launch.job import Job
 from olsrepro.launch.learner import learner_of
 from olsrepro.launch.provenance import is_bitwise, this_process
@@ -25,6 +25,7 @@ from olsrepro.launch.records import finished_record, record_failure
 from olsrepro.launch.tasks import task_of, training_set_of
 from olsrepro.launch.teacher import load_teacher, train_teacher
 from olsrepro.launch.watchers import Bar, Lines, TensorBoard
+from olsrepro.settings import UserError
 from olsrepro.store.folder import Store
 from olsrepro.store.record import FINISHED, NAME, read_record, write_record
 from olsrepro.training.artifacts import Artifacts
@@ -33,11 +34,15 @@ from olsrepro.training.progress import Progress, Row
 from olsrepro.training.settings import REPLACED
 from olsrepro.training.setup import prepare_device
 from olsrepro.training.stop import StopRequest
-from olsrepro.training.trainer import NonFinite, Observer, Trainer
+from olsrepro.training.trainer import Observer, Trainer
 
 
 class RunFailed(Exception):
     """A run could not be finished; its record says why."""
+
+
+class RankFailed(RunFailed):
+    """A rank failed by itself: the others are elsewhere in the run, so that this process must end."""
 
 
 class Interrupted(Exception):
@@ -59,7 +64,7 @@ def run(config: RunConfig, *, fresh: bool = False, console: Console | None = Non
         UserError: data or weights are missing, the device is not there, a record is damaged, the teacher can't teach.
         Held: another process writes this run or its teacher's.
         Interrupted: a signal asked for a stop; the same command goes on.
-        RunFailed: the training failed; a record of the failure is left.
+        RunFailed: the training failed; a record of the failure is left, if it failed on the first rank.
     """
     meet(config.runtime)
     job = Job(config, Store(Path(config.runtime.runs_dir)), pace_s=pace_s)
@@ -77,7 +82,12 @@ def run(config: RunConfig, *, fresh: bool = False, console: Console | None = Non
         lease = together(lambda: stack.enter_context(_lease(job, fresh)) if is_first() else None)
         if from_first(_is_finished(job)):
             return job.folder / NAME
-        return _execute(job, inputs, device, lease)
+        try:
+            return _execute(job, inputs, device, lease)
+        except Held as error:
+            if rank_count() == 1:
+                raise
+            raise Interrupted(str(error)) from error  # the other ranks can't have seen it
 
 
 def _lease(job: Job, fresh: bool) -> Lease:
@@ -89,7 +99,7 @@ def _run_teacher(config: RunConfig, job: Job, pace_s: float) -> None:
     try:
         run(config, console=job.console, pace_s=pace_s)
     except RunFailed as error:
-        raise RunFailed(
+        raise type(error)(
             f"{job.run_id} has no teacher (method.teacher=null takes its hard run): {error}\nmend that run, or name a"
             " finished one by method.teacher=RUN_ID"
         ) from None
@@ -118,17 +128,17 @@ def _execute(job: Job, inputs: Inputs, device: torch.device, lease: Lease | None
     except Exception as error:
         if is_of_lost_rank(error):
             raise Interrupted("another rank is gone; the same command goes on from the last checkpoint") from error
-        if lease is None:
-            raise _failed_elsewhere(job, error) from error
-        lease.look()
-        raise RunFailed(record_failure(job, error, device)) from error
+        line = _recorded(job, error, device, lease)
+        failed_alike = all_come(job.config.runtime.rank_timeout_s)
+        raise (RunFailed if failed_alike else RankFailed)(line) from error
 
 
-def _failed_elsewhere(job: Job, error: Exception) -> Exception:
-    """What a rank without the lease, which records nothing, leaves its process with."""
-    if isinstance(error, NonFinite):  # on all ranks alike: the first one tells
-        return RunFailed(str(error))
-    return RunFailed(f"{job.run_id} failed on rank {rank()}: {type(error).__name__}: {error}")
+def _recorded(job: Job, error: Exception, device: torch.device, lease: Lease | None) -> str:
+    """The line that tells of a failure, of which the rank with the lease leaves a record."""
+    if lease is None:
+        return f"{job.run_id} failed on rank {rank()}: {type(error).__name__}: {error}"
+    lease.look()
+    return record_failure(job, error, device)
 
 
 def _train(job: Job, inputs: Inputs, device: torch.device, lease: Lease | None) -> Path:
@@ -162,11 +172,22 @@ def _trainer(job: Job, inputs: Inputs, device: torch.device, stop: StopRequest, 
         artifacts=Artifacts(job.folder),
         checkpoints=CheckpointFolder(job.folder, job.say, guard=lease.look if lease else _no_lease),
         stop=stop,
-        history=[this_process(config.runtime, device)],
+        history=[this_process(config.runtime, device) | {"unreadable": list(left_out(inputs.data))}],
         seed=config.seed,
     )
     trainer.resume()
+    _refuse_other_photographs(trainer)
     return trainer
+
+
+def _refuse_other_photographs(trainer: Trainer) -> None:
+    """Samples are numbered: a run can't go on without images that it began with, or with more."""
+    first, *_, last = [entry["unreadable"] for entry in (trainer.history[0], *trainer.history)]
+    if first != last:
+        raise UserError(
+            f"{len(last)} images can't be decoded now and {len(first)} when the run began: put the files back as they"
+            " were, or start anew with --fresh"
+        )
 
 
 def _no_lease() -> None:

@@ -15,9 +15,11 @@ from olsrepro.models.settings import BackboneSettings
 from olsrepro.store.facts import SPEED, facts_id, speed_records
 from olsrepro.store.folder import Store
 from olsrepro.store.record import FINISHED, Record
+from olsrepro.training.detection_settings import KEPT
 
 BYTES = 4
-LOGIT_FILES = 2  # of the best and of the last epoch
+TEST_FILES = 2  # of the best and of the last epoch
+BOX_BYTES = 4 * BYTES + BYTES + 8  # its edges, its score, its class
 TIMED_ON = "timed on {}, loader not included"
 SUM_FILES = 3  # the finished sums of ensembles, and those in both checkpoints
 
@@ -49,7 +51,8 @@ class Cost:
         training_images: images through forward and backward.
         test_images: images through forward alone.
         macs: multiply-adds in all, three passes for forward and backward; None for a network that no config describes.
-        disk_bytes: weights, two checkpoints, test logits, label tables, what is kept for ensembles.
+        disk_bytes: weights, two checkpoints, test logits (a detector's boxes, at most), label tables, what is kept for
+            ensembles.
         images_per_s: training speed of like runs in the store, else of steps that were timed; None where there is none.
         measured_on: the device that this is of.
         of_steps: whether it is of steps, the loader not included.
@@ -93,6 +96,8 @@ def rate_text(images_per_s: float) -> str:
 def estimate(config: RunConfig, speeds: Speeds) -> Cost:
     """Estimate a run: multiply-adds grow with the image's area, the square of the width, the depth.
 
+    Training images may have other sizes than the data set's, which those of a test and of timed steps have.
+
     Args:
         config: the run.
         speeds: as measured in a store; :func:`measured_speeds`.
@@ -100,18 +105,19 @@ def estimate(config: RunConfig, speeds: Speeds) -> Cost:
     dataset, recipe, backbone = config.dataset, config.recipe, config.backbone
     training, test = recipe.epochs * dataset.train_size, recipe.epochs * dataset.test_size
     scale = (dataset.image_size / backbone.counted_at) ** 2 * _network_scale(backbone)
-    passes = config.method.passes
-    macs = (3 * passes * training + test) * backbone.macs * scale if backbone.macs else None
+    passes, larger = config.method.passes, recipe.training_area(dataset.image_size) / dataset.image_size**2
+    macs = (3 * passes * larger * training + test) * backbone.macs * scale if backbone.macs else None
     disk = _disk(config) if backbone.params else None
     speed = speed_of(config, speeds)
     if speed is None:
         return Cost(training, test, macs, disk)
-    return Cost(training, test, macs, disk, speed.images_per_s / passes, speed.device, speed.of_steps)
+    slower = passes * larger if speed.of_steps else passes
+    return Cost(training, test, macs, disk, speed.images_per_s / slower, speed.device, speed.of_steps)
 
 
 def speed_of(config: RunConfig, speeds: Speeds) -> Speed | None:
     """The speed of a run's network by finished runs, else by timed steps; None where there is neither."""
-    alike = _alike(asdict(config.backbone), asdict(config.dataset), config.recipe.precision)
+    alike = _alike(asdict(config.backbone), asdict(config.dataset), asdict(config.recipe))
     return speeds.get(alike) or speeds.get(facts_id(SPEED, config))
 
 
@@ -123,11 +129,16 @@ def _network_scale(backbone: BackboneSettings) -> float:
 def _disk(config: RunConfig) -> float:
     classes = config.dataset.num_classes
     weights = config.backbone.params * _network_scale(config.backbone) * BYTES
-    logits = LOGIT_FILES * config.dataset.test_size * classes * BYTES
+    outputs = TEST_FILES * config.dataset.test_size * _output_bytes(config)
     tables = config.recipe.epochs * classes**2 * BYTES if config.method.keeps_label_table else 0
     momentum_and_weights = 2
-    plain = (2 + 2 * momentum_and_weights) * weights + logits + tables
+    plain = (2 + 2 * momentum_and_weights) * weights + outputs + tables
     return float(plain + _for_ensembles(config, weights))
+
+
+def _output_bytes(config: RunConfig) -> int:
+    """Of a test image: its logits, or the boxes that are kept of it."""
+    return KEPT * BOX_BYTES if config.dataset.task == "detection" else config.dataset.num_classes * BYTES
 
 
 def _for_ensembles(config: RunConfig, weights: float) -> float:
@@ -159,14 +170,14 @@ def speeds_of(records: Iterable[Record]) -> Speeds:
             config, training = record["config"], record["training"]
             passes = settings_class(config["method"]["name"]).passes
             speed = training["images_per_s"] * passes
-            alike = _alike(config["backbone"], config["dataset"], config["recipe"]["precision"])
+            alike = _alike(config["backbone"], config["dataset"], config["recipe"])
             found[alike].append((training["device"], speed))
     return {key: _median_speed(runs) for key, runs in found.items()}
 
 
-def _alike(backbone: Mapping[str, object], dataset: Mapping[str, object], precision: str) -> str:
-    """The same for runs of one network on the same images in one precision."""
-    return json.dumps([backbone, dataset, precision], sort_keys=True)
+def _alike(backbone: Mapping[str, object], dataset: Mapping[str, object], recipe: Mapping[str, object]) -> str:
+    """The same for runs of one network on the same images, of the same sizes, in one precision."""
+    return json.dumps([backbone, dataset, recipe["precision"], recipe.get("sizes")], sort_keys=True)
 
 
 def _median_speed(runs: list[tuple[str, float]]) -> Speed:

@@ -23,15 +23,12 @@ from olsrepro.distributed.news import of_all
 from olsrepro.distributed.ranks import rank, rank_count
 from olsrepro.distributed.sums import summed
 from olsrepro.evaluation.detection.average_precision import mean_average_precision
-from olsrepro.evaluation.detection.passes import detect
+from olsrepro.evaluation.detection.passes import MapsNotFinite, detect
 from olsrepro.evaluation.detection.settings import Settings as TestSettings
 from olsrepro.methods.base import LabelMethod
 from olsrepro.training.counters import StepCounters
-from olsrepro.training.detection_settings import DetectionRecipe
-from olsrepro.training.task import Evaluation, shortened
-
-KEPT = 100
-"""Boxes of an image, of the highest scores, that a run keeps of its test."""
+from olsrepro.training.detection_settings import KEPT, DetectionRecipe
+from olsrepro.training.task import Evaluation, NonFinite, shortened
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,10 @@ class DetectionCounters(StepCounters):
         self.count_step(step, images, output.loss)
 
     def fields(self) -> dict[str, Any]:
-        """Mean losses of an image, and the count of positives (reads the device)."""
+        """Mean losses of an image, and the count of positives (reads the device).
+
+        ``train_loss`` is what was minimised: the parts' sum times the recipe's ``loss_scale``.
+        """
         box, objectness, classification, positives = summed(self._parts).tolist()
         images = max(1, self.images())
         return {
@@ -154,17 +154,24 @@ class Detection:
         return self.counters.fields()
 
     def evaluate(self, network: nn.Module) -> Evaluation:
-        """Mean average precision on the test set in evaluation mode, each image once, ranks sharing them."""
+        """Mean average precision on the test set in evaluation mode, each image once, ranks sharing them.
+
+        Raises:
+            NonFinite: raw maps of a test image are not finite; on all ranks.
+        """
         network.eval()
-        found = [one for part in of_all(self._found(network)) for one in part]
+        parts = of_all(self._found(network))
         network.train()
+        found = [one for part in parts if part is not None for one in part]
+        if None in parts:
+            raise NonFinite("the raw maps of a test image are not finite, though the weights are")
         objects, classes = self._data.test_objects, len(self._data.class_names)
         value = mean_average_precision(found, objects, classes, rule=self._test.rule, least_iou=self._test.iou).mean
         fields = {"test_mAP": value, "n_test": len(found), "n_detections": sum(map(len, found))}
         return Evaluation(fields, 100 - value, _kept(found), kind="detections")
 
-    def _found(self, network: nn.Module) -> list[Detections]:
-        """What the network finds in this rank's share of the test images."""
+    def _found(self, network: nn.Module) -> list[Detections] | None:
+        """What the network finds in this rank's share of the test images; None where it is not finite."""
         (size,), own = self._test.sizes, self._shard.of_samples(len(self._data.test_paths))
         batches = test_batches(
             self._data,
@@ -176,7 +183,10 @@ class Detection:
             workers=self._workers,
         )
         found = detect(network, batches, self._test.score_threshold)
-        return [suppressed(strongest(one, self._test.most), self._test.nms_iou) for one in found]
+        try:
+            return [suppressed(strongest(one, self._test.most), self._test.nms_iou) for one in found]
+        except MapsNotFinite:
+            return None
 
     def end_epoch(self, epoch: int, method: LabelMethod, network: nn.Module) -> dict[str, Any]:
         """What the method has to say of the epoch."""

@@ -13,6 +13,9 @@ from olsrepro.training.settings import RecipeSettings
 STRIDE = 32
 """What sides of images are multiples of: that of the detector's coarsest map."""
 
+KEPT = 100
+"""Boxes of an image, of the highest scores, that a run keeps of its test."""
+
 
 @dataclass(frozen=True)
 class DetectionRecipe(RecipeSettings):
@@ -64,6 +67,11 @@ class DetectionRecipe(RecipeSettings):
             raise ValueError(f"milestones={list(self.milestones)} has no effect: the rate follows a cosine; set []")
         if self.train_error != "running":
             raise ValueError(f"train_error={self.train_error} has no effect: a detector has no training error")
+
+    def training_area(self, side: int) -> float:
+        """Over the sizes, which are equally likely."""
+        sizes = self.sizes or [side]
+        return sum(size**2 for size in sizes) / len(sizes)
 
     def rate_at(self, position: float) -> float:
         """The rate at a place in the training, in epochs: a line up to ``lr``, then half a cosine down to the end."""

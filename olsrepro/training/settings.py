@@ -89,6 +89,10 @@ class RecipeSettings(Component):
         """
         return float(self.lr * self.gamma ** bisect_right(self.milestones, position))
 
+    def training_area(self, side: int) -> float:
+        """Pixels of a training image, in the mean; ``side`` is the data set's."""
+        return float(side**2)
+
     def identity(self) -> dict[str, Any]:
         """As for every component; milestones that are never reached change nothing."""
         return super().identity() | {"milestones": [m for m in self.milestones if m < self.epochs]}

@@ -26,6 +26,10 @@ from olsrepro.training.settings import RecipeSettings
 EVALUATION_BATCH = 500
 
 
+class NonFinite(Exception):
+    """A loss, a weight or what a test is made of is no longer finite; no checkpoint holds that state."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """A test: the row's fields, the number that the best epoch has lowest, and the raw output worth keeping.

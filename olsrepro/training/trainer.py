@@ -24,11 +24,7 @@ from olsrepro.training.progress import Progress, Row
 from olsrepro.training.random_state import load_random_state, random_state
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings
 from olsrepro.training.stop import StopRequest
-from olsrepro.training.task import Evaluation, Task
-
-
-class NonFinite(Exception):
-    """A loss or a weight is no longer finite; no checkpoint holds that state."""
+from olsrepro.training.task import Evaluation, NonFinite, Task
 
 
 class Observer(Protocol):
@@ -243,6 +239,8 @@ class Trainer:
 
 def _unfit(state: State) -> str | None:
     """Why these ranks can't go on from a state: inside an epoch each rank of those that wrote it has its own part."""
+    if "ranks" not in state:
+        return "was written by an earlier version of olsrepro"
     ranks = len(state["ranks"])
     if not state["inside_epoch"] or ranks == rank_count():
         return None

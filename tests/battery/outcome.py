@@ -24,7 +24,7 @@ def outcome(runs: Path, name: str) -> dict[str, Any]:
     checkpoint["progress"]["rows"] = [_timeless(row) for row in checkpoint["progress"]["rows"]]
     curves = [_timeless(json.loads(line)) for line in (folder / "curves.jsonl").read_text().splitlines()]
     record = json.loads((folder / "record.json").read_text())
-    facts = {key: record[key] for key in ("run_id", "status", "errors", "noise", "bitwise")}
+    facts = {key: record[key] for key in ("run_id", "status", "errors", "noise", "bitwise") if key in record}
     return {**tensors, **weights, "curves": curves, "record": facts}
 
 

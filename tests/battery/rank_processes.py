@@ -6,7 +6,7 @@ import multiprocessing as mp
 import os
 import socket
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from processes import PLACES, killing_after
@@ -27,8 +27,13 @@ def train_on(ranks: int, runs: Sequence[Sequence[str]], folder: Path, kill: Kill
 
 def train_configs_on(ranks: int, runs: Sequence[RunConfig], kill: Kill | None = None) -> list[int | None]:
     """As :func:`train_on`, of runs that no lines come to."""
+    return call_on(ranks, _train, runs, kill)
+
+
+def call_on(ranks: int, work: Callable[..., None], *arguments: object) -> list[int | None]:
+    """Call something on so many ranks; the exit codes of the ranks, None for one that hangs."""
     port = _free_port()
-    processes = [_SPAWN.Process(target=_work, args=(rank, ranks, port, runs, kill)) for rank in range(ranks)]
+    processes = [_SPAWN.Process(target=_call, args=(rank, ranks, port, work, arguments)) for rank in range(ranks)]
     for process in processes:
         process.start()
     for process in processes:
@@ -39,15 +44,20 @@ def train_configs_on(ranks: int, runs: Sequence[RunConfig], kill: Kill | None = 
     return codes
 
 
-def _work(rank: int, ranks: int, port: int, runs: Sequence[RunConfig], kill: Kill | None) -> None:
+def _call(rank: int, ranks: int, port: int, work: Callable[..., None], arguments: Sequence[object]) -> None:
     warnings.simplefilter("error")
     told = {"RANK": rank, "WORLD_SIZE": ranks, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": ranks, "MASTER_PORT": port}
     os.environ |= {key: str(value) for key, value in told.items()} | {"MASTER_ADDR": "127.0.0.1"}
+    work(*arguments)
+
+
+def _train(runs: Sequence[RunConfig], kill: Kill | None) -> None:
+    from olsrepro.distributed.place import place
     from olsrepro.distributed.ranks import leave
     from olsrepro.launch.run import run
     from olsrepro.training.trainer import Trainer
 
-    if kill is not None and kill[0] == rank:
+    if kill is not None and kill[0] == place().rank:
         name = PLACES[kill[1]]
         setattr(Trainer, name, killing_after(getattr(Trainer, name), kill[2]))
     with open(os.devnull, "w") as nowhere:

@@ -99,6 +99,7 @@ def test_a_mirror_that_has_not_got_it_is_told_in_one_line(tmp_path: Path, capsys
     shown = capsys.readouterr()
     command_line.assert_one_line(shown.err)
     assert "licence" in shown.out
+    assert "olsrepro data fetch cifar100` again, with --url of a mirror, or after putting the file into" in shown.err
 
 
 @pytest.mark.parametrize("command", ["data list", "train --dry-run"])

@@ -16,7 +16,7 @@ import torch
 from olsrepro.config.compose import compose_run
 from olsrepro.data.noise import labels_sha256, noisy_targets
 from olsrepro.data.settings import NoiseSettings
-from olsrepro.launch.run import _noise
+from olsrepro.launch.records import _noise
 from olsrepro.settings import UserError
 from olsrepro.store.identity import canonical, run_id
 

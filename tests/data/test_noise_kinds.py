@@ -16,7 +16,7 @@ from torch import Tensor
 from olsrepro.config.compose import compose_run
 from olsrepro.data.noise import flip_count, noisy_targets
 from olsrepro.data.settings import POOLS, SELECTIONS, NoiseSettings
-from olsrepro.launch.run import _noise
+from olsrepro.launch.records import _noise
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 

@@ -152,7 +152,32 @@ def test_too_small_a_disk_is_refused_before_anything_is_written(
     assert str(told.value).startswith(
         f"runtime.pixel_cache=true needs {needed:,} bytes in {tmp_path / 'kept'}, where {needed - 1:,} are free; "
     )
-    assert list((tmp_path / "kept").iterdir()) == []
+    assert [path.suffix for path in (tmp_path / "kept").iterdir()] == [".lock"]
+
+
+def test_no_room_is_asked_for_what_another_process_is_making(
+    data: Photographs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have filled by then what this one would ask for."""
+    first, _ = built(data, tmp_path / "kept", crop="resized")
+    content, path = first.test.path.read_bytes(), first.test.path
+    path.unlink()
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1, 1, 0))
+    holds, is_awaited = threading.Event(), threading.Event()
+
+    def finish_once_awaited() -> None:
+        with FileLock(path.with_name(f".{path.name}.lock")):
+            holds.set()
+            is_awaited.wait(10)
+            path.write_bytes(content)
+
+    other = threading.Thread(target=finish_once_awaited)
+    other.start()
+    holds.wait()
+    cache = PixelCache.of(data, tmp_path / "kept", crop="resized", workers=0, say=lambda _: is_awaited.set())
+    other.join()
+    assert cache.test.is_whole
 
 
 def test_a_second_process_waits_for_the_first(data: Photographs, tmp_path: Path) -> None:

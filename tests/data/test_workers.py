@@ -37,6 +37,17 @@ class Ends:
 
 
 @dataclass(frozen=True)
+class Signalled:
+    """Gets a signal, as all processes of a run do."""
+
+    number: int
+
+    def __call__(self) -> int:
+        os.kill(os.getpid(), self.number)
+        return self.number
+
+
+@dataclass(frozen=True)
 class Fails:
     def __call__(self) -> None:
         raise Unreadable("here.jpg", "image file is truncated")
@@ -62,6 +73,11 @@ def test_a_process_that_dies_is_told_with_the_file_that_it_read() -> None:
     with pytest.raises(UserError, match=r"died while it read some where/a photo\.jpg \(killed for want of memory"):
         list(workers.in_order([Square(1), Ends("some where/a photo.jpg")]))
     assert list(workers.in_order([Square(2)])) == [4]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_that_asks_for_a_stop_is_left_to_the_trainer(number: int) -> None:
+    assert list(workers_of(1, pinned=False).in_order([Signalled(number), Square(2)])) == [number, 4]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores can't be taken away here")

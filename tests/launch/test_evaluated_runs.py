@@ -11,6 +11,7 @@ import pytest
 import torch
 from registry import TINY
 from rich.console import Console
+from shape_runs import shape_run
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.restore import restored
@@ -195,3 +196,45 @@ def test_a_run_that_was_tested_by_its_heads_together_is_not_measured_by_its_netw
     together = FinishedRun(config, tmp_path, {}, "last", torch.device("cpu"))
     with pytest.raises(UserError, match=r"was tested by its heads together.*method.eval=main"):
         together.network()
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
+    folder = tmp_path_factory.mktemp("detector")
+    config = shape_run(folder / "data", folder / "runs", "method=ols")
+    run(config, console=Console(quiet=True))
+    return config
+
+
+def test_a_detector_is_measured_once_and_at_one_size_scores_what_its_own_test_did(detector: RunConfig) -> None:
+    settings = read_settings({"name": "detection", "sizes": [64], "flip": False, "weights": "last"})
+    path = evaluate(detector, settings)
+    record = read_evaluation(folder_of(detector), settings)
+    assert record is not None
+    assert record["samples"] == detector.dataset.test_size
+    assert record["values"]["mAP"] == pytest.approx(record_of(detector)["errors"]["last"]["mAP"], abs=1e-9)
+    written = path.stat().st_mtime_ns
+    assert evaluate(detector, settings) == path
+    assert path.stat().st_mtime_ns == written
+
+
+def test_a_detectors_own_sizes_are_in_proportion_to_its_data_sets(detector: RunConfig) -> None:
+    settings = read_settings({"name": "detection", "keep": 2})
+    record = json.loads(evaluate(detector, settings).read_text())
+    assert record["detail"]["sizes"] == [64, 96]
+    assert record["detail"]["objects"] > 0
+
+
+@pytest.mark.parametrize("name", OF_CLASSIFIERS)
+def test_no_evaluation_of_classifiers_measures_a_detector(name: str, detector: RunConfig) -> None:
+    with pytest.raises(UserError, match=rf"^evaluation={name} measures runs of classification, and .* of detection$"):
+        evaluate(detector, settings_of(name))
+
+
+def test_no_evaluation_of_detectors_measures_a_classifier(runs: Path) -> None:
+    with pytest.raises(UserError, match=r"^evaluation=detection measures runs of detection, and .* of classification$"):
+        evaluate(composed(runs, "ls"), read_settings({"name": "detection"}))
+
+
+def test_a_detectors_run_is_restored_from_its_record(detector: RunConfig) -> None:
+    assert restored(record_of(detector)["config"], detector.runtime) == detector

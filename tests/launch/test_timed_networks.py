@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import torch
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.launch import speed as timing
-from olsrepro.launch.speed import Timed, batch_sizes, largest, stepper, time_networks, unknown
-from olsrepro.models.registry import build_backbone
+from olsrepro.launch.speed import Timed, bare_loss, batch_sizes, largest, stepper, time_networks, unknown
+from olsrepro.models.registry import build_backbone, build_detector
 from olsrepro.store.cost import Speed, estimate, measured_speeds
 from olsrepro.store.facts import SPEED, facts_folder, facts_id
 from olsrepro.store.folder import Store
@@ -124,3 +125,46 @@ def test_a_timed_speed_is_left_in_the_store_and_the_next_plan_has_it(
 
 def test_planning_nothing_times_nothing() -> None:
     time_networks([], {}, pytest.fail)
+
+
+DETECTOR = [
+    "dataset=shapes@voc",
+    "dataset.input_size=64",
+    "backbone=yolo_mobilenetv2",
+    "backbone.width=0.125",
+    "backbone.depth_factor=0.34",
+    "runtime.device=cpu",
+]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_step_of_a_detector_reaches_every_weight_too(precision: str) -> None:
+    run = compose_run([*DETECTOR, f"recipe.precision={precision}"])
+    network = build_detector(run.backbone, 6)
+    before = {name: weight.clone() for name, weight in network.named_parameters()}
+    stepper(run, network, torch.device("cpu"))(2)
+    for name, weight in network.named_parameters():
+        assert weight.grad is not None, name
+        assert weight.grad.any(), name
+        assert torch.equal(weight, before[name])
+
+
+def test_what_a_step_goes_back_from_is_cross_entropy_of_logits_and_mean_squares_of_maps() -> None:
+    assert float(bare_loss(torch.tensor([[1.0, 1.0, 1.0, 1.0]]))) == pytest.approx(math.log(4))
+    assert float(bare_loss([torch.tensor([3.0, 1.0]), torch.tensor([[2.0]])])) == pytest.approx(5 + 4)
+
+
+def test_a_detector_is_timed_at_the_side_of_its_data_set_and_slower_on_larger_training_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "SECONDS", 0.01)
+    one = compose_run([*DETECTOR, f"runtime.runs_dir={tmp_path}"])
+    larger = replace(one, recipe=replace(one.recipe, sizes=[64, 128]))
+    said: list[str] = []
+    time_networks([one, larger], {}, said.append)
+    (line,) = said
+    assert line.startswith("yolo_mobilenetv2 at 64 x 64 pixels in fp32: ")
+    speeds = measured_speeds(Store(tmp_path))
+    alone, both = (estimate(run, speeds).images_per_s for run in (one, larger))
+    assert alone is not None
+    assert both == pytest.approx(alone / ((1 + 4) / 2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import signal
 from collections import namedtuple
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import photo_files
 import pytest
 from photo_runs import TEST, TRAIN, photo_run, written
+from processes import train_config
 from rich.console import Console
 
 from olsrepro.config.run_config import RunConfig
@@ -21,7 +23,7 @@ from olsrepro.evaluation.registry import read_settings
 from olsrepro.launch import ranks
 from olsrepro.launch.evaluate import evaluate
 from olsrepro.launch.ranks import refuse_unlike
-from olsrepro.launch.run import run
+from olsrepro.launch.run import RunFailed, run
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 
@@ -96,6 +98,18 @@ def test_evaluations_see_the_images_that_the_run_saw(data: Path, damaged: list[P
         record = json.loads(evaluate(config, settings).read_text())
         assert record["samples"] == TEST - 1
         assert all(math.isfinite(value) for value in record["values"].values())
+
+
+def test_a_run_does_not_go_on_with_other_images_than_it_began_with(
+    data: Path, damaged: list[Path], tmp_path: Path
+) -> None:
+    config = photo_run("cub", data, tmp_path / "runs", SKIP)
+    assert train_config(config, ("step", 2)) == -signal.SIGKILL
+    damaged[0].write_bytes(photo_files.photograph(2))  # samples after it would take other numbers
+    with pytest.raises(RunFailed, match="2 images can't be decoded now and 3 when the run began: put the files back"):
+        trained(config)
+    photo_files.truncate(damaged[0])
+    assert record_of(trained(config))["status"] == "finished"
 
 
 def test_evaluations_of_runs_with_and_without_an_image_do_not_share_their_data(data: Path, tmp_path: Path) -> None:

@@ -181,3 +181,30 @@ def test_speeds_come_from_records_wherever_they_lie(config: RunConfig) -> None:
     failed = {"status": FAILED, "config": config.as_dict(), "error": {}}
     assert list(speeds_of([record, failed]).values()) == [Speed(7.0, "cpu: here")]
     assert speeds_of([]) == {}
+
+
+@pytest.fixture(scope="module")
+def detector() -> RunConfig:
+    return compose_run(["dataset=voc", "backbone=yolo_mobilenetv2", "preset=paper", "method=hard"])
+
+
+def test_a_detector_is_trained_on_the_mean_of_its_sizes_and_tested_at_the_data_sets(detector: RunConfig) -> None:
+    cost = estimate(detector, {})
+    # Spec: 11.2 G multiply-adds over the ten training sizes, 8.660 G at 416 pixels.
+    assert cost.macs == pytest.approx(120 * (3 * 16_551 * 11.2e9 + 4952 * 8.660e9), rel=1e-3)
+    one_size = replace(detector, recipe=replace(detector.recipe, sizes=[]))
+    assert estimate(one_size, {}).macs == pytest.approx(120 * (3 * 16_551 + 4952) * 8_660_111_616, rel=1e-12)
+
+
+def test_a_detectors_disk_holds_a_hundred_boxes_of_each_test_image(detector: RunConfig) -> None:
+    weights, boxes = 46_342_881 * 4, 4952 * 100 * (4 * 4 + 4 + 8)
+    assert estimate(detector, {}).disk_bytes == pytest.approx(6 * weights + 2 * boxes)
+    table = replace(detector, method=compose_run(["method=ols"]).method)
+    assert estimate(table, {}).disk_bytes == pytest.approx(6 * weights + 2 * boxes + 120 * 20 * 20 * 4)
+
+
+def test_a_run_of_other_training_sizes_is_not_alike(detector: RunConfig, tmp_path: Path) -> None:
+    config = replace(detector, runtime=replace(detector.runtime, runs_dir=str(tmp_path)))
+    finished(config, "a-s0", 30.0)
+    assert costs(config).images_per_s == 30.0
+    assert costs(replace(config, recipe=replace(config.recipe, sizes=[416]))).images_per_s is None

@@ -12,6 +12,10 @@ from olsrepro.detection.postprocess import Detections, candidates
 from olsrepro.settings import UserError
 
 
+class MapsNotFinite(UserError):
+    """A network's raw maps of test images are not finite."""
+
+
 def detect(
     network: nn.Module, batches: Iterable[tuple[Tensor, Sequence[Placement]]], threshold: float
 ) -> Iterator[Detections]:
@@ -23,7 +27,7 @@ def detect(
         threshold: the score that a box must exceed.
 
     Raises:
-        UserError: raw maps that are not finite.
+        MapsNotFinite: in any of the batches.
     """
     for images, placements in batches:
         with torch.inference_mode():
@@ -36,4 +40,4 @@ def detect(
 
 def _check_finite(maps: Sequence[Tensor]) -> None:
     if not all(one.isfinite().all() for one in maps):
-        raise UserError("the network's raw maps are not finite, so that it detects nothing; measure other weights")
+        raise MapsNotFinite("the network's raw maps are not finite, so that it detects nothing; measure other weights")
