@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from olsrepro.settings import check_range, check_whole
+from olsrepro.settings import check_choice, check_range, check_whole
 
+CROP_SIDES = ("all", "released")
 STRIDE = 32
 """Pixels: a detector's images have sides that are multiples of its coarsest map's."""
 
@@ -20,6 +21,8 @@ class DetectionAugment:
         translate: of a shift that leaves every object inside; what it bares is black.
         mixup: of being mixed with a second image, which is changed by draws of its own.
         mixup_alpha: of Beta(alpha, alpha), which the first image's share is drawn from.
+        crop_sides: ``all`` four, or ``released``: the left and the upper one, as the code does that the paper's
+            detector goes back to (argusswift/YOLOv4-pytorch, ``RandomCrop``, which means to cut on all).
         sizes: sides in pixels that images are letter-boxed to, multiples of 32; each is as likely.
         size_every: steps that have one size, before the next is drawn.
     """
@@ -31,10 +34,12 @@ class DetectionAugment:
     mixup_alpha: float = 1.5
     sizes: tuple[int, ...] = (416,)
     size_every: int = 10
+    crop_sides: str = "all"
 
     def __post_init__(self) -> None:
         for key in ("flip", "crop", "translate", "mixup"):
             check_range(key, getattr(self, key), 0, 1)
+        check_choice("crop_sides", self.crop_sides, CROP_SIDES)
         if not self.mixup_alpha > 0:
             raise ValueError(f"mixup_alpha={self.mixup_alpha} must be above 0")
         check_whole("size_every", self.size_every, 1)

@@ -54,9 +54,6 @@ def seen(scene: Scene, window: Window) -> Scene:
 def crop_window(scene: Scene, cuts: tuple[float, float, float, float]) -> Window:
     """Cut off shares of the margins beside all objects.
 
-    The code that the paper's detector goes back to means to cut on four sides, and does on the left and above only
-    (argusswift/YOLOv4-pytorch, ``RandomCrop``).
-
     Args:
         scene: with at least one box.
         cuts: of left, top, right, bottom, in [0, 1).

@@ -39,6 +39,8 @@ def changes(augment: DetectionAugment, place: Place, samples: Tensor) -> list[Ch
         return torch.stack([uniform(place.key(purpose), samples) for purpose in purposes], dim=1).tolist()
 
     cuts = drawn("cut_left", "cut_top", "cut_right", "cut_bottom")
+    if augment.crop_sides == "released":
+        cuts = [[left, top, 0.0, 0.0] for left, top, _, _ in cuts]
     shifts = drawn("shift_x", "shift_y")
     chosen = (happens("flip", augment.flip), happens("crop", augment.crop), happens("translate", augment.translate))
     return [

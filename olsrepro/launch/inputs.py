@@ -20,7 +20,7 @@ from olsrepro.data.pixel_cache import PixelCache
 from olsrepro.data.readable import readable
 from olsrepro.data.registry import Data, read_dataset
 from olsrepro.distributed.place import place
-from olsrepro.launch.start import weights_file
+from olsrepro.launch.start import check_weights, weights_file
 from olsrepro.settings import UserError
 from olsrepro.training.settings import RuntimeSettings
 
@@ -54,6 +54,8 @@ def read_inputs(config: RunConfig, say: Callable[[str], None]) -> Inputs:
     """
     data, reading = read_data(config, say)
     start = weights_file(config, say)
+    if start is not None:
+        check_weights(config, start)
     if isinstance(data, DetectionSet):
         return Inputs(data, reading, start)
     _refuse_labels_of_others(config, data)

@@ -29,6 +29,7 @@ from olsrepro.settings import UserError
 from olsrepro.store.folder import Store
 from olsrepro.store.record import FINISHED, NAME, read_record, write_record
 from olsrepro.training.artifacts import Artifacts
+from olsrepro.training.batch_norm import check_batch_norm
 from olsrepro.training.checkpoint import CheckpointFolder
 from olsrepro.training.progress import Progress, Row
 from olsrepro.training.settings import REPLACED
@@ -75,6 +76,7 @@ def run(config: RunConfig, *, fresh: bool = False, console: Console | None = Non
     refuse_uneven(config)
     train_teacher(config, lambda teacher: _run_teacher(teacher, job, pace_s))
     device = together(lambda: prepare_device(config.runtime))
+    together(lambda: check_batch_norm(config.recipe.batch_norm, config.method, device))
     inputs = together(lambda: read_inputs(config, job.say))
     refuse_unlike(inputs.data)
     refuse_uneven(as_read(config, inputs.data))

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.start import sum_of_file
 from olsrepro.files.checksum import matches
 from olsrepro.files.download import download
+from olsrepro.models.pretrained import load_pretrained
 from olsrepro.models.published import PublishedWeights
+from olsrepro.models.registry import build_network
 from olsrepro.settings import UserError
 
 FOLDER = "weights"
@@ -36,6 +40,12 @@ def weights_file(config: RunConfig, say: Callable[[str], None]) -> Path | None:
     published = config.backbone.weights()
     assert published is not None  # composing refuses others
     return _published(published, Path(config.runtime.data_dir) / FOLDER, say)
+
+
+def check_weights(config: RunConfig, path: Path) -> None:
+    """Refuse (:class:`UserError`) a file that holds no weights of the run's network."""
+    with torch.random.fork_rng(devices=[]):
+        load_pretrained(build_network(config.backbone, config.dataset.num_classes), path)
 
 
 def _given(path: Path, start: str | None) -> Path:

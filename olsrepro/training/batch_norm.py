@@ -17,7 +17,7 @@ from olsrepro.settings import UserError
 T = TypeVar("T", bound=nn.Module)
 
 
-def apply_batch_norm(kind: str, module: T, device: torch.device) -> T:
+def apply_batch_norm(kind: str, module: T) -> T:
     """The module with its batch norms as ``recipe.batch_norm`` says; parameters, buffers and their keys stay the same.
 
     Args:
@@ -26,19 +26,28 @@ def apply_batch_norm(kind: str, module: T, device: torch.device) -> T:
             where there is but one.
         module: a network, or a label method with heads; it is changed in place and returned, unless it is a single
             batch norm that becomes another.
-        device: that it trains on.
 
     Raises:
-        UserError: ranks share statistics on CUDA devices only; a batch norm without running statistics can't be frozen.
+        UserError: a batch norm without running statistics can't be frozen.
     """
     if kind == "frozen":
         return _frozen(module)
-    return _shared(module, device) if kind == "sync" and rank_count() > 1 else module
+    return _shared(module) if kind == "sync" and rank_count() > 1 else module
 
 
-def check_batch_norm(kind: str, method: MethodSettings) -> None:
-    """Refuse (:class:`UserError`) what torch can't do: differentiate statistics of all ranks forwards or twice."""
-    if kind == "sync" and rank_count() > 1 and isinstance(method, MetaSettings):
+def check_batch_norm(kind: str, method: MethodSettings, device: torch.device) -> None:
+    """Refuse (:class:`UserError`) what torch can't do with statistics of several ranks.
+
+    They are taken on CUDA devices only, and can't be differentiated forwards or twice.
+    """
+    if kind != "sync" or rank_count() == 1:
+        return
+    if device.type != "cuda":
+        raise UserError(
+            f"recipe.batch_norm=sync needs CUDA devices, and these {rank_count()} ranks train on {device.type}; set"
+            " recipe.batch_norm=local"
+        )
+    if isinstance(method, MetaSettings):
         raise UserError(
             f"recipe.batch_norm=sync does not go with method={method.name}, whose meta-gradient torch can't take"
             " through statistics of several ranks; set recipe.batch_norm=local"
@@ -75,12 +84,7 @@ def _frozen(module: T) -> T:
     return module
 
 
-def _shared(module: T, device: torch.device) -> T:
-    if device.type != "cuda":
-        raise UserError(
-            f"recipe.batch_norm=sync needs CUDA devices, and these {rank_count()} ranks train on {device.type}; set"
-            " recipe.batch_norm=local"
-        )
+def _shared(module: T) -> T:
     from timm.layers.norm_act import convert_sync_batchnorm  # slow to import; torch's own would lose activations
 
     converted: T = convert_sync_batchnorm(module)  # type: ignore[no-untyped-call,unused-ignore]

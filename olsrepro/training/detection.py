@@ -207,6 +207,7 @@ def augment_of(recipe: DetectionRecipe, size: int) -> DetectionAugment:
         mixup_alpha=recipe.mixup_alpha,
         sizes=tuple(recipe.sizes) or (size,),
         size_every=recipe.size_every,
+        crop_sides=recipe.crop_sides,
     )
 
 

@@ -7,9 +7,12 @@ from collections.abc import Container
 from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
-from olsrepro.settings import check_range
+from olsrepro.data.detection_augment import CROP_SIDES
+from olsrepro.settings import check_choice, check_range
 from olsrepro.training.settings import RecipeSettings
 
+STEP_COUNTERS = ("whole", "released")
+RELEASED_BATCH = 8  # our guess of the batch size that the paper's detector was trained with
 STRIDE = 32
 """What sides of images are multiples of: that of the detector's coarsest map."""
 
@@ -28,6 +31,9 @@ class DetectionRecipe(RecipeSettings):
         mixup: chance that a second image is mixed in, by a share of Beta(``mixup_alpha``, ``mixup_alpha``).
         sizes: sides in pixels of training images, of which each ``size_every`` steps draw one; empty: the data set's.
         loss_scale: what the mean loss of an image is multiplied by.
+        step_counter: ``whole``, or ``released``: as the released code counts steps for the rate, of which those of
+            earlier epochs are divided by its batch size, so that the rate hardly decays.
+        crop_sides: ``all``, or ``released``: as the released code crops, on the left and above only.
     """
 
     task: ClassVar[str] = "detection"
@@ -43,6 +49,8 @@ class DetectionRecipe(RecipeSettings):
     sizes: list[int] = field(default_factory=list)
     size_every: int = 10
     loss_scale: float = 1.0
+    step_counter: str = "whole"
+    crop_sides: str = "all"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,6 +59,8 @@ class DetectionRecipe(RecipeSettings):
         for key in ("crop_chance", "translate_chance", "mixup"):
             check_range(key, getattr(self, key), 0, 1)
         check_range("size_every", self.size_every, 1)
+        check_choice("step_counter", self.step_counter, STEP_COUNTERS)
+        check_choice("crop_sides", self.crop_sides, CROP_SIDES)
         for key in ("mixup_alpha", "loss_scale"):
             if not getattr(self, key) > 0:
                 raise ValueError(f"{key}={getattr(self, key):g} must be above 0")
@@ -75,6 +85,8 @@ class DetectionRecipe(RecipeSettings):
 
     def rate_at(self, position: float) -> float:
         """The rate at a place in the training, in epochs: a line up to ``lr``, then half a cosine down to the end."""
+        if self.step_counter == "released":
+            position = position % 1 + position // 1 / RELEASED_BATCH
         if position < self.warmup_epochs:
             return float(self.lr * position / self.warmup_epochs)
         share = (position - self.warmup_epochs) / max(self.epochs - self.warmup_epochs, 1e-9)

@@ -23,7 +23,7 @@ from olsrepro.models.settings import BackboneSettings
 from olsrepro.randomness import address, stream
 from olsrepro.settings import UserError
 from olsrepro.training.averaging import WeightAverage
-from olsrepro.training.batch_norm import apply_batch_norm, check_batch_norm
+from olsrepro.training.batch_norm import apply_batch_norm
 from olsrepro.training.learner import Learner
 from olsrepro.training.memory import keep_freed_memory
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings
@@ -102,12 +102,11 @@ def build_learner(
     """
     own = method.own_recipe(recipe.epochs)
     rate = recipe.rate_at if own is None else own.rate_at
-    check_batch_norm(recipe.batch_norm, method)
     with stream(seed, "init"):
         network = build_network(backbone, dataset.num_classes)
         if start is not None:
             load_pretrained(network, start)
-        network = apply_batch_norm(recipe.batch_norm, network, device)
+        network = apply_batch_norm(recipe.batch_norm, network)
         setting = Setting(
             dataset.num_classes,
             seed,
@@ -120,7 +119,7 @@ def build_learner(
             rate,
             training_set,
         )
-        label_method = apply_batch_norm(recipe.batch_norm, build_method(method, setting), device)
+        label_method = apply_batch_norm(recipe.batch_norm, build_method(method, setting))
     layout = torch.channels_last if runtime.channels_last else torch.contiguous_format
     network = network.to(device).to(memory_format=layout)
     label_method = label_method.to(device).to(memory_format=layout)

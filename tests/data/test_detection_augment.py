@@ -15,7 +15,7 @@ from scipy import stats
 
 from olsrepro.data.detection_augment import DetectionAugment
 from olsrepro.data.detection_changes import Scene, changed, crop_window, flipped, shift_window
-from olsrepro.data.detection_draws import Change, changes
+from olsrepro.data.detection_draws import OWN, Change, changes
 from olsrepro.data.detection_mixing import mixing, size_of
 from olsrepro.data.photo_draws import Place
 from olsrepro.randomness import address, uniform
@@ -171,3 +171,11 @@ def test_a_size_holds_for_so_many_steps_and_all_come_up() -> None:
 def test_what_can_not_be_is_refused(values: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         DetectionAugment(**values)
+
+
+def test_the_released_crop_cuts_on_the_left_and_above_alone_and_there_as_the_whole_one() -> None:
+    samples = torch.arange(50)
+    every = changes(DetectionAugment(crop=1.0), Place(0, 0, OWN), samples)
+    released = changes(DetectionAugment(crop=1.0, crop_sides="released"), Place(0, 0, OWN), samples)
+    assert [change.cuts[:2] for change in released] == [change.cuts[:2] for change in every]
+    assert {change.cuts[2:] for change in released} == {(0.0, 0.0)}

@@ -42,6 +42,7 @@ class ToyRun:
 
     detector: Detector = field(default_factory=ToyDetector)
     name: str = "toy-s0"
+    image_size: int = 416
     class_names: tuple[str, ...] = ("disc", "ring")
     asked: list[tuple[int, bool, int]] = field(default_factory=list)
 
@@ -83,7 +84,7 @@ def test_detection_is_found_by_its_name_with_the_spec_s_defaults() -> None:
     assert settings.task == "detection"
     assert settings.identity() == {
         "weights": "best",
-        "sizes": [320, 416, 512, 608],
+        "sizes": [],  # those of the data set's side
         "flip": True,
         "score_threshold": 0.005,
         "nms_iou": 0.45,
@@ -155,6 +156,11 @@ def test_a_network_whose_maps_are_not_finite_is_refused() -> None:
         measure(Settings(sizes=(64,)), ToyRun(detector))
 
 
+@pytest.mark.parametrize(("side", "sizes"), [(416, [320, 416, 512, 608]), (128, [96, 128, 160, 192]), (32, [32, 64])])
+def test_sizes_that_nobody_named_are_the_papers_at_the_data_sets_scale(side: int, sizes: list[int]) -> None:
+    assert Settings().sizes_at(side) == sizes
+
+
 def test_sizes_in_another_order_are_one_evaluation() -> None:
     assert Settings(sizes=[608, 320]).identity() == Settings(sizes=(320, 608)).identity()
 
@@ -162,7 +168,6 @@ def test_sizes_in_another_order_are_one_evaluation() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("sizes", [], r"detection\.sizes=\[\] must be a list such as \[320,416\]"),
         ("sizes", 416, r"detection\.sizes=416 must be a list such as \[320,416\]"),
         ("sizes", [320, 400], r"detection\.sizes=\[320, 400\] must be multiples of 32 pixels; take 384 or 416 for 400"),
         ("sizes", [0], r"detection\.sizes=0 must be a whole number of at least 32"),

@@ -19,7 +19,7 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.config.teacher import teacher_config
 from olsrepro.files.checksum import sha256
 from olsrepro.launch.learner import learner_of
-from olsrepro.launch.run import RunFailed, run
+from olsrepro.launch.run import run
 from olsrepro.launch.start import weights_file
 from olsrepro.models.published import PublishedWeights
 from olsrepro.models.registry import build_backbone
@@ -136,13 +136,12 @@ def test_nothing_is_begun_without_the_weights(weights: Path, tmp_path: Path) -> 
     assert not list((tmp_path / "runs").glob("*-s*"))
 
 
-def test_the_weights_of_another_network_fail_the_run_in_one_line(tmp_path: Path) -> None:
+def test_the_weights_of_another_network_are_refused_before_there_is_a_run(tmp_path: Path) -> None:
     torch.save(nn.Linear(2, 3).state_dict(), path := tmp_path / "other.pth")
     config = composed(f"recipe.pretrained={path}")
-    with pytest.raises(RunFailed, match=rf"{path} holds the weights of another network: it lacks conv1\.weight"):
+    with pytest.raises(UserError, match=rf"{path} holds the weights of another network: it lacks conv1\.weight"):
         run(config, console=Console(quiet=True))
-    record = json.loads((tmp_path / "runs" / run_id(config) / "record.json").read_text())
-    assert record["error"]["traceback"] is None
+    assert not list((tmp_path / "runs").glob("*-s*"))
 
 
 def drawn_parts(config: RunConfig, start: Path | None) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -25,6 +25,7 @@ from olsrepro.models.registry import families
 from olsrepro.models.registry import settings_class as backbone_class
 from olsrepro.settings import Component
 from olsrepro.store.identity import canonical, run_id
+from olsrepro.training.detection_settings import DetectionRecipe
 from olsrepro.training.settings import RecipeSettings
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -62,6 +63,7 @@ def hash_of(config: RunConfig) -> str:
 def frozen_defaults() -> dict[str, dict[str, Any]]:
     """Version and (field, default) pairs of every component, as run ids see them."""
     parts: dict[str, Component] = {"noise": NoiseSettings(), "recipe": RecipeSettings()}
+    parts["recipe of detection"] = DetectionRecipe()
     parts |= {f"backbone {name}": backbone_class(name)() for name in families()}
     parts |= {f"method {name}": method_class(name)() for name in method_names()}
     versions = {"dataset": {"version": DatasetSettings.version}}

@@ -136,7 +136,7 @@ def test_heads_that_are_tested_are_averaged_with_the_network_that_they_share() -
 
 
 def test_the_average_of_a_frozen_network_is_frozen() -> None:
-    network = apply_batch_norm("frozen", small(), torch.device("cpu"))
+    network = apply_batch_norm("frozen", small())
     average = WeightAverage(network, network, 0.9)
     before = [buffer.clone() for buffer in average.network.buffers()]
     train(network, average, 2, sgd(network))

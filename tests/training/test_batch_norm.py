@@ -78,7 +78,7 @@ def without_chance(network: nn.Module) -> nn.Module:
 
 
 def frozen(network: nn.Module) -> nn.Module:
-    assert apply_batch_norm("frozen", network, CPU) is network
+    assert apply_batch_norm("frozen", network) is network
     return network
 
 
@@ -126,7 +126,7 @@ def test_parameters_buffers_and_their_keys_stay_the_same(
     monkeypatch.setattr(batch_norm, "rank_count", lambda: 2)
     network = make()
     tensors = [*network.named_parameters(), *network.named_buffers()]
-    changed = apply_batch_norm(kind, network, CUDA)
+    changed = apply_batch_norm(kind, network)
     found = [*changed.named_parameters(), *changed.named_buffers()]
     assert [(name, id(tensor)) for name, tensor in found] == [(name, id(tensor)) for name, tensor in tensors]
     assert all(layer.training == (kind != "frozen") for layer in norms(changed))
@@ -205,7 +205,7 @@ def test_a_batch_norm_without_running_statistics_is_not_frozen() -> None:
 
 def test_one_rank_shares_with_nobody_on_any_device() -> None:
     network = small()
-    assert apply_batch_norm("sync", network, CPU) is network
+    assert apply_batch_norm("sync", network) is network
     assert [type(layer) for layer in norms(network)] == [nn.BatchNorm2d, BatchNormAct2d, nn.BatchNorm1d]
 
 
@@ -213,13 +213,13 @@ def test_ranks_on_cpus_are_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(batch_norm, "rank_count", lambda: 2)
     line = r"^recipe\.batch_norm=sync needs CUDA devices, and these 2 ranks train on cpu; set recipe\.batch_norm=local$"
     with pytest.raises(UserError, match=line):
-        apply_batch_norm("sync", small(), CPU)
+        check_batch_norm("sync", settings_class("ols")(), CPU)
 
 
 def test_ranks_on_gpus_share_and_activations_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_norm, "rank_count", lambda: 2)
     expected = small().eval()(IMAGES)
-    network = apply_batch_norm("sync", small(), CUDA)
+    network = apply_batch_norm("sync", small())
     assert all(isinstance(layer, nn.SyncBatchNorm) for layer in norms(network))
     assert len(norms(network)) == 3
     torch.testing.assert_close(network.eval()(IMAGES), expected, rtol=0, atol=1e-12)
@@ -229,12 +229,12 @@ def test_ranks_on_gpus_share_and_activations_stay(monkeypatch: pytest.MonkeyPatc
 def test_meta_gradients_do_not_go_with_statistics_of_several_ranks(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     method = settings_class(name)()
     for kind in ("local", "frozen", "sync"):
-        check_batch_norm(kind, method)
+        check_batch_norm(kind, method, CUDA)
     monkeypatch.setattr(batch_norm, "rank_count", lambda: 2)
-    check_batch_norm("frozen", method)
-    check_batch_norm("sync", settings_class("ols")())
+    check_batch_norm("frozen", method, CUDA)
+    check_batch_norm("sync", settings_class("ols")(), CUDA)
     with pytest.raises(UserError, match=rf"^recipe\.batch_norm=sync does not go with method={name}, .*norm=local$"):
-        check_batch_norm("sync", method)
+        check_batch_norm("sync", method, CUDA)
 
 
 def logits_of(network: nn.Module) -> Callable[[dict[str, Tensor]], Tensor]:

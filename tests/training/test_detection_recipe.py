@@ -138,3 +138,13 @@ def test_a_classifier_is_refused_a_detectors_recipe_and_its_keys() -> None:
     classifier = ["dataset=cifar10", "backbone=resnet20"]
     assert refusal(*classifier, "recipe=voc").startswith("this recipe is for detection, and dataset=cifar10 for class")
     assert refusal(*classifier, "recipe.sizes=[320]").startswith("recipe.sizes=[320]: recipe has no sizes")
+
+
+def test_the_released_counter_starts_each_epoch_at_an_eighth_of_those_before_it() -> None:
+    whole, released = (
+        DetectionRecipe(epochs=120, lr=1e-4),
+        DetectionRecipe(epochs=120, lr=1e-4, step_counter="released"),
+    )
+    assert released.rate_at(0.5) == whole.rate_at(0.5)
+    assert released.rate_at(80.25) == whole.rate_at(80 / 8 + 0.25)
+    assert released.rate_at(119.99) > 0.9e-4 > 1e-6 * 2 > whole.rate_at(119.99)
