@@ -20,7 +20,7 @@ FROZEN = [
     *(line for line in TINY if line.partition("=")[0] not in REPLACED),
     "recipe.batch_norm=frozen",
     "recipe.batch_size=360",  # divides by 1, 2, 3 and in pairs; the last batch of 357 doesn't by 2
-    "recipe.lr=0.2",
+    "recipe.lr=0.1",
     "recipe.milestones=[1,2]",
     "runtime.tensorboard=false",
 ]

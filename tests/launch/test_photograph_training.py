@@ -19,8 +19,9 @@ from rich.console import Console
 
 from olsrepro.cli.main import main
 from olsrepro.config.run_config import RunConfig
-from olsrepro.launch.run import RunFailed, run
+from olsrepro.launch.run import run
 from olsrepro.models.registry import build_backbone
+from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 
 CROPS = {"cub": "window", "imagenet": "resized"}
@@ -155,9 +156,9 @@ def test_a_run_starts_from_the_weights_of_a_file(data: Path, tmp_path: Path) -> 
     assert all(torch.equal(last[key], value) for key, value in learnt.items())
 
 
-def test_a_file_of_another_networks_weights_fails_the_run_in_one_line(data: Path, tmp_path: Path) -> None:
+def test_a_file_of_another_networks_weights_is_refused_in_one_line(data: Path, tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(3)}, path := tmp_path / "weights.pth")
-    with pytest.raises(RunFailed, match=f"{path} holds the weights of another network"):
+    with pytest.raises(UserError, match=f"{path} holds the weights of another network"):
         trained(photo_run("cub", data, tmp_path / "runs", f"recipe.pretrained={path}"))
 
 

@@ -47,7 +47,7 @@ def test_the_hard_run_is_trained_first_and_its_id_is_in_the_record(runs: Path) -
 
 def test_the_checkpoint_holds_the_teachers_name_at_most_and_none_of_its_weights(runs: Path) -> None:
     state = checkpoint.load(runs / run_id(composed(runs, "tfkd_self")) / "checkpoint.pt")
-    assert not [key for key, value in state["learner"]["method"].items() if isinstance(value, torch.Tensor)]
+    assert not [key for key, value in state["ranks"][0]["method"].items() if isinstance(value, torch.Tensor)]
 
 
 def test_a_teacher_that_is_there_is_not_trained_again(runs: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from olsrepro.settings import UserError
@@ -175,6 +175,7 @@ PLAIN = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(["errors", "noise", "training"]), PLAIN))
 def test_whatever_a_record_holds_its_digest_fits_when_it_is_read(
     tmp_path_factory: pytest.TempPathFactory, values: dict[str, Any]
