@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from olsrepro.launch.provenance import this_process
-from olsrepro.training.memory import keep_freed_memory
+from olsrepro.training.memory import spare_page_faults
 from olsrepro.training.settings import RuntimeSettings
 
 GROUPS = (
@@ -48,7 +48,7 @@ def main() -> None:
         parser.error(f"unknown group {', '.join(sorted(unknown))}; of {', '.join(GROUPS)}")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    keep_freed_memory()  # as a run does
+    spare_page_faults()  # as a run does
     for group in arguments.groups or GROUPS:
         for measured in import_module(f"benchmarks.{group}").rows():
             _show(measured)

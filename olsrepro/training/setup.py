@@ -25,7 +25,7 @@ from olsrepro.settings import UserError
 from olsrepro.training.averaging import WeightAverage
 from olsrepro.training.batch_norm import apply_batch_norm
 from olsrepro.training.learner import Learner
-from olsrepro.training.memory import keep_freed_memory
+from olsrepro.training.memory import spare_page_faults
 from olsrepro.training.settings import RecipeSettings, RuntimeSettings
 
 
@@ -45,7 +45,7 @@ def prepare_device(runtime: RuntimeSettings) -> torch.device:
         torch.cuda.set_device(device)
         _prepare_cuda(runtime.deterministic)
     else:
-        keep_freed_memory()
+        spare_page_faults()
     return device
 
 

@@ -62,8 +62,10 @@ def rows(rounds: int = 7) -> list[dict[str, Any]]:
     """An epoch of 512 JPEGs of 500 x 375 in batches of 64 by two workers; ratios: how many times as fast ours is.
 
     ``host_loader_jpeg`` is ImageNet's training; ``host_loader_cached`` that of the fine-grained sets, from the cache.
-    Both sides start their workers before they are timed.
+    Both sides start their workers before they are timed. Two workers have two cores, so this process takes one thread:
+    torch's, spinning while they wait for each other, would be timed instead of the loaders.
     """
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         data = _photographs(Path(folder))
         cache = PixelCache.of(data, Path(folder) / "pixels", crop="window", workers=WORKERS)

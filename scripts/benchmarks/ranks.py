@@ -61,10 +61,10 @@ def _work(rank: int, ranks: int, threads: int, port: int, orders: Connection) ->
     import torch
 
     from olsrepro.distributed.ranks import join, leave
-    from olsrepro.training.memory import keep_freed_memory
+    from olsrepro.training.memory import spare_page_faults
 
     torch.set_num_threads(threads)
-    keep_freed_memory()
+    spare_page_faults()
     join(cuda=False, timeout_s=60)
     with tempfile.TemporaryDirectory() as folder:
         from .training import trainer_of

@@ -11,10 +11,10 @@ import pytest
 FAULTS = """
 import resource, sys
 import torch
-from olsrepro.training.memory import keep_freed_memory
+from olsrepro.training.memory import spare_page_faults
 
 if sys.argv[1] == "kept":
-    keep_freed_memory()
+    spare_page_faults()
 
 def faults() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
