@@ -83,6 +83,7 @@ def test_gradients_and_their_gradients_are_those_of_finite_differences() -> None
     assert torch.autograd.gradgradcheck(lambda w, v: aggregate(w, v, kernel), (weights, values))
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:FutureWarning")  # torch's own first use of it
 @every_shape
 def test_without_a_graph_values_are_the_same_and_forward_mode_gives_the_derivative(shape: tuple[int, ...]) -> None:
     weights, values, kernel = drawn(shape)
