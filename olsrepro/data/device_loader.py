@@ -39,6 +39,15 @@ def draw_order(count: int, seed: int, epoch: int, device: torch.device | str) ->
     return permutation(address(seed, "order", epoch), count, device)
 
 
+def order_without(held_out: Tensor | None, order: Tensor) -> Tensor:
+    """An order of all samples (N,) without those that are held out (int64, on its device), if any are."""
+    if held_out is None:
+        return order
+    kept = torch.ones(len(order), dtype=torch.bool, device=order.device)
+    kept[held_out] = False
+    return order[kept[order]]
+
+
 def draw_epoch(
     count: int,
     size: tuple[int, int],
@@ -171,12 +180,7 @@ class DeviceLoader:
 
     def _order(self, epoch: int) -> Tensor:
         """The samples that steps train on, in the order of an epoch."""
-        order = draw_order(self.total, self._seed, epoch, self.device)
-        if self._held_out is None:
-            return order
-        kept = torch.ones(self.total, dtype=torch.bool, device=self.device)
-        kept[self._held_out] = False
-        return order[kept[order]]
+        return order_without(self._held_out, draw_order(self.total, self._seed, epoch, self.device))
 
     def _clean_part(self, epoch: int, step: int, view: _EpochView) -> tuple[Tensor | None, Tensor | None]:
         if self._clean is None:

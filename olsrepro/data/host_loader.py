@@ -11,7 +11,7 @@ from torch import Tensor
 from olsrepro.data.batch import Batch
 from olsrepro.data.classmates import classmates
 from olsrepro.data.clean_set import CleanBatches
-from olsrepro.data.device_loader import draw_order
+from olsrepro.data.device_loader import draw_order, order_without
 from olsrepro.data.photo_finish import Finisher
 from olsrepro.data.photo_jobs import AS_IN_A_TEST, BatchJob, MadeBatch, SheetsJob, ViewOf
 from olsrepro.data.photographs import PathTable, Photographs
@@ -108,12 +108,7 @@ class HostLoader:
 
     def _order(self, epoch: int) -> Tensor:
         """The samples that steps train on, in the order of an epoch."""
-        order = draw_order(self.total, self._seed, epoch, "cpu")
-        if self._held_out is None:
-            return order
-        kept = torch.ones(self.total, dtype=torch.bool)
-        kept[self._held_out] = False
-        return order[kept[order]]
+        return order_without(self._held_out, draw_order(self.total, self._seed, epoch, "cpu"))
 
     def _mates(self, epoch: int, number: int) -> Tensor | None:
         """Whose photographs a view shows, (N,); None: the samples' own."""

@@ -7,14 +7,12 @@ from collections.abc import Container
 from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
-from olsrepro.data.detection_augment import CROP_SIDES
+from olsrepro.data.detection_augment import CROP_SIDES, STRIDE
 from olsrepro.settings import check_choice, check_range
 from olsrepro.training.settings import RecipeSettings
 
 STEP_COUNTERS = ("whole", "released")
 RELEASED_BATCH = 8  # our guess of the batch size that the paper's detector was trained with
-STRIDE = 32
-"""What sides of images are multiples of: that of the detector's coarsest map."""
 
 KEPT = 100
 """Boxes of an image, of the highest scores, that a run keeps of its test."""

@@ -10,6 +10,7 @@ import pytest
 import torch
 import torchvision
 from backbone_yaml import settings
+from batch_norm_states import mixed
 from torch import Tensor, nn
 
 from olsrepro.models.cifar_resnet.settings import Settings as CifarResNet
@@ -32,18 +33,6 @@ small = pytest.mark.parametrize("tiny", SMALL, ids=KINDS)
 
 def convolutions(network: nn.Module) -> list[nn.Conv2d]:
     return [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-
-
-def mixed(network: nn.Module) -> nn.Module:
-    """Give every batch norm a state of its own, so that two of them swapped would show."""
-    torch.manual_seed(1)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor in (module.weight, module.running_var):
-                nn.init.uniform_(tensor, 0.5, 1.0)
-            for tensor in (module.bias, module.running_mean):
-                nn.init.normal_(tensor, 0.0, 0.1)
-    return network
 
 
 @pytest.mark.parametrize(

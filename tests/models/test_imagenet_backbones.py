@@ -15,6 +15,7 @@ import timm
 import torch
 import torchvision
 from backbone_yaml import settings
+from batch_norm_states import mixed
 from timm.layers import DropPath
 from timm.models._efficientnet_builder import efficientnet_init_weights
 from torch import Tensor, nn
@@ -44,18 +45,6 @@ def built(name: str, num_classes: int = 10, seed: int = 0, **changes: Any) -> St
 def on_meta(name: str, num_classes: int) -> Backbone:
     with torch.device("meta"):
         return build_backbone(settings(name), num_classes)
-
-
-def mixed(network: nn.Module) -> nn.Module:
-    """Give every batch norm a state of its own, so that two of them swapped would show."""
-    torch.manual_seed(1)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor in (module.weight, module.running_var):
-                nn.init.uniform_(tensor, 0.5, 1.0)
-            for tensor in (module.bias, module.running_mean):
-                nn.init.normal_(tensor, 0.0, 0.1)
-    return network
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import timm
 import torch
 import torchvision
 from backbone_yaml import CLASSIFIERS, settings
+from batch_norm_states import mixed
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -34,14 +35,9 @@ def drawn(name: str, num_classes: int = 10, seed: int = 0, **changes: Any) -> Ba
 
 
 def unlike(network: nn.Module) -> nn.Module:
-    """With a state of its own in every batch norm, so that two of them swapped would show."""
-    torch.manual_seed(1)
-    for module in network.modules():
+    """With batch norms that differ, and that have counted batches."""
+    for module in mixed(network).modules():
         if isinstance(module, nn.BatchNorm2d):
-            for tensor in (module.weight, module.running_var):
-                nn.init.uniform_(tensor, 0.5, 1.0)
-            for tensor in (module.bias, module.running_mean):
-                nn.init.normal_(tensor, 0.0, 0.1)
             assert module.num_batches_tracked is not None
             module.num_batches_tracked.fill_(7)
     return network

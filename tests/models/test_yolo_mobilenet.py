@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 import torchvision
 from backbone_yaml import settings
+from batch_norm_states import mixed
 from torch import Tensor, nn
 
 from olsrepro.models.count import mac_count, parameter_count
@@ -41,18 +42,6 @@ def on_meta(num_classes: int) -> Detector:
 @pytest.fixture(scope="module")
 def whole() -> YoloMobileNet:
     return detector()
-
-
-def unlike(network: nn.Module) -> nn.Module:
-    """With a state of its own in every batch norm, so that two of them swapped would show."""
-    torch.manual_seed(1)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor in (module.weight, module.running_var):
-                nn.init.uniform_(tensor, 0.5, 1.0)
-            for tensor in (module.bias, module.running_mean):
-                nn.init.normal_(tensor, 0.0, 0.1)
-    return network
 
 
 def test_every_part_has_the_parameters_of_the_authors_detector() -> None:
@@ -87,7 +76,7 @@ def test_sides_that_the_coarsest_stride_does_not_divide_are_refused(height: int,
 
 def test_the_trunk_is_tapped_where_torchvisions_rows_end() -> None:
     """Behind the rows of 32 and of 96 channels, and behind the last convolution."""
-    theirs = unlike(torchvision.models.mobilenet_v2(weights=None)).eval()
+    theirs = mixed(torchvision.models.mobilenet_v2(weights=None)).eval()
     ours = detector(width=1.0, depth_factor=1.0).eval()
     assert len(ours.trunk.library_keys) == len(theirs.features.state_dict())
     state = theirs.state_dict()
@@ -154,7 +143,7 @@ def maps_by_the_table(state: State, fine: Tensor, middle: Tensor, coarse: Tensor
 
 
 def test_the_maps_are_those_of_the_table_written_out() -> None:
-    network = unlike(detector(3, width=0.25).double()).eval()
+    network = mixed(detector(3, width=0.25).double()).eval()
     assert isinstance(network, YoloMobileNet)
     for name, weight in network.named_parameters():
         if weight.dim() > 1 and not name.startswith("trunk"):
@@ -231,7 +220,7 @@ def saved(path: Path, content: Any) -> Path:
 
 
 def test_torchvisions_weights_fill_the_trunk_and_nothing_else(whole: YoloMobileNet, tmp_path: Path) -> None:
-    theirs = unlike(torchvision.models.mobilenet_v2(weights=None)).state_dict()
+    theirs = mixed(torchvision.models.mobilenet_v2(weights=None)).state_dict()
     ours = detector()
     load_pretrained(ours, saved(tmp_path / "mobilenet_v2.pth", theirs))
     assert changed(ours, state_of(whole)) == {"trunk"}
@@ -240,7 +229,7 @@ def test_torchvisions_weights_fill_the_trunk_and_nothing_else(whole: YoloMobileN
 
 def test_a_classifiers_run_fills_the_trunk_and_nothing_else(tmp_path: Path) -> None:
     torch.manual_seed(1)
-    theirs = unlike(build_backbone(settings("mobilenetv2", **TINY), 7)).state_dict()
+    theirs = mixed(build_backbone(settings("mobilenetv2", **TINY), 7)).state_dict()
     ours = detector(**TINY)
     before = state_of(ours)
     load_pretrained(ours, saved(tmp_path / "best.pt", {"epoch": 3, "weights": theirs}))
@@ -250,7 +239,7 @@ def test_a_classifiers_run_fills_the_trunk_and_nothing_else(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("num_classes", [20, 3], ids=["of as many classes", "of others"])
 def test_a_detectors_run_fills_all_but_the_predictors(num_classes: int, tmp_path: Path) -> None:
-    theirs = unlike(detector(num_classes, seed=1, **TINY)).state_dict()
+    theirs = mixed(detector(num_classes, seed=1, **TINY)).state_dict()
     ours = detector(**TINY)
     before = state_of(ours)
     load_pretrained(ours, saved(tmp_path / "best.pt", {"epoch": 3, "weights": theirs}))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from olsrepro.data.detection_augment import STRIDE
 from olsrepro.evaluation.settings import EvaluationSettings
 from olsrepro.settings import check_choice, check_flag, check_range, check_whole
 
 RULES = ("all_point", "eleven_point", "coco_points")
 SIZES, OWN_SIDE = (320, 416, 512, 608), 416
-STRIDE = 32
-"""What sides of images are multiples of: that of a detector's coarsest map."""
 
 
 @dataclass(frozen=True)
