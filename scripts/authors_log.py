@@ -16,12 +16,12 @@ from pathlib import Path
 import torch
 
 from olsrepro.config.compose import compose_run
-from olsrepro.data.noise import noisy_targets
+from olsrepro.data.labels.noise import noisy_targets
 from olsrepro.data.registry import read_dataset
 from olsrepro.launch.learner import learner_of
 from olsrepro.store.identity import run_id
-from olsrepro.training.setup import prepare_device
-from olsrepro.training.task import Classification
+from olsrepro.training.classification.task import Classification
+from olsrepro.training.device import prepare_device
 
 RUN = [
     "dataset=cifar100",

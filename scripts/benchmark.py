@@ -19,7 +19,7 @@ import torch
 
 from olsrepro.launch.provenance import this_process
 from olsrepro.training.memory import spare_page_faults
-from olsrepro.training.settings import RuntimeSettings
+from olsrepro.training.runtime import RuntimeSettings
 
 GROUPS = (
     "criterion",

@@ -85,7 +85,7 @@ LIGHT = [
     "olsrepro.losses",
     "olsrepro.losses.switches",
     "olsrepro.settings",
-    "olsrepro.data.manifest",
+    "olsrepro.data.download.manifest",
     "olsrepro.config.compose",
     "olsrepro.config.to_yaml",
     "olsrepro.store.identity",

@@ -60,7 +60,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _draw(arguments: argparse.Namespace) -> None:
-    from olsrepro.launch.found_boxes import found_boxes
+    from olsrepro.launch.finished.boxes import found_boxes
     from olsrepro.report.boxes import draw_boxes
     from olsrepro.report.save import save
 

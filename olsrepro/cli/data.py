@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do one action; the exit code."""
-    from olsrepro.data.manifest import default_root
+    from olsrepro.data.download.manifest import default_root
 
     root = (arguments.data_dir or default_root()).expanduser().absolute()
     if arguments.action == "list":
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _list(root: Path) -> int:
     from olsrepro.cli.listing import listing
-    from olsrepro.data.presence import status
+    from olsrepro.data.download.status import status
 
     head = ("data set", "classes", "train", "test", "pixels", "state", "place")
     rows = [
@@ -91,7 +91,7 @@ def _shown(size: int | None) -> str:
 def _fetch(name: str, root: Path, urls: list[str] | None) -> int:
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-    from olsrepro.data.fetch import fetch
+    from olsrepro.data.download.fetch import fetch
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, transient=True, disable=not sys.stdout.isatty()) as bar:
@@ -109,9 +109,16 @@ def _fetch(name: str, root: Path, urls: list[str] | None) -> int:
 def _verify(name: str, root: Path) -> int:
     from collections import Counter
 
-    from olsrepro.data.manifest import published
-    from olsrepro.data.presence import UNKNOWN, verify
-    from olsrepro.data.sums import MISSING, OK, WRONG
+    from olsrepro.data.download.checksums import (
+        MISSING,
+        OK,
+        WRONG,
+    )
+    from olsrepro.data.download.manifest import published
+    from olsrepro.data.download.status import (
+        UNKNOWN,
+        verify,
+    )
 
     states: Counter[str] = Counter()
     for finding in verify(name, root):

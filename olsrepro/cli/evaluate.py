@@ -98,7 +98,7 @@ def _refuse_idle(lines: Sequence[str], names: Sequence[str]) -> None:
 def _print(config: RunConfig, settings: EvaluationSettings) -> None:
     import json
 
-    from olsrepro.launch.evaluate import evaluate
+    from olsrepro.launch.finished.evaluate import evaluate
 
     path = evaluate(config, settings)
     for line in _told(json.loads(path.read_text())):

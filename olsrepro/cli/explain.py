@@ -89,7 +89,7 @@ def _cost(name: str) -> Cost:
     if record is not None:
         return _told(record["facts"], f"from {folder.name} in the store, measured on {record['finished']}")
 
-    from olsrepro.launch.measure import method_facts
+    from olsrepro.launch.measuring.facts import method_facts
 
     return _told(method_facts(config), f"measured now, {config.backbone.name} on {config.dataset.name}")
 

@@ -167,7 +167,7 @@ def _wishes(filled: Filled) -> list[Wish]:
 
 def _refuse_unready(wishes: Sequence[Wish]) -> None:
     if wishes:
-        from olsrepro.launch.evaluate import refuse_unready
+        from olsrepro.launch.finished.evaluate import refuse_unready
 
         refuse_unready(wishes)
 
@@ -181,7 +181,7 @@ def _evaluate(wishes: Sequence[Wish], filled: Filled) -> list[str]:
     ready = [(config, settings) for config, settings in wishes if states.get(run_id(config)) == FINISHED]
     if not ready:
         return []
-    from olsrepro.launch.evaluate import evaluate_many
+    from olsrepro.launch.finished.evaluate import evaluate_many
 
     return evaluate_many(ready, _console())
 
@@ -219,7 +219,7 @@ def _measure(filled: Filled) -> None:
         if experiment.measure:
             runs = [run for runs in filled.wanted[experiment.name].values() for run in runs if run.is_available]
             for config in {run.id: run.config for run in runs if filled.found[run.id].state == MISSING}.values():
-                from olsrepro.launch.measure import measure
+                from olsrepro.launch.measuring.facts import measure
 
                 assert config is not None
                 measure(experiment.measure, config)

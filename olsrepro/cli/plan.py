@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _measure(runs: Iterable[Wanted], speeds: Speeds) -> None:
-    from olsrepro.launch.speed import time_networks
+    from olsrepro.launch.measuring.speed import time_networks
 
     time_networks([run.config for run in runs if run.config is not None], speeds, _say)
 

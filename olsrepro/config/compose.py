@@ -18,19 +18,22 @@ from olsrepro.config.hydra_trees import HydraTrees, Tree, Trees
 from olsrepro.config.locate import configs_folder
 from olsrepro.config.merged_trees import MergedTrees
 from olsrepro.config.overrides import GROUPS, ConfigFolders, Overrides, group_choices, parse_overrides
+from olsrepro.config.pretrained import started
 from olsrepro.config.run_config import CUSTOM, RunConfig
 from olsrepro.config.stand_in import shrunk, sized
-from olsrepro.config.start import started
 from olsrepro.config.validate import validate
-from olsrepro.data.photo_settings import dataset_class
-from olsrepro.data.settings import DatasetSettings, NoiseSettings
+from olsrepro.data.datasets.settings import dataset_class
+from olsrepro.data.labels.settings import NoiseSettings
+from olsrepro.data.settings import DatasetSettings
 from olsrepro.data.stand_in import stands_for
 from olsrepro.methods import registry as methods
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.models import registry as models
 from olsrepro.settings import UserError, did_you_mean
-from olsrepro.training.detection_settings import recipe_class
-from olsrepro.training.settings import RecipeSettings, RuntimeSettings, scaled_milestones
+from olsrepro.training.detection.settings import recipe_class
+from olsrepro.training.recipe import RecipeSettings
+from olsrepro.training.runtime import RuntimeSettings
+from olsrepro.training.schedule import scaled_milestones
 
 DEFAULT_PRESET = "smoke"  # as configs/config.yaml has it; tested
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from olsrepro.config.fill import fill
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.photo_settings import dataset_class
-from olsrepro.data.settings import NoiseSettings
+from olsrepro.data.datasets.settings import dataset_class
+from olsrepro.data.labels.settings import NoiseSettings
 from olsrepro.methods import registry as methods
 from olsrepro.models import registry as models
-from olsrepro.training.detection_settings import recipe_class
-from olsrepro.training.settings import RuntimeSettings
+from olsrepro.training.detection.settings import recipe_class
+from olsrepro.training.runtime import RuntimeSettings
 
 
 def restored(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig:

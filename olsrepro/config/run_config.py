@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from olsrepro.data.settings import DatasetSettings, NoiseSettings
+from olsrepro.data.labels.settings import NoiseSettings
+from olsrepro.data.settings import DatasetSettings
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.models.settings import BackboneSettings
-from olsrepro.training.settings import RecipeSettings, RuntimeSettings
+from olsrepro.training.recipe import RecipeSettings
+from olsrepro.training.runtime import RuntimeSettings
 
 CUSTOM = "custom"
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.data.stand_in import LEAST_SIDE, is_of_digits, original_side
 from olsrepro.models.settings import BackboneSettings
-from olsrepro.training.settings import RecipeSettings
+from olsrepro.training.recipe import RecipeSettings
 
-LEAST_HOLE = 2  # pixels: an odd hole is one smaller (data.augment), so that 1 would cut out nothing
+LEAST_HOLE = 2  # pixels: an odd hole is one smaller (data.pixels), so that 1 would cut out nothing
 
 
 def sized(dataset: DatasetSettings, backbone: BackboneSettings) -> DatasetSettings:

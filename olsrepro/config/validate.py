@@ -103,7 +103,7 @@ def _batch_fits_dataset(config: RunConfig) -> None:
 def _noise_fits_dataset(config: RunConfig) -> None:
     config.noise.check_fits(config.dataset.num_classes)
     if config.noise.kind == "file":
-        from olsrepro.data.noise import check_file  # loads torch, which no other kind needs here
+        from olsrepro.data.labels.noise import check_file  # loads torch, which no other kind needs here
 
         check_file(config.noise, config.dataset.train_size, config.dataset.num_classes)
     if config.noise.scope == "remaining" and config.method.clean_set() is None:

@@ -12,10 +12,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from olsrepro.data.augment import Normaliser
-from olsrepro.data.images import ImageData
-from olsrepro.data.photographs import Geometry, PathTable
-from olsrepro.data.registry import Data
+from olsrepro.data.dataset import (
+    Data,
+    Geometry,
+    ImageData,
+    PathTable,
+)
+from olsrepro.data.pixels import Normaliser
 
 
 class Images(Protocol):
@@ -73,7 +76,10 @@ class PhotoImages:
         return found
 
     def _image(self, index: int) -> Tensor:
-        from olsrepro.data.decode import decoded, test_pixels
+        from olsrepro.data.photos.decode import (
+            decoded,
+            test_pixels,
+        )
 
         return torch.from_numpy(test_pixels(decoded(self.root / self.paths[index]), self.geometry))
 

@@ -11,11 +11,16 @@ import torch
 from torch import Tensor
 
 from olsrepro.data.batch import Batch
-from olsrepro.data.device_loader import DeviceLoader, evaluation_batches
-from olsrepro.data.host_loader import HostLoader, test_batches
-from olsrepro.data.images import ImageData
-from olsrepro.data.photographs import Photographs
-from olsrepro.data.pixel_cache import PixelCache
+from olsrepro.data.dataset import ImageData, Photographs
+from olsrepro.data.in_memory.loader import (
+    DeviceLoader,
+    evaluation_batches,
+)
+from olsrepro.data.photos.cache import PixelCache
+from olsrepro.data.photos.loader import (
+    HostLoader,
+    test_batches,
+)
 
 TestPass = Callable[[], Iterator[tuple[Tensor, Tensor]]]
 

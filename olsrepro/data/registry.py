@@ -1,4 +1,4 @@
-"""Data sets by name: each module in ``sets`` reads one or a family, and is found by scanning. Loads no torch itself."""
+"""Data sets by name: each module in ``datasets`` reads one or a family, found by scanning. Loads no torch itself."""
 
 from __future__ import annotations
 
@@ -10,22 +10,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import overload
 
-import olsrepro.data.sets as package
-from olsrepro.data.detection_set import DetectionSet
-from olsrepro.data.images import ImageData
-from olsrepro.data.photo_settings import VocSettings
-from olsrepro.data.photographs import Photographs
+import olsrepro.data.datasets as package
+from olsrepro.data.dataset import Data, DetectionSet, Photographs
+from olsrepro.data.datasets.settings import VocSettings
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.settings import UserError, did_you_mean
-
-Data = ImageData | Photographs
-"""Images of one class each."""
 
 
 @cache
 def _readers() -> dict[str, ModuleType]:
     modules = [import_module(f"{package.__name__}.{item.name}") for item in pkgutil.iter_modules(package.__path__)]
-    return {name: module for module in modules for name in module.NAMES}
+    return {name: module for module in modules for name in getattr(module, "NAMES", ())}
 
 
 def dataset_names() -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from olsrepro.data.augment import Normaliser
+from olsrepro.data.pixels import Normaliser
 from olsrepro.evaluation.attack import PIXEL_RANGE, full_precision
 from olsrepro.evaluation.subject import Subject
 

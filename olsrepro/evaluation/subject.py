@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from olsrepro.data.human_labels import HumanLabels
+from olsrepro.data.detection.letterbox import Placement
 from olsrepro.data.image_source import Images
-from olsrepro.data.letterbox import Placement
+from olsrepro.data.labels.human_labels import HumanLabels
 from olsrepro.data.objects import Objects
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.detector import Detector

@@ -10,19 +10,27 @@ from pathlib import Path
 from torch import Tensor
 
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.clean_set import clean_indices
-from olsrepro.data.detection_set import DetectionSet
-from olsrepro.data.images import ImageData
+from olsrepro.data.dataset import Data, DetectionSet, ImageData
+from olsrepro.data.datasets.settings import (
+    PhotoSettings,
+    VocSettings,
+)
+from olsrepro.data.labels.clean_set import clean_indices
+from olsrepro.data.labels.noise import (
+    NoisyLabels,
+    noisy_targets,
+)
 from olsrepro.data.loaders import Reading
-from olsrepro.data.noise import NoisyLabels, noisy_targets
-from olsrepro.data.photo_settings import PhotoSettings, VocSettings
-from olsrepro.data.pixel_cache import PixelCache
-from olsrepro.data.readable import readable
-from olsrepro.data.registry import Data, read_dataset
+from olsrepro.data.photos.cache import PixelCache
+from olsrepro.data.photos.check import readable
+from olsrepro.data.registry import read_dataset
 from olsrepro.distributed.place import place
-from olsrepro.launch.start import check_weights, weights_file
+from olsrepro.launch.pretrained import (
+    check_weights,
+    weights_file,
+)
 from olsrepro.settings import UserError
-from olsrepro.training.settings import RuntimeSettings
+from olsrepro.training.runtime import RuntimeSettings
 
 MOST_WORKERS = 16  # more read no faster than one GPU trains
 

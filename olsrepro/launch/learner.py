@@ -9,8 +9,7 @@ from torch import nn
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.methods.base import TrainingSet
-from olsrepro.training.learner import Learner
-from olsrepro.training.setup import build_learner
+from olsrepro.training.learner import Learner, build_learner
 
 
 def learner_of(

@@ -14,13 +14,13 @@ from olsrepro.data.registry import read_dataset
 from olsrepro.distributed.news import from_first
 from olsrepro.distributed.ranks import is_first
 from olsrepro.files.lease import Held
+from olsrepro.launch.pretrained import weights_file
 from olsrepro.launch.ranks import meet, refuse_uneven, together
 from olsrepro.launch.run import RankFailed, RunFailed, run
-from olsrepro.launch.start import weights_file
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 from olsrepro.store.teacher import teacher_record
-from olsrepro.training.setup import prepare_device
+from olsrepro.training.device import prepare_device
 
 PACE_S = 10.0
 

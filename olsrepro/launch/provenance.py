@@ -18,7 +18,7 @@ import torch
 
 import olsrepro
 from olsrepro.distributed.ranks import rank_count
-from olsrepro.training.settings import RuntimeSettings
+from olsrepro.training.runtime import RuntimeSettings
 
 _PACKAGES = ("torch", "torchvision", "timm", "hydra-core", "omegaconf", "numpy")
 # What must be the same in two processes for one to go on bitwise where the other stopped.

@@ -8,14 +8,12 @@ from typing import TypeVar
 import torch
 
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.detection_set import DetectionSet
-from olsrepro.data.images import ImageData
-from olsrepro.data.registry import Data
+from olsrepro.data.dataset import Data, DetectionSet, ImageData
 from olsrepro.distributed.news import of_all
 from olsrepro.distributed.place import place
 from olsrepro.distributed.ranks import join, rank_count
 from olsrepro.settings import UserError
-from olsrepro.training.settings import RuntimeSettings
+from olsrepro.training.runtime import RuntimeSettings
 
 T = TypeVar("T")
 _LOST = ("gloo", "nccl", "connection closed", "connection reset", "timed out")  # in messages of torch.distributed

@@ -10,9 +10,8 @@ from typing import Any
 import torch
 
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.detection_set import DetectionSet
-from olsrepro.data.noise import NoisyLabels
-from olsrepro.data.registry import Data
+from olsrepro.data.dataset import Data, DetectionSet
+from olsrepro.data.labels.noise import NoisyLabels
 from olsrepro.files.atomic import StorageError
 from olsrepro.files.checksum import sha256
 from olsrepro.launch.inputs import Inputs, left_out

@@ -31,9 +31,9 @@ from olsrepro.store.record import FINISHED, NAME, read_record, write_record
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.batch_norm import check_batch_norm
 from olsrepro.training.checkpoint import CheckpointFolder
+from olsrepro.training.device import prepare_device
 from olsrepro.training.progress import Progress, Row
-from olsrepro.training.settings import REPLACED
-from olsrepro.training.setup import prepare_device
+from olsrepro.training.recipe import REPLACED
 from olsrepro.training.stop import StopRequest
 from olsrepro.training.trainer import Observer, Trainer
 

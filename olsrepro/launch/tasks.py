@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.detection_set import DetectionSet
+from olsrepro.data.dataset import DetectionSet
 from olsrepro.launch.inputs import Inputs
 from olsrepro.methods.base import TrainingSet
-from olsrepro.training.detection import Detection
-from olsrepro.training.detection_settings import DetectionRecipe
-from olsrepro.training.task import Classification
+from olsrepro.training.classification.task import Classification
+from olsrepro.training.detection.settings import DetectionRecipe
+from olsrepro.training.detection.task import Detection
 
 
 def task_of(config: RunConfig, inputs: Inputs, device: torch.device) -> Classification | Detection:

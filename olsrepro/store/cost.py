@@ -15,7 +15,7 @@ from olsrepro.models.settings import BackboneSettings
 from olsrepro.store.facts import SPEED, facts_id, speed_records
 from olsrepro.store.folder import Store
 from olsrepro.store.record import FINISHED, Record
-from olsrepro.training.detection_settings import KEPT
+from olsrepro.training.detection.settings import KEPT
 
 BYTES = 4
 TEST_FILES = 2  # of the best and of the last epoch

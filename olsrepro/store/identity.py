@@ -10,11 +10,15 @@ from typing import Any
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.teacher import teacher_config
-from olsrepro.data.settings import DatasetSettings, NoiseSettings
+from olsrepro.data.labels.settings import NoiseSettings
+from olsrepro.data.settings import DatasetSettings
 from olsrepro.methods.registry import settings_class as method_settings
 from olsrepro.models.registry import settings_class as backbone_settings
 from olsrepro.settings import Component, is_fact
-from olsrepro.training.settings import REPLACED, RecipeSettings
+from olsrepro.training.recipe import (
+    REPLACED,
+    RecipeSettings,
+)
 
 FORMAT = 1
 

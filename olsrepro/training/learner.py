@@ -1,16 +1,30 @@
-"""What learns: the network, its label method, the optimiser."""
+"""What learns: the network, its label method, the optimiser; built from settings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from olsrepro.methods.base import LabelMethod
+from olsrepro.data.settings import DatasetSettings
+from olsrepro.distributed.ranks import rank
+from olsrepro.methods.base import LabelMethod, Setting, TrainingSet
+from olsrepro.methods.registry import build_method
+from olsrepro.methods.settings import MethodSettings
+from olsrepro.models.backbone import Backbone
+from olsrepro.models.pretrained import load_pretrained
+from olsrepro.models.registry import build_network
+from olsrepro.models.settings import BackboneSettings
+from olsrepro.randomness import address, stream
 from olsrepro.training.averaging import WeightAverage
+from olsrepro.training.batch_norm import apply_batch_norm
+from olsrepro.training.optimizer import build_optimizer
+from olsrepro.training.recipe import RecipeSettings
+from olsrepro.training.runtime import RuntimeSettings
 
 State = dict[str, Any]
 
@@ -72,3 +86,76 @@ class Learner:
         tensors = [*self.network.state_dict().values(), *self.method.parameters()]
         floating = [t.detach() for t in tensors if t.is_floating_point() and t.numel()]
         return bool(torch.stack([tensor.abs().amax().float() for tensor in floating]).isfinite().all())
+
+
+def build_learner(
+    backbone: BackboneSettings,
+    method: MethodSettings,
+    dataset: DatasetSettings,
+    recipe: RecipeSettings,
+    runtime: RuntimeSettings,
+    seed: int,
+    device: torch.device,
+    teacher: nn.Module | None = None,
+    training_set: TrainingSet | None = None,
+    start: Path | None = None,
+) -> Learner:
+    """Network, label method and optimiser of a run.
+
+    Initial weights are drawn on the CPU from (seed, "init"), the trunk first, so that all methods of one seed start
+    from one trunk on every device. ``teacher`` is a trained network for a method that wants one, ``training_set`` all
+    training images for one that looks at them. ``start`` is a file of weights that replace the trunk's draws before the
+    method sees it; all that is drawn is the same without it.
+    """
+    own = method.own_recipe(recipe.epochs)
+    rate = recipe.rate_at if own is None else own.rate_at
+    with stream(seed, "init"):
+        network = build_network(backbone, dataset.num_classes)
+        if start is not None:
+            load_pretrained(network, start)
+        network = apply_batch_norm(recipe.batch_norm, network)
+        setting = Setting(
+            dataset.num_classes,
+            seed,
+            recipe.epochs,
+            dataset.train_size,
+            dataset.image_size,
+            network if isinstance(network, Backbone) else None,
+            teacher,
+            tuple(recipe.milestones),
+            rate,
+            training_set,
+        )
+        label_method = apply_batch_norm(recipe.batch_norm, build_method(method, setting))
+    layout = torch.channels_last if runtime.channels_last else torch.contiguous_format
+    network = network.to(device).to(memory_format=layout)
+    label_method = label_method.to(device).to(memory_format=layout)
+    optimizer = build_optimizer([*network.parameters(), *label_method.optimised()], recipe, own)
+    torch.manual_seed(address(seed, "stream", *([rank()] if rank() else [])))  # ranks drop other features out
+    return _learner(network, label_method, optimizer, rate, recipe, runtime, device)
+
+
+def _learner(
+    network: nn.Module,
+    method: LabelMethod,
+    optimizer: torch.optim.Optimizer,
+    rate: Callable[[float], float],
+    recipe: RecipeSettings,
+    runtime: RuntimeSettings,
+    device: torch.device,
+) -> Learner:
+    """With what steps and tests call: averaged, compiled, as the run says."""
+    trained, tested = method.trained(network), method.tested(network)
+    average = WeightAverage(network, tested, recipe.ema_decay) if recipe.ema_decay else None
+    tested = tested if average is None else average.tested
+    if not runtime.compile:
+        return Learner(network, method, optimizer, trained, tested, rate, average)
+    forward = _compiled(trained, device)
+    tested = forward if tested is trained else _compiled(tested, device)
+    return Learner(network, method, optimizer, forward, tested, rate, average)
+
+
+def _compiled(network: nn.Module, device: torch.device) -> nn.Module:
+    # On the CPU the compiler would lay convolutions out as channels_last, which prepare_device refuses for good reason.
+    options: dict[str, Any] | None = {"layout_optimization": False} if device.type == "cpu" else None
+    return torch.compile(network, options=options)  # type: ignore[return-value]

@@ -22,7 +22,8 @@ from olsrepro.training.checkpoint import CheckpointFolder, State
 from olsrepro.training.learner import Learner
 from olsrepro.training.progress import Progress, Row
 from olsrepro.training.random_state import load_random_state, random_state
-from olsrepro.training.settings import RecipeSettings, RuntimeSettings
+from olsrepro.training.recipe import RecipeSettings
+from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.stop import StopRequest
 from olsrepro.training.task import Evaluation, NonFinite, Task
 

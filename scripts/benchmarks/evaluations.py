@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from olsrepro.data.human_labels import HumanLabels
+from olsrepro.data.labels.human_labels import HumanLabels
 from olsrepro.evaluation.registry import measure, read_settings
 
 from .amounts import amount_row

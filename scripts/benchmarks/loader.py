@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from olsrepro.data.device_loader import DeviceLoader
+from olsrepro.data.in_memory.loader import DeviceLoader
 from olsrepro.data.settings import AugmentSettings
 
 from .pairs import paired, row

@@ -15,8 +15,8 @@ from torch import nn
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.batch import Batch
-from olsrepro.data.images import ImageData
-from olsrepro.data.noise import noisy_targets
+from olsrepro.data.dataset import ImageData
+from olsrepro.data.labels.noise import noisy_targets
 from olsrepro.launch.inputs import clean_samples
 from olsrepro.launch.learner import learner_of
 from olsrepro.methods.registry import method_names, settings_class
@@ -24,8 +24,8 @@ from olsrepro.models.count import mac_count
 from olsrepro.models.registry import build_backbone
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder
+from olsrepro.training.classification.task import Classification
 from olsrepro.training.stop import StopRequest
-from olsrepro.training.task import Classification
 from olsrepro.training.trainer import Trainer
 
 from .pairs import paired, row

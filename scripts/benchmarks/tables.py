@@ -131,6 +131,6 @@ def _process() -> dict[str, Any]:
     import torch
 
     from olsrepro.launch.provenance import this_process
-    from olsrepro.training.settings import RuntimeSettings
+    from olsrepro.training.runtime import RuntimeSettings
 
     return this_process(RuntimeSettings(), torch.device("cpu"))

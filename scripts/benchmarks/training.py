@@ -12,14 +12,14 @@ from torch.nn import functional
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.images import ImageData
-from olsrepro.data.noise import noisy_targets
+from olsrepro.data.dataset import ImageData
+from olsrepro.data.labels.noise import noisy_targets
 from olsrepro.launch.learner import learner_of
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder
-from olsrepro.training.setup import build_optimizer
+from olsrepro.training.classification.task import Classification
+from olsrepro.training.optimizer import build_optimizer
 from olsrepro.training.stop import StopRequest
-from olsrepro.training.task import Classification
 from olsrepro.training.trainer import Trainer
 
 from .pairs import paired, row

@@ -11,12 +11,13 @@ from registry import SETTINGS, TINY
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from olsrepro.config.compose import compose_run
-from olsrepro.data.noise import noisy_targets
+from olsrepro.data.labels.noise import noisy_targets
 from olsrepro.data.registry import read_dataset
 from olsrepro.launch.inputs import clean_samples
 from olsrepro.models.registry import build_backbone
-from olsrepro.training.setup import build_learner, prepare_device
-from olsrepro.training.task import Classification
+from olsrepro.training.classification.task import Classification
+from olsrepro.training.device import prepare_device
+from olsrepro.training.learner import build_learner
 
 WAITING = {"aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::equal", "aten::unique_dim"}
 

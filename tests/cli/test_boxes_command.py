@@ -14,7 +14,7 @@ from shape_runs import TEST, composed, shape_run
 
 from olsrepro.cli.main import main
 from olsrepro.config.run_config import RunConfig
-from olsrepro.launch.found_boxes import found_boxes
+from olsrepro.launch.finished.boxes import found_boxes
 from olsrepro.launch.run import run
 from olsrepro.store.identity import run_id
 

@@ -13,7 +13,7 @@ import pytest
 
 from olsrepro.cli import exit_codes
 from olsrepro.cli.main import main
-from olsrepro.data.manifest import SOURCES
+from olsrepro.data.download.manifest import SOURCES
 
 
 @pytest.fixture(autouse=True)

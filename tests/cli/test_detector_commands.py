@@ -12,7 +12,7 @@ from shape_runs import shape_run
 
 from olsrepro.cli.main import main
 from olsrepro.config.run_config import RunConfig
-from olsrepro.launch import speed as timing
+from olsrepro.launch.measuring import speed as timing
 from olsrepro.launch.run import run
 from olsrepro.store.identity import run_id
 

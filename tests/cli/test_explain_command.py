@@ -16,7 +16,7 @@ from olsrepro.cli.main import main
 from olsrepro.cli.method_card import Cost, Use, method_text
 from olsrepro.cli.methods import needs_in_short
 from olsrepro.config.method_file import MethodFile, method_file, read_method_file
-from olsrepro.launch import measure as measuring
+from olsrepro.launch.measuring import facts as measuring
 from olsrepro.methods.cards import Card, Needs, Reading, card
 from olsrepro.methods.registry import method_names
 

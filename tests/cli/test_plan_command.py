@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from olsrepro.cli.main import main
-from olsrepro.launch import speed as timing
+from olsrepro.launch.measuring import speed as timing
 
 LINES = ["8", "preset=smoke", "runtime.device=cpu"]
 

@@ -14,7 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.to_yaml import to_yaml
-from olsrepro.data.settings import NoiseSettings
+from olsrepro.data.labels.settings import NoiseSettings
 from olsrepro.methods.ols.settings import Settings as Ols
 from olsrepro.settings import UserError
 

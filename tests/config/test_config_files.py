@@ -14,16 +14,22 @@ import yaml
 from olsrepro.config.compose import DEFAULT_PRESET
 from olsrepro.config.locate import configs_folder
 from olsrepro.config.overrides import GROUPS
-from olsrepro.data.manifest import SOURCES
-from olsrepro.data.photo_settings import dataset_class
-from olsrepro.data.settings import NOISE_KINDS, DatasetSettings, NoiseSettings
+from olsrepro.data.datasets.settings import dataset_class
+from olsrepro.data.download.manifest import SOURCES
+from olsrepro.data.labels.settings import (
+    NOISE_KINDS,
+    NoiseSettings,
+)
+from olsrepro.data.settings import DatasetSettings
 from olsrepro.data.stand_in import stands_for
 from olsrepro.methods.registry import method_names
 from olsrepro.methods.registry import settings_class as method_class
 from olsrepro.models.registry import families
 from olsrepro.models.registry import settings_class as backbone_class
-from olsrepro.training.detection_settings import recipe_class
-from olsrepro.training.settings import RecipeSettings, RuntimeSettings, scaled_milestones
+from olsrepro.training.detection.settings import recipe_class
+from olsrepro.training.recipe import RecipeSettings
+from olsrepro.training.runtime import RuntimeSettings
+from olsrepro.training.schedule import scaled_milestones
 
 CONFIGS = configs_folder()
 FILES = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml"))

@@ -11,12 +11,12 @@ import user_folder
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.stand_in import shrunk, sized
-from olsrepro.data.photo_settings import dataset_class
-from olsrepro.data.sets.stand_ins import NAMES
+from olsrepro.data.datasets.settings import dataset_class
+from olsrepro.data.datasets.stand_ins import NAMES
 from olsrepro.data.stand_in import stands_for
 from olsrepro.models.thin_resnet.settings import Settings as ThinResNet
 from olsrepro.store.identity import run_id
-from olsrepro.training.settings import RecipeSettings
+from olsrepro.training.recipe import RecipeSettings
 
 LARGE_PIXELS = "name: digits@cub\nnum_classes: 8\ntrain_size: 600\ntest_size: 200\nimage_size: 64\n"
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from olsrepro.data.manifest import SOURCES
+from olsrepro.data.download.manifest import SOURCES
 
 LAYOUT = {
     "cifar10": ([f"data_batch_{i}" for i in range(1, 6)], ["test_batch"], "batches.meta", "labels", "label_names"),

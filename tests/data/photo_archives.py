@@ -9,8 +9,8 @@ from pathlib import Path
 import photo_files
 import pytest
 
-from olsrepro.data.manifest import SOURCES
-from olsrepro.data.source import Archive
+from olsrepro.data.download.manifest import SOURCES
+from olsrepro.data.download.source import Archive
 
 
 def publish(

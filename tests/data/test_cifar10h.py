@@ -17,11 +17,18 @@ from torch import Tensor
 
 from olsrepro.cli import exit_codes
 from olsrepro.cli.main import main
-from olsrepro.data.fetch import fetch
-from olsrepro.data.human_labels import HumanLabels, human_labels
-from olsrepro.data.images import ImageData
-from olsrepro.data.manifest import LABEL_FILES
-from olsrepro.data.presence import Finding, status, verify
+from olsrepro.data.dataset import ImageData
+from olsrepro.data.download.fetch import fetch
+from olsrepro.data.download.manifest import LABEL_FILES
+from olsrepro.data.download.status import (
+    Finding,
+    status,
+    verify,
+)
+from olsrepro.data.labels.human_labels import (
+    HumanLabels,
+    human_labels,
+)
 from olsrepro.data.registry import read_dataset
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.evaluation.kl_to_humans.divergence import class_divergence, class_means, divergence

@@ -6,8 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from olsrepro.data.clean_set import CleanBatches, clean_indices
-from olsrepro.data.device_loader import DeviceLoader
+from olsrepro.data.in_memory.loader import DeviceLoader
+from olsrepro.data.labels.clean_set import (
+    CleanBatches,
+    clean_indices,
+)
 from olsrepro.data.settings import AugmentSettings
 
 TARGETS = torch.arange(60) % 5

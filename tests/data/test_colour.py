@@ -8,9 +8,8 @@ import torch
 from small_photographs import MEAN, STD
 from torch import Tensor
 
-from olsrepro.data import photo_finish
-from olsrepro.data.augment import Normaliser, cut_out_
-from olsrepro.data.colour import (
+from olsrepro.data.photos import finish as photo_finish
+from olsrepro.data.photos.colour import (
     EIGENVALUES,
     EIGENVECTORS,
     ORDERS,
@@ -20,8 +19,12 @@ from olsrepro.data.colour import (
     mean_greys,
     recoloured_,
 )
-from olsrepro.data.photo_finish import Finisher
-from olsrepro.data.photo_jobs import Sheet
+from olsrepro.data.photos.finish import Finisher
+from olsrepro.data.photos.jobs import Sheet
+from olsrepro.data.pixels import (
+    Normaliser,
+    cut_out_,
+)
 
 COUNT = 12
 IMAGES = torch.randint(0, 256, (COUNT, 3, 10, 14), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))

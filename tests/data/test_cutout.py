@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from olsrepro.data.augment import cut_out_
+from olsrepro.data.pixels import cut_out_
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden/golden_methods.json").read_text())
 EXPECTED = next(case for case in GOLDEN["cases"] if case["id"] == "cutout/masks")["expected"]

@@ -11,10 +11,17 @@ from pathlib import Path
 import cifar_files
 import pytest
 
-from olsrepro.data import fetch as module
-from olsrepro.data.fetch import fetch
-from olsrepro.data.manifest import SOURCES, default_root
-from olsrepro.data.presence import Finding, status, verify
+from olsrepro.data.download import fetch as module
+from olsrepro.data.download.fetch import fetch
+from olsrepro.data.download.manifest import (
+    SOURCES,
+    default_root,
+)
+from olsrepro.data.download.status import (
+    Finding,
+    status,
+    verify,
+)
 from olsrepro.settings import UserError
 
 FILES = ["cifar-100-python/train", "cifar-100-python/test", "cifar-100-python/meta"]

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["settings", "manifest", "fetch", "registry"])
+@pytest.mark.parametrize("module", ["settings", "download.manifest", "download.fetch", "registry"])
 def test_module_loads_no_torch(module: str) -> None:
     heavy = ("torch", "sklearn", "torchvision", "scipy")
     code = f"import sys, olsrepro.data.{module}; print([name for name in {heavy} if name in sys.modules])"

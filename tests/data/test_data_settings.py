@@ -8,9 +8,16 @@ from typing import Any
 import pytest
 import yaml
 
-from olsrepro.data.manifest import SOURCES
-from olsrepro.data.photo_settings import SETTINGS, dataset_class
-from olsrepro.data.settings import AugmentSettings, DatasetSettings, NoiseSettings
+from olsrepro.data.datasets.settings import (
+    SETTINGS,
+    dataset_class,
+)
+from olsrepro.data.download.manifest import SOURCES
+from olsrepro.data.labels.settings import NoiseSettings
+from olsrepro.data.settings import (
+    AugmentSettings,
+    DatasetSettings,
+)
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

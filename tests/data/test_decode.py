@@ -12,9 +12,13 @@ from PIL import Image
 from small_photographs import resize_of
 from torchvision import transforms
 
-from olsrepro.data import decode
-from olsrepro.data.decode import Unreadable, check_decodes, decoded
-from olsrepro.data.photographs import Geometry
+from olsrepro.data.dataset import Geometry
+from olsrepro.data.photos import decode
+from olsrepro.data.photos.decode import (
+    Unreadable,
+    check_decodes,
+    decoded,
+)
 from olsrepro.settings import UserError
 
 GEOMETRIES = [

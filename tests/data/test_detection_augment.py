@@ -13,11 +13,24 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import stats
 
-from olsrepro.data.detection_augment import DetectionAugment
-from olsrepro.data.detection_changes import Scene, changed, crop_window, flipped, shift_window
-from olsrepro.data.detection_draws import OWN, Change, changes
-from olsrepro.data.detection_mixing import mixing, size_of
-from olsrepro.data.photo_draws import Place
+from olsrepro.data.detection.draws import (
+    OWN,
+    Change,
+    changes,
+)
+from olsrepro.data.detection.mixup import (
+    mixing,
+    size_of,
+)
+from olsrepro.data.detection.settings import DetectionAugment
+from olsrepro.data.detection.transforms import (
+    Scene,
+    changed,
+    crop_window,
+    flipped,
+    shift_window,
+)
+from olsrepro.data.photos.draws import Place
 from olsrepro.randomness import address, uniform
 
 ALL = DetectionAugment(flip=1, crop=1, translate=1)

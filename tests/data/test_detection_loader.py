@@ -13,19 +13,28 @@ import voc_files
 from PIL import Image
 from torch import Tensor
 
-from olsrepro.data import detection_loader
-from olsrepro.data.decode import Unreadable
-from olsrepro.data.detection_augment import DetectionAugment
-from olsrepro.data.detection_batch import DetectionBatch
-from olsrepro.data.detection_changes import Scene, changed
-from olsrepro.data.detection_draws import changes
-from olsrepro.data.detection_loader import DetectionLoader
-from olsrepro.data.detection_mixing import mixing, size_of
-from olsrepro.data.detection_set import DetectionSet
-from olsrepro.data.device_loader import draw_order
-from olsrepro.data.letterbox import Placement, letterboxed
+from olsrepro.data.dataset import DetectionSet
+from olsrepro.data.detection import loader as detection_loader
+from olsrepro.data.detection.batch import DetectionBatch
+from olsrepro.data.detection.draws import changes
+from olsrepro.data.detection.letterbox import (
+    Placement,
+    letterboxed,
+)
+from olsrepro.data.detection.loader import DetectionLoader
+from olsrepro.data.detection.mixup import (
+    mixing,
+    size_of,
+)
+from olsrepro.data.detection.settings import DetectionAugment
+from olsrepro.data.detection.transforms import (
+    Scene,
+    changed,
+)
 from olsrepro.data.objects import Annotated, Objects
-from olsrepro.data.photo_draws import Place
+from olsrepro.data.order import draw_order
+from olsrepro.data.photos.decode import Unreadable
+from olsrepro.data.photos.draws import Place
 from olsrepro.data.shard import Shard, rows_of_part
 
 COUNT, SEED, EPOCH, BATCH = 13, 4, 2, 4

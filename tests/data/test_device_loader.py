@@ -10,9 +10,20 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from olsrepro.data.augment import Normaliser, augmented, cropped, flipped, zero_padded
 from olsrepro.data.batch import Batch
-from olsrepro.data.device_loader import DeviceLoader, draw_epoch, draw_order, evaluation_batches
+from olsrepro.data.in_memory.augment import (
+    augmented,
+    cropped,
+    flipped,
+    zero_padded,
+)
+from olsrepro.data.in_memory.loader import (
+    DeviceLoader,
+    draw_epoch,
+    evaluation_batches,
+)
+from olsrepro.data.order import draw_order
+from olsrepro.data.pixels import Normaliser
 from olsrepro.data.settings import AugmentSettings
 from olsrepro.randomness import address
 
@@ -173,7 +184,7 @@ def test_each_sample_comes_once_an_epoch_with_its_target() -> None:
 
 def test_a_chunk_boundary_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = [batch.images for batch in loader(batch_size=10).epoch(0)]
-    monkeypatch.setattr("olsrepro.data.device_loader._CPU_CHUNK", 20)
+    monkeypatch.setattr("olsrepro.data.in_memory.loader._CPU_CHUNK", 20)
     assert all(torch.equal(a.images, b) for a, b in zip(loader(batch_size=10).epoch(0), expected, strict=True))
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from olsrepro.data.datasets.digits import split
 from olsrepro.data.registry import read_dataset
-from olsrepro.data.sets.digits import split
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.settings import UserError
 

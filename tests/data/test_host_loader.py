@@ -13,15 +13,29 @@ from small_photographs import CLASSES, MEAN, SHORT_SIDE, SQUARE, STD, resize_of,
 from torch import Tensor
 from torchvision.transforms import functional
 
-from olsrepro.data import crops, host_loader
 from olsrepro.data.batch import Batch
-from olsrepro.data.classmates import classmates
-from olsrepro.data.clean_set import CleanBatches
-from olsrepro.data.decode import Unreadable, decoded
-from olsrepro.data.device_loader import draw_order
-from olsrepro.data.host_loader import HostLoader
-from olsrepro.data.photo_draws import Place, attempts, part_of
-from olsrepro.data.photographs import Geometry, Photographs
+from olsrepro.data.dataset import (
+    Geometry,
+    Photographs,
+)
+from olsrepro.data.labels.clean_set import CleanBatches
+from olsrepro.data.order import classmates, draw_order
+from olsrepro.data.photos import (
+    crops,
+)
+from olsrepro.data.photos import (
+    loader as host_loader,
+)
+from olsrepro.data.photos.decode import (
+    Unreadable,
+    decoded,
+)
+from olsrepro.data.photos.draws import (
+    Place,
+    attempts,
+    part_of,
+)
+from olsrepro.data.photos.loader import HostLoader
 from olsrepro.data.settings import AugmentSettings, View
 from olsrepro.data.shard import Shard
 from olsrepro.randomness import address, integers

@@ -8,10 +8,10 @@ import photo_files
 import pytest
 import torch
 
-from olsrepro.data import decode
-from olsrepro.data.device_loader import evaluation_batches
+from olsrepro.data.dataset import Photographs
 from olsrepro.data.image_source import PhotoImages, TensorImages, normalised_batches, split_of
-from olsrepro.data.photographs import Photographs
+from olsrepro.data.in_memory.loader import evaluation_batches
+from olsrepro.data.photos import decode
 from olsrepro.data.registry import read_dataset
 
 MEAN, STD = torch.tensor([0.4, 0.5, 0.6]), torch.tensor([0.2, 0.3, 0.4])

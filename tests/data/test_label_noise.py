@@ -10,8 +10,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from olsrepro.data.noise import flip_count, labels_sha256, noisy_targets
-from olsrepro.data.settings import NoiseSettings
+from olsrepro.data.labels.noise import (
+    flip_count,
+    labels_sha256,
+    noisy_targets,
+)
+from olsrepro.data.labels.settings import NoiseSettings
 
 TARGETS = torch.arange(50_000) % 100
 FROZEN_HASH = "2d731178734fc0d6e5e6411f2086fd5a681799729e4bd21db2960e605513266b"

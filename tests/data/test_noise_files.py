@@ -14,8 +14,11 @@ import pytest
 import torch
 
 from olsrepro.config.compose import compose_run
-from olsrepro.data.noise import labels_sha256, noisy_targets
-from olsrepro.data.settings import NoiseSettings
+from olsrepro.data.labels.noise import (
+    labels_sha256,
+    noisy_targets,
+)
+from olsrepro.data.labels.settings import NoiseSettings
 from olsrepro.launch.records import _noise
 from olsrepro.settings import UserError
 from olsrepro.store.identity import canonical, run_id

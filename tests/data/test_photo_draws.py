@@ -13,8 +13,8 @@ from scipy.stats import ks_2samp, kstest
 from torch import Tensor
 from torchvision.transforms import RandomResizedCrop
 
-from olsrepro.data.device_loader import draw_epoch
-from olsrepro.data.photo_draws import (
+from olsrepro.data.in_memory.loader import draw_epoch
+from olsrepro.data.photos.draws import (
     ATTEMPTS,
     Attempt,
     Fraction32,

@@ -12,9 +12,12 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from olsrepro.data.photographs import Geometry, Photographs
+from olsrepro.data.dataset import (
+    Geometry,
+    Photographs,
+)
+from olsrepro.data.datasets.aircraft import first_word
 from olsrepro.data.registry import read_dataset
-from olsrepro.data.sets.aircraft import first_word
 from olsrepro.settings import UserError
 
 SIZES = photo_files.Sizes(3, 12, 9)

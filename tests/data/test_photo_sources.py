@@ -10,13 +10,17 @@ import photo_archives
 import photo_files
 import pytest
 
-from olsrepro.data import fetch as module
-from olsrepro.data.fetch import fetch
-from olsrepro.data.manifest import SOURCES
-from olsrepro.data.photo_sources import PHOTO_SOURCES
-from olsrepro.data.presence import Finding, status, verify
-from olsrepro.data.sums import LIST
-from olsrepro.data.unpack import unpack
+from olsrepro.data.download import fetch as module
+from olsrepro.data.download.checksums import LIST
+from olsrepro.data.download.fetch import fetch
+from olsrepro.data.download.manifest import SOURCES
+from olsrepro.data.download.photo_sources import PHOTO_SOURCES
+from olsrepro.data.download.status import (
+    Finding,
+    status,
+    verify,
+)
+from olsrepro.data.download.unpack import unpack
 from olsrepro.settings import UserError
 
 FETCHED = ["cub", "flowers", "aircraft"]

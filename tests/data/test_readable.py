@@ -10,9 +10,13 @@ import torch
 from photo_files import truncate
 from small_photographs import small_photographs
 
-from olsrepro.data import readable as module
-from olsrepro.data.photographs import Photographs
-from olsrepro.data.readable import readable, unreadable_images, without_unreadable
+from olsrepro.data.dataset import Photographs
+from olsrepro.data.photos import check as module
+from olsrepro.data.photos.check import (
+    readable,
+    unreadable_images,
+    without_unreadable,
+)
 from olsrepro.settings import UserError
 
 

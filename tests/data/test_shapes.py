@@ -13,15 +13,20 @@ import torch
 from PIL import Image
 from torchvision.datasets import VOCDetection
 
-from olsrepro.data import shape_images
-from olsrepro.data.detection_set import DetectionSet
-from olsrepro.data.fetch import fetch
-from olsrepro.data.manifest import SOURCES
-from olsrepro.data.photo_settings import VocSettings
-from olsrepro.data.presence import status
+from olsrepro.data.dataset import DetectionSet
+from olsrepro.data.datasets import shapes
+from olsrepro.data.datasets.formats import drawn_shapes as shape_images
+from olsrepro.data.datasets.formats.drawn_shapes import (
+    SHAPES,
+    Edges,
+    draw,
+    edges_of,
+)
+from olsrepro.data.datasets.settings import VocSettings
+from olsrepro.data.download.fetch import fetch
+from olsrepro.data.download.manifest import SOURCES
+from olsrepro.data.download.status import status
 from olsrepro.data.registry import read_dataset
-from olsrepro.data.sets import shapes
-from olsrepro.data.shape_images import SHAPES, Edges, draw, edges_of
 from olsrepro.data.stand_in import is_of_digits, is_stand_in, stand_in_of, stands_for
 from olsrepro.settings import UserError
 

@@ -12,11 +12,14 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from olsrepro.data.images import ImageData
-from olsrepro.data.manifest import SOURCES
+from olsrepro.data.dataset import ImageData
+from olsrepro.data.datasets.digits import all_digits
+from olsrepro.data.datasets.stand_ins import (
+    NAMES,
+    resized,
+)
+from olsrepro.data.download.manifest import SOURCES
 from olsrepro.data.registry import read_dataset
-from olsrepro.data.sets.digits import all_digits
-from olsrepro.data.sets.stand_ins import NAMES, resized
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.data.stand_in import LEAST_SIDE, is_stand_in, original_side, stands_for
 

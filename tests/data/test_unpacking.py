@@ -13,10 +13,13 @@ import photo_archives
 import photo_files
 import pytest
 
-from olsrepro.data import ilsvrc
-from olsrepro.data.fetch import fetch
-from olsrepro.data.manifest import SOURCES
-from olsrepro.data.presence import status, verify
+from olsrepro.data.download import ilsvrc
+from olsrepro.data.download.fetch import fetch
+from olsrepro.data.download.manifest import SOURCES
+from olsrepro.data.download.status import (
+    status,
+    verify,
+)
 from olsrepro.files import archive as archives
 from olsrepro.files.archive import work_folder
 from olsrepro.settings import UserError

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from olsrepro.data.batch import Batch
-from olsrepro.data.classmates import classmates
-from olsrepro.data.device_loader import DeviceLoader
+from olsrepro.data.in_memory.loader import DeviceLoader
+from olsrepro.data.order import classmates
 from olsrepro.data.settings import AugmentSettings, View
 
 COUNT = 20

@@ -14,16 +14,16 @@ from torchvision.datasets import VOCDetection
 from torchvision.datasets.voc import DATASET_YEAR_DICT
 from voc_files import Item
 
-from olsrepro.data.detection_set import DetectionSet
-from olsrepro.data.fetch import fetch
-from olsrepro.data.manifest import SOURCES
+from olsrepro.data.dataset import DetectionSet
+from olsrepro.data.datasets.formats.voc_annotations import read_annotation
+from olsrepro.data.datasets.settings import VocSettings
+from olsrepro.data.datasets.voc import CLASSES
+from olsrepro.data.download.fetch import fetch
+from olsrepro.data.download.manifest import SOURCES
+from olsrepro.data.download.status import status
 from olsrepro.data.objects import Annotated, Objects
-from olsrepro.data.photo_settings import VocSettings
-from olsrepro.data.presence import status
-from olsrepro.data.readable import readable
+from olsrepro.data.photos.check import readable
 from olsrepro.data.registry import read_dataset
-from olsrepro.data.sets.voc import CLASSES
-from olsrepro.data.voc_annotations import read_annotation
 from olsrepro.settings import UserError
 
 DOG, PERSON = CLASSES.index("dog"), CLASSES.index("person")

@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from olsrepro.data.decode import Unreadable
-from olsrepro.data.workers import Workers, reading, workers_of
+from olsrepro.data.photos.decode import Unreadable
+from olsrepro.data.photos.notice import reading
+from olsrepro.data.photos.workers import (
+    Workers,
+    workers_of,
+)
 from olsrepro.settings import UserError
 
 
@@ -93,7 +97,7 @@ def test_more_workers_than_cores_are_no_warning() -> None:
 SCRIPT = """
 import os, sys, time
 from dataclasses import dataclass
-from olsrepro.data.workers import Workers
+from olsrepro.data.photos.workers import Workers
 
 @dataclass
 class Pid:

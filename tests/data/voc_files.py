@@ -10,8 +10,8 @@ from typing import NamedTuple
 import photo_files
 from PIL import Image
 
-from olsrepro.data.detection_set import DetectionSet
-from olsrepro.data.photo_settings import VocSettings
+from olsrepro.data.dataset import DetectionSet
+from olsrepro.data.datasets.settings import VocSettings
 from olsrepro.data.registry import read_dataset
 
 SIZES = ((120, 90), (80, 110), (64, 64), (150, 60))  # width, height in pixels, in turn

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from olsrepro.data.letterbox import Placement
+from olsrepro.data.detection.letterbox import Placement
 from olsrepro.data.objects import Annotated, Objects
 from olsrepro.detection.postprocess import Detections, candidates, merged, suppressed
 from olsrepro.evaluation.detection.average_precision import mean_average_precision

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from toy_subject import ToySubject, toy_images, toy_network
 
-from olsrepro.data.augment import Normaliser
+from olsrepro.data.pixels import Normaliser
 from olsrepro.evaluation.classification import classify
 from olsrepro.evaluation.ensemble.average import ensemble_mean
 from olsrepro.evaluation.ensemble.settings import Settings

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from toy_subject import ToyBackbone, ToySubject, toy_images
 
-from olsrepro.data.human_labels import HumanLabels
+from olsrepro.data.labels.human_labels import HumanLabels
 from olsrepro.evaluation.kl_to_humans.batch_norm import batch_statistics
 from olsrepro.evaluation.kl_to_humans.divergence import (
     class_divergence,

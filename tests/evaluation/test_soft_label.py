@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from toy_subject import ToySubject, toy_images
 
-from olsrepro.data.human_labels import HumanLabels
+from olsrepro.data.labels.human_labels import HumanLabels
 from olsrepro.evaluation import registry
 from olsrepro.evaluation.soft_label.groups import groups
 from olsrepro.evaluation.soft_label.likeness import all_above, class_mean, mean_ratio, rank_correlation

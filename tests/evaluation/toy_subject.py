@@ -9,8 +9,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from olsrepro.data.human_labels import HumanLabels
 from olsrepro.data.image_source import TensorImages
+from olsrepro.data.labels.human_labels import HumanLabels
 from olsrepro.models.backbone import Backbone
 from olsrepro.settings import UserError
 

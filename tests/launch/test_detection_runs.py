@@ -20,16 +20,19 @@ from shape_runs import STEPS_PER_EPOCH, TEST, TRAIN, shape_run
 from torch import Tensor, nn
 
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.detection_batch import DetectionBatch
+from olsrepro.data.detection.batch import DetectionBatch
 from olsrepro.evaluation.registry import read_settings
-from olsrepro.launch.evaluate import evaluate
+from olsrepro.launch.finished.evaluate import evaluate
 from olsrepro.launch.learner import learner_of
 from olsrepro.launch.run import RunFailed, run
 from olsrepro.methods.base import LabelMethod
 from olsrepro.models.registry import build_detector
 from olsrepro.store.identity import run_id
-from olsrepro.training.detection import Detection, DetectionOutput
-from olsrepro.training.detection_settings import KEPT
+from olsrepro.training.detection.settings import KEPT
+from olsrepro.training.detection.task import (
+    Detection,
+    DetectionOutput,
+)
 
 MIXED = ["method=ols", "recipe.sizes=[64,96]", "recipe.size_every=2", "recipe.mixup=0.5"]
 FROZEN = ["recipe.batch_norm=frozen", "recipe.warmup_epochs=0.5", "recipe.lr=0.2"]

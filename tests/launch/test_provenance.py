@@ -17,7 +17,7 @@ import torch
 import olsrepro
 from olsrepro.launch.provenance import is_bitwise, now, this_process
 from olsrepro.training.checkpoint import load, save
-from olsrepro.training.settings import RuntimeSettings
+from olsrepro.training.runtime import RuntimeSettings
 
 CPU = torch.device("cpu")
 

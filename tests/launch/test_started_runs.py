@@ -19,8 +19,8 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.config.teacher import teacher_config
 from olsrepro.files.checksum import sha256
 from olsrepro.launch.learner import learner_of
+from olsrepro.launch.pretrained import weights_file
 from olsrepro.launch.run import run
-from olsrepro.launch.start import weights_file
 from olsrepro.models.published import PublishedWeights
 from olsrepro.models.registry import build_backbone
 from olsrepro.models.thin_resnet.settings import Settings as ThinResNet

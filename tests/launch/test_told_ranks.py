@@ -6,11 +6,11 @@ import os
 
 import pytest
 
-from olsrepro.data.decode import Unreadable
+from olsrepro.data.photos.decode import Unreadable
 from olsrepro.launch import ranks
 from olsrepro.launch.inputs import worker_count
 from olsrepro.settings import UserError
-from olsrepro.training.settings import RuntimeSettings
+from olsrepro.training.runtime import RuntimeSettings
 
 
 def test_a_refusal_on_another_rank_is_told_with_its_number(monkeypatch: pytest.MonkeyPatch) -> None:

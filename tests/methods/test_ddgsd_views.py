@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from olsrepro.config.compose import compose_run
 from olsrepro.data.batch import Batch
-from olsrepro.data.device_loader import DeviceLoader
+from olsrepro.data.in_memory.loader import DeviceLoader
 from olsrepro.data.settings import AugmentSettings, View
 from olsrepro.methods.base import Setting
 from olsrepro.methods.ddgsd.method import Method

@@ -16,7 +16,11 @@ from hypothesis import strategies as st
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.settings import CROPS, DatasetSettings, NoiseSettings
+from olsrepro.data.labels.settings import NoiseSettings
+from olsrepro.data.settings import (
+    CROPS,
+    DatasetSettings,
+)
 from olsrepro.methods.ols.settings import Settings as Ols
 from olsrepro.methods.registry import method_names
 from olsrepro.methods.registry import settings_class as method_class
@@ -25,8 +29,8 @@ from olsrepro.models.registry import families
 from olsrepro.models.registry import settings_class as backbone_class
 from olsrepro.settings import Component
 from olsrepro.store.identity import canonical, run_id
-from olsrepro.training.detection_settings import DetectionRecipe
-from olsrepro.training.settings import RecipeSettings
+from olsrepro.training.detection.settings import DetectionRecipe
+from olsrepro.training.recipe import RecipeSettings
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RUN_IDS: dict[str, str] = json.loads((GOLDEN / "run_ids.json").read_text())

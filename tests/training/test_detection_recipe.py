@@ -9,8 +9,8 @@ import pytest
 from shape_runs import composed
 
 from olsrepro.settings import UserError
-from olsrepro.training.detection import augment_of
-from olsrepro.training.detection_settings import DetectionRecipe
+from olsrepro.training.detection.settings import DetectionRecipe
+from olsrepro.training.detection.task import augment_of
 
 VOC = ["dataset=voc", "backbone=yolo_mobilenetv2"]
 SIZES = [320, 352, 384, 416, 448, 480, 512, 544, 576, 608]

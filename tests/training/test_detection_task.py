@@ -15,16 +15,23 @@ from detection.raw_maps import Drawn, held_places, places, raw_maps
 from shape_runs import composed
 from torch import Tensor, nn
 
-from olsrepro.data.detection_batch import DetectionBatch
-from olsrepro.data.detection_set import DetectionSet
+from olsrepro.data.dataset import DetectionSet
+from olsrepro.data.detection.batch import DetectionBatch
 from olsrepro.data.loaders import Reading
 from olsrepro.detection.loss import DetectionLoss
 from olsrepro.evaluation.detection.average_precision import mean_average_precision
 from olsrepro.evaluation.detection.settings import Settings as Scoring
 from olsrepro.methods.base import LabelMethod, Setting
 from olsrepro.methods.registry import build_method
-from olsrepro.training.detection import Detection, DetectionCounters, DetectionOutput
-from olsrepro.training.detection_settings import KEPT, DetectionRecipe
+from olsrepro.training.detection.settings import (
+    KEPT,
+    DetectionRecipe,
+)
+from olsrepro.training.detection.task import (
+    Detection,
+    DetectionCounters,
+    DetectionOutput,
+)
 from olsrepro.training.task import NonFinite
 
 CPU = torch.device("cpu")

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.images import ImageData
-from olsrepro.data.noise import noisy_targets
-from olsrepro.data.settings import NoiseSettings
+from olsrepro.data.dataset import ImageData
+from olsrepro.data.labels.noise import noisy_targets
+from olsrepro.data.labels.settings import NoiseSettings
 from olsrepro.evaluation.ensemble_epochs import GRIDS, member_epochs
 from olsrepro.files.atomic import StorageError
 from olsrepro.launch.run import run
@@ -28,12 +28,14 @@ from olsrepro.store.cost import estimate
 from olsrepro.store.identity import run_id
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, load
+from olsrepro.training.classification.task import Classification
 from olsrepro.training.learner import Learner
+from olsrepro.training.optimizer import build_optimizer
 from olsrepro.training.progress import Progress, Row
-from olsrepro.training.settings import RecipeSettings, RuntimeSettings
-from olsrepro.training.setup import build_optimizer
+from olsrepro.training.recipe import RecipeSettings
+from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.stop import StopRequest
-from olsrepro.training.task import Classification, Evaluation
+from olsrepro.training.task import Evaluation
 from olsrepro.training.trainer import Trainer
 
 CLASSES, EPOCHS, STEPS = 3, 6, 2

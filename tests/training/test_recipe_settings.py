@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from olsrepro.training.settings import RecipeSettings, RuntimeSettings
+from olsrepro.training.recipe import RecipeSettings
+from olsrepro.training.runtime import RuntimeSettings
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from olsrepro.training.settings import RecipeSettings, scaled_milestones
+from olsrepro.training.recipe import RecipeSettings
+from olsrepro.training.schedule import scaled_milestones
 
 
 @pytest.mark.parametrize(

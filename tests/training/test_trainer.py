@@ -15,19 +15,24 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
-from olsrepro.data.images import ImageData
-from olsrepro.data.noise import NoisyLabels, noisy_targets
-from olsrepro.data.settings import NoiseSettings
+from olsrepro.data.dataset import ImageData
+from olsrepro.data.labels.noise import (
+    NoisyLabels,
+    noisy_targets,
+)
+from olsrepro.data.labels.settings import NoiseSettings
 from olsrepro.methods.base import LabelMethod, Setting, StepOutput
 from olsrepro.methods.registry import build_method, settings_class
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, State, load
+from olsrepro.training.classification.task import Classification
 from olsrepro.training.learner import Learner
+from olsrepro.training.optimizer import build_optimizer
 from olsrepro.training.progress import Progress, Row
-from olsrepro.training.settings import RecipeSettings, RuntimeSettings
-from olsrepro.training.setup import build_optimizer
+from olsrepro.training.recipe import RecipeSettings
+from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.stop import StopRequest
-from olsrepro.training.task import Classification, Evaluation
+from olsrepro.training.task import Evaluation
 from olsrepro.training.trainer import NonFinite, Trainer
 
 CLASSES, EPOCHS, STEPS = 3, 3, 3

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from olsrepro.data.letterbox import Placement
+from olsrepro.data.detection.letterbox import Placement
 from olsrepro.detection.postprocess import Detections, candidates
 from olsrepro.settings import UserError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from olsrepro.data.detection_augment import STRIDE
+from olsrepro.data.detection.settings import STRIDE
 from olsrepro.evaluation.settings import EvaluationSettings
 from olsrepro.settings import check_choice, check_flag, check_range, check_whole
 

@@ -1,0 +1,1 @@
+"""Photographs with objects: what changes them and their boxes, and batches for a detector."""

@@ -1,0 +1,145 @@
+"""What a worker makes of a detector's photographs: uint8 images in letter-boxes, and their boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from olsrepro.data.detection.draws import changes
+from olsrepro.data.detection.letterbox import (
+    Placement,
+    letterboxed,
+)
+from olsrepro.data.detection.settings import DetectionAugment
+from olsrepro.data.detection.transforms import (
+    Scene,
+    changed,
+)
+from olsrepro.data.photos.decode import (
+    Unreadable,
+    decoded,
+)
+from olsrepro.data.photos.draws import Place
+from olsrepro.data.photos.notice import reading
+
+
+class Foreign(Unreadable):
+    """An image that its annotation can't have been made for."""
+
+    def __str__(self) -> str:
+        return f"{self.path} is not the image of its annotation, {self.reason}; put the published files there"
+
+
+class Made(NamedTuple):
+    """Images as a worker leaves them, with their objects image by image.
+
+    Attributes:
+        pixels: uint8 (B, 3, S, S).
+        boxes: float32 (M, 4), in these pixels.
+        counts: int64 (B,), objects of each image.
+    """
+
+    pixels: Tensor
+    boxes: Tensor
+    counts: Tensor
+
+
+@dataclass(frozen=True)
+class ImagesJob:
+    """Reads photographs, changes each by its own draws, and letter-boxes it.
+
+    Attributes:
+        samples: int64 (B,), whose random numbers are used.
+        paths: of the photographs.
+        boxes: float32 (M, 4), of all of them, image by image, in pixels of the files.
+        counts: int64 (B,), boxes of each.
+        augment: chances of the changes.
+        place: where the random numbers are drawn.
+        side: of the letter-boxes in pixels.
+    """
+
+    samples: npt.NDArray[np.int64]
+    paths: Sequence[Path]
+    boxes: npt.NDArray[np.float32]
+    counts: npt.NDArray[np.int64]
+    augment: DetectionAugment
+    place: Place
+    side: int
+
+    def __call__(self) -> Made:
+        """Make them.
+
+        Raises:
+            Unreadable: an image can't be decoded, or is smaller than its objects.
+        """
+        drawn = changes(self.augment, self.place, torch.from_numpy(self.samples))
+        pixels = np.empty((len(self.paths), 3, self.side, self.side), dtype=np.uint8)
+        counts = torch.from_numpy(self.counts)
+        boxes = [torch.empty(0, 4)]  # a rank may have no image of a short batch
+        parts = torch.split(torch.from_numpy(self.boxes), self.counts.tolist())
+        for row, (path, own, change) in enumerate(zip(self.paths, parts, drawn, strict=True)):
+            scene = changed(_scene(path, own), change)
+            placement = Placement(*scene.image.size, self.side)
+            pixels[row] = letterboxed(scene.image, placement)
+            boxes.append(placement.placed(scene.boxes))
+        return Made(torch.from_numpy(pixels), torch.cat(boxes), counts)
+
+
+def _scene(path: Path, boxes: Tensor) -> Scene:
+    image = _read(path)
+    if len(boxes) and (boxes[:, 2:].amax(0) > boxes.new_tensor(image.size)).any():
+        raise Foreign(str(path), f"which has objects beyond its {image.width} x {image.height} pixels")
+    return Scene(image, boxes)
+
+
+def _read(path: Path) -> Image.Image:
+    reading(str(path))
+    return decoded(path)
+
+
+class MadeStep(NamedTuple):
+    """``own`` are a step's images, ``second`` those that are mixed into some of them, if any are."""
+
+    own: Made
+    second: Made | None
+
+
+@dataclass(frozen=True)
+class StepJob:
+    """The photographs of one step."""
+
+    own: ImagesJob
+    second: ImagesJob | None
+
+    def __call__(self) -> MadeStep:
+        """Make all of them."""
+        return MadeStep(self.own(), None if self.second is None else self.second())
+
+
+@dataclass(frozen=True)
+class TestJob:
+    """Photographs as a test sees them, letter-boxed and, if asked, mirrored."""
+
+    __test__ = False  # else pytest takes it for a test
+
+    paths: Sequence[Path]
+    side: int
+    is_mirrored: bool
+
+    def __call__(self) -> tuple[Tensor, list[tuple[int, int]]]:
+        """The pixels, uint8 (B, 3, S, S), and width and height of each photograph."""
+        pixels = np.empty((len(self.paths), 3, self.side, self.side), dtype=np.uint8)
+        sizes = []
+        for row, path in enumerate(self.paths):
+            image = _read(path)
+            sizes.append((image.width, image.height))
+            pixels[row] = letterboxed(image, Placement(image.width, image.height, self.side, self.is_mirrored))
+        return torch.from_numpy(pixels), sizes

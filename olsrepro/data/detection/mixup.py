@@ -1,0 +1,42 @@
+"""Which images of a step are mixed with which, how strongly, and how large the step's images are: addressed draws."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from scipy.special import betaincinv
+from torch import Tensor
+
+from olsrepro.data.detection.settings import DetectionAugment
+from olsrepro.data.photos.draws import Place
+from olsrepro.randomness import address, integers, uniform
+
+
+class Mixing(NamedTuple):
+    """Which images of a batch are mixtures.
+
+    Attributes:
+        rows: int64 (P,), of the batch.
+        partners: int64 (P,), the samples that are mixed in.
+        shares: float32 (P,), of the first images.
+    """
+
+    rows: Tensor
+    partners: Tensor
+    shares: Tensor
+
+
+def mixing(augment: DetectionAugment, place: Place, samples: Tensor, total: int) -> Mixing:
+    """The mixtures among samples (int64 (B,)); a partner is any of the ``total`` samples, as likely as another."""
+    rows = torch.nonzero(uniform(place.key("mixup"), samples) < augment.mixup)[:, 0]
+    chosen = samples[rows]
+    drawn = uniform(place.key("mixup_share"), chosen).numpy()
+    shares = torch.from_numpy(betaincinv(augment.mixup_alpha, augment.mixup_alpha, drawn)).float()
+    return Mixing(rows, integers(place.key("mixup_partner"), chosen, 0, total), shares)
+
+
+def size_of(augment: DetectionAugment, seed: int, epoch: int, step: int) -> int:
+    """The side in pixels of a step's images, the same on every rank."""
+    drawn = integers(address(seed, "size", epoch), torch.tensor([step // augment.size_every]), 0, len(augment.sizes))
+    return augment.sizes[int(drawn)]

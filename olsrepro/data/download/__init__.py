@@ -1,0 +1,1 @@
+"""Where data sets come from, and whether they are here: download, unpacking, checksums."""

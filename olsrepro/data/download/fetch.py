@@ -1,0 +1,225 @@
+"""Get data sets from where they are published, or from archives that were put into the root by hand. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from filelock import FileLock
+
+from olsrepro.data.download import checksums as sums
+from olsrepro.data.download.checksums import OK
+from olsrepro.data.download.manifest import published
+from olsrepro.data.download.source import (
+    Archive,
+    LabelFile,
+    Source,
+)
+from olsrepro.data.download.status import (
+    UNKNOWN,
+    states_by_archive,
+    verify,
+)
+from olsrepro.data.download.unpack import unpack
+from olsrepro.files.archive import FileSum
+from olsrepro.files.checksum import matches
+from olsrepro.files.download import Progress, download
+from olsrepro.settings import UserError, did_you_mean
+
+Say = Callable[[str], None]
+Urls = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The archives of a packaging that are still to be unpacked, and those of them that can't be had.
+
+    ``by_hand`` tells that files of others are here without known sums.
+    """
+
+    todo: tuple[Archive, ...]
+    lacking: tuple[Archive, ...]
+    by_hand: bool
+
+
+def fetch(
+    name: str,
+    root: Path,
+    urls: Sequence[str] | None = None,
+    say: Say = print,
+    progress: Progress | None = None,
+) -> None:
+    """Download, check and unpack a data set under ``root``; nothing is done where it is whole already.
+
+    Archives that lie in the root, or in the data set's folder, are used instead of downloads, if their sums are right.
+    They stay where they are; a file of labels is itself what is downloaded. A second process that fetches the same set
+    waits for the first.
+
+    Args:
+        name: of the data set, or of a file of labels (``cifar10h``).
+        root: folder of all data sets.
+        urls: of the archive or file, in place of the published ones (a mirror, ``file:///...``); of several archives
+            each goes by the file name that its URL ends in. The sum must be the same.
+        say: told what happens, a line at a time.
+        progress: called with the bytes that are done and the bytes in all, of a download or of an unpacking.
+
+    Raises:
+        UserError: unknown name; no URL gave the archive; an archive can't be fetched and isn't here; the archive or a
+            file in it is not the published one.
+    """
+    item = published(name)
+    if isinstance(item, Source) and not item.archives:
+        say(f"{name} needs no fetching ({item.licence})")
+        return
+    with _alone(name, root):
+        if isinstance(item, LabelFile):
+            _fetch_file(item, root, urls or item.urls, say, progress)
+        else:
+            _fetch_archives(item, root, _by_archive(item, urls or ()), say, progress)
+
+
+@contextmanager
+def _alone(name: str, root: Path) -> Iterator[None]:
+    lock = FileLock(root / f".{name}.lock")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise UserError(f"{root} can't be made a folder of data sets: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _fetch_file(item: LabelFile, root: Path, urls: Sequence[str], say: Say, progress: Progress | None) -> None:
+    if all(finding.state == OK for finding in verify(item.name, root)):
+        say(f"{item.name} is in {root / item.place} already, every sum right")
+        return
+    say(f"{item.name}: licence: {item.licence}")
+    say(f"{item.name}: fetching {item.place} from {urls[0]}")
+    _downloaded(item.name, urls, root / item.place, f"sha256:{item.sha256}", progress)
+    say(f"{item.name} is in {root / item.place}, its sum right")
+
+
+def _fetch_archives(source: Source, root: Path, mirrors: Urls, say: Say, progress: Progress | None) -> None:
+    place = root / source.folder
+    if (place / sums.LIST).exists():
+        say(f"{source.name}: comparing the files in {place} with their sums")
+    plans = [_plan(source, packaging, root, mirrors) for packaging in source.packagings]
+    able = [plan for plan in plans if not plan.lacking]
+    todo = [archive for plan in able for archive in plan.todo]
+    if able and not todo:
+        by_hand = any(plan.by_hand for plan in able)
+        say(f"{source.name} is in {place} already, " + ("put there by hand" if by_hand else "every sum right"))
+        return
+    say(f"{source.name}: licence: {source.licence}")
+    if not able:
+        raise _unobtainable(source, root, plans)
+    for archive in todo:
+        _fetch_archive(source, archive, root, mirrors.get(archive.file) or archive.urls, say, progress)
+    say(f"{source.name} is in {place}, every sum right; its archives can be removed")
+
+
+def _plan(source: Source, packaging: Sequence[Archive], root: Path, mirrors: Urls) -> _Plan:
+    states = states_by_archive(source, packaging, root)
+    pending = [archive for archive in packaging if not _is_done(source, archive, root, states.get(archive.file, set()))]
+    names = {archive.file for archive in pending}
+    here = {archive.file for archive in pending if _lying(source, archive, root)}
+    todo = [item for item in pending if not item.needed_by or item.needed_by in names or item.file in here]
+    lacking = [item for item in todo if item.file not in here and not (item.urls or mirrors.get(item.file))]
+    by_hand = any(UNKNOWN in found for found in states.values())
+    return _Plan(tuple(todo), tuple(lacking), by_hand)
+
+
+def _is_done(source: Source, archive: Archive, root: Path, states: set[str]) -> bool:
+    """Whether an archive's files are here: unpacked by us, every sum right; or by hand, as far as one can tell."""
+    if states == {OK}:
+        return True
+    return bool(states) and states <= {OK, UNKNOWN} and _lying(source, archive, root) is None
+
+
+def _lying(source: Source, archive: Archive, root: Path) -> Path | None:
+    """Where an archive lies; a plain file that is in its place already doesn't count."""
+    folders = [root] if archive.form == "plain" else [root, root / source.folder]
+    return next((folder / archive.file for folder in folders if (folder / archive.file).is_file()), None)
+
+
+def _by_archive(source: Source, urls: Sequence[str]) -> dict[str, list[str]]:
+    """The mirrors of each archive, which go by file name where there are several."""
+    if len(source.archives) == 1:
+        return {source.archives[0].file: list(urls)}
+    known = {archive.file: archive for archive in source.archives}
+    mirrors: dict[str, list[str]] = {}
+    for url in urls:
+        file = unquote(urlsplit(url).path).rpartition("/")[2]
+        if file not in known:
+            raise UserError(f"--url {url} must end in the name of a file of {source.name}; {did_you_mean(file, known)}")
+        if not known[file].md5:
+            raise UserError(f"--url {url}: no sum of {file} is known to check it by; put it into the root by hand")
+        mirrors.setdefault(file, []).append(url)
+    return mirrors
+
+
+def _unobtainable(source: Source, root: Path, plans: Sequence[_Plan]) -> UserError:
+    ways = ", or ".join(" and ".join(archive.file for archive in plan.lacking) for plan in plans)
+    return UserError(
+        f"{source.name} can't be fetched: {source.origin}. Put {ways} into {root}, or name mirrors with --url, then "
+        f"run `olsrepro data fetch {source.name}` again; a copy that is unpacked already must lie there as "
+        f"{source.layout}"
+    )
+
+
+def _fetch_archive(
+    source: Source, archive: Archive, root: Path, urls: Sequence[str], say: Say, progress: Progress | None
+) -> None:
+    path = _obtained(source, archive, root, urls, say, progress)
+    say(f"{source.name}: unpacking {path}")
+    folder = root / source.folder
+    files = _watched(unpack(archive, path, folder), path.stat().st_size, progress)
+    if source.files:
+        found = {file.path: file.md5 for file in files}
+        wrong = [file for file, md5 in source.files if found.get(file) != md5]
+    else:
+        sums.record(folder, archive.file, files)
+        wrong = [trace for trace in archive.traces if not (folder / trace).exists()]
+    if wrong:
+        raise UserError(f"{path} was unpacked, but {', '.join(wrong)} in {folder} is not as published")
+
+
+def _obtained(
+    source: Source, archive: Archive, root: Path, urls: Sequence[str], say: Say, progress: Progress | None
+) -> Path:
+    """The path of an archive whose sum is right: one that lies here, or else a download."""
+    lying = _lying(source, archive, root)
+    expected = f"md5:{archive.md5}"
+    if lying and (not archive.md5 or matches(lying, expected)):
+        return lying
+    if not urls:
+        raise UserError(f"{lying} is not the published file: its MD5 is not {archive.md5}; put the right one there")
+    home = root / source.folder if archive.form == "plain" else root
+    say(f"{source.name}: fetching {archive.file} from {urls[0]}")
+    return _downloaded(source.name, urls, lying or home / archive.file, expected, progress)
+
+
+def _downloaded(name: str, urls: Sequence[str], target: Path, checksum: str, progress: Progress | None) -> Path:
+    try:
+        return download(urls, target, checksum=checksum, progress=progress)
+    except UserError as error:
+        raise UserError(
+            f"{error}; run `olsrepro data fetch {name}` again, with --url of a mirror, or after putting the file into"
+            f" {target.parent}"
+        ) from None
+
+
+def _watched(files: Iterable[FileSum], total: int, progress: Progress | None) -> Iterator[FileSum]:
+    """The files as they are unpacked; ``progress`` is told their bytes, and the archive's, which are about as many."""
+    done = 0
+    for file in files:
+        done += file.size
+        if progress is not None:
+            progress(min(done, total), total)
+        yield file

@@ -1,0 +1,212 @@
+"""Look whether data sets are here, and whether they are whole. No torch here."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from olsrepro.data.download import checksums as sums
+from olsrepro.data.download.checksums import (
+    MISSING,
+    OK,
+    WRONG,
+)
+from olsrepro.data.download.manifest import (
+    LABEL_FILES,
+    SOURCES,
+    published,
+)
+from olsrepro.data.download.source import (
+    Archive,
+    LabelFile,
+    Source,
+)
+from olsrepro.files import checksum
+from olsrepro.files.archive import work_folder
+
+UNKNOWN = "no sum"
+_IMAGES = (".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one file, or of a folder of images that no list describes.
+
+    Attributes:
+        path: under the root.
+        state: ``ok``, ``missing``, ``wrong``; or ``no sum``: it is there, and nothing more can be told.
+        remark: what the state rests on, where that isn't the sum.
+        archive: that it comes in; empty for a file of labels.
+    """
+
+    path: str
+    state: str
+    remark: str = ""
+    archive: str = ""
+
+
+@dataclass(frozen=True)
+class DatasetStatus:
+    """One line of ``olsrepro data list``.
+
+    ``state`` is ``built in``, ``missing``, ``incomplete``, ``present`` (as far as a quick look tells: no sum is
+    compared, no image counted), ``verified`` or ``wrong`` (a file differs). A file of labels has neither training
+    images nor pixels (None).
+    """
+
+    name: str
+    num_classes: int
+    train_size: int | None
+    test_size: int
+    image_size: int | None
+    place: str
+    state: str
+
+
+def verify(name: str, root: Path) -> Iterator[Finding]:
+    """Look at every file of a data set or of labels, one after the other; of several packagings at the furthest along.
+
+    Sums are the published ones, or else those that were listed when the archives were unpacked. Where a copy was laid
+    out by hand, so that there is no list, the images are counted.
+
+    Raises:
+        UserError: unknown name; the list is damaged.
+    """
+    item = published(name)
+    if isinstance(item, LabelFile) or not item.archives:
+        return _by_published_sums(item, root, "")
+    return _look_at(item, _furthest(item, root), root)
+
+
+def states_by_archive(source: Source, packaging: Sequence[Archive], root: Path) -> dict[str, set[str]]:
+    """The states that the files of each archive of a packaging are in, by its name; reads every file."""
+    states: dict[str, set[str]] = defaultdict(set)
+    for finding in _look_at(source, packaging, root):
+        states[finding.archive].add(finding.state)
+    return states
+
+
+def _look_at(source: Source, packaging: Sequence[Archive], root: Path) -> Iterator[Finding]:
+    if source.files:
+        yield from _by_published_sums(source, root, packaging[0].file)
+        return
+    listed = {entry.archive for entry in sums.read(root / source.folder / sums.LIST)}
+    yield from _by_list(source, root, listed.intersection(archive.file for archive in packaging))
+    for archive in packaging:
+        if archive.file not in listed:
+            yield from _by_traces(source, archive, root)
+
+
+def _by_published_sums(item: Source | LabelFile, root: Path, archive: str) -> Iterator[Finding]:
+    return (Finding(path, _state(root / path, expected), archive=archive) for path, expected in item.sums)
+
+
+def _by_list(source: Source, root: Path, archives: set[str]) -> Iterator[Finding]:
+    folder = root / source.folder
+    for archive, file in sums.read(folder / sums.LIST):
+        if archive in archives:
+            yield Finding(f"{source.folder}/{file.path}", sums.state(folder / file.path, file), archive=archive)
+
+
+def _by_traces(source: Source, archive: Archive, root: Path) -> Iterator[Finding]:
+    """What an archive should have left, where no list says so."""
+    for folder, expected in archive.images:
+        path = f"{source.folder}/{folder}"
+        yield Finding(path, *_counted(root / path, expected), archive=archive.file)
+    for file in archive.files:
+        path = f"{source.folder}/{file}"
+        is_itself = archive.form == "plain" and archive.md5
+        state = _state(root / path, f"md5:{archive.md5}" if is_itself else "")
+        yield Finding(path, state, archive=archive.file)
+
+
+def _state(path: Path, expected: str) -> str:
+    if not path.is_file():
+        return MISSING
+    if not expected:
+        return UNKNOWN
+    return OK if checksum.matches(path, expected) else WRONG
+
+
+def _counted(folder: Path, expected: int) -> tuple[str, str]:
+    if not folder.is_dir():
+        return MISSING, ""
+    tree = os.walk(folder, followlinks=True)
+    found = sum(name.lower().endswith(_IMAGES) for _, _, names in tree for name in names)
+    if found == expected:
+        return UNKNOWN, f"{found:,} images, as published"
+    return WRONG, f"{found:,} images instead of {expected:,}"
+
+
+def status(root: Path, *, check_sums: bool = False) -> list[DatasetStatus]:
+    """All data sets and files of labels, where they are and whether they are there.
+
+    ``check_sums`` reads every file (seconds for CIFAR, many minutes for ImageNet).
+    """
+    sets = [_status_of(source, root, check_sums) for source in SOURCES.values()]
+    return sets + [_status_of_labels(item, root, check_sums) for item in LABEL_FILES.values()]
+
+
+def _status_of(source: Source, root: Path, check_sums: bool) -> DatasetStatus:
+    facts = (source.name, source.num_classes, source.train_size, source.test_size, source.image_size)
+    if not source.archives:
+        return DatasetStatus(*facts, source.origin or "scikit-learn", "built in")
+    return DatasetStatus(*facts, str(root / source.folder), _overall_state(source, root, check_sums))
+
+
+def _status_of_labels(item: LabelFile, root: Path, check_sums: bool) -> DatasetStatus:
+    state = _overall_state(item, root, check_sums)
+    return DatasetStatus(item.name, item.num_classes, None, item.test_size, None, str(root / item.place), state)
+
+
+def _overall_state(item: Source | LabelFile, root: Path, check_sums: bool) -> str:
+    there = _quick_look(item, root)
+    if not all(there):
+        return "incomplete" if any(there) else "missing"
+    if not check_sums:
+        return "present"
+    states = {finding.state for finding in verify(item.name, root)}
+    if states <= {OK, UNKNOWN}:
+        return "present" if UNKNOWN in states else "verified"
+    return "wrong"
+
+
+def _quick_look(item: Source | LabelFile, root: Path) -> list[bool]:
+    """Which of the things that should be there are; of several packagings, of the one furthest along."""
+    if item.sums:
+        return [(root / path).is_file() for path, _ in item.sums]
+    assert isinstance(item, Source)
+    return _traces_there(item, _furthest(item, root), root)
+
+
+def _furthest(source: Source, root: Path) -> tuple[Archive, ...]:
+    def share(packaging: tuple[Archive, ...]) -> float:
+        there = _traces_there(source, packaging, root)
+        return sum(there) / max(len(there), 1)
+
+    return max(source.packagings, key=share)
+
+
+def _traces_there(source: Source, packaging: Sequence[Archive], root: Path) -> list[bool]:
+    folder = root / source.folder
+    traces = [(folder / trace).exists() for archive in packaging for trace in archive.traces]
+    if not any(traces):
+        return traces
+    return traces + [_is_settled(source, archive, folder) for archive in packaging]
+
+
+def _is_settled(source: Source, archive: Archive, folder: Path) -> bool:
+    """Whether every class has a folder, and no unpacking was interrupted (or is at work)."""
+    if work_folder(Path(archive.file), folder).exists():
+        return False
+    return not archive.class_folder or _folders_in(folder / archive.class_folder) >= source.num_classes
+
+
+def _folders_in(folder: Path) -> int:
+    if not folder.is_dir():
+        return 0
+    with os.scandir(folder) as entries:
+        return sum(entry.is_dir() for entry in entries)

@@ -1,0 +1,101 @@
+"""From an image file to RGB pixels of one size, bit for bit what torchvision's transforms make of Pillow images."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from olsrepro.data.dataset import Geometry
+from olsrepro.settings import UserError
+
+Pixels = npt.NDArray[np.uint8]
+"""Planes of red, green and blue, (3, H, W)."""
+
+# What Pillow's readers of JPEG, PNG, BMP, GIF and WebP raise at damaged files; not all of it is an OSError.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+
+
+class Unreadable(UserError):
+    """An image file that can't be decoded; ``path`` says which, ``reason`` why."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)  # both, so that the error can be pickled
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} can't be decoded ({self.reason}); put the original file there, "
+            "or leave such images out by dataset.skip_unreadable=true"
+        )
+
+
+def decoded(path: str | Path) -> Image.Image:
+    """The image in a file as RGB, whatever its mode (grey, CMYK, palette) and format; nothing turns it by its EXIF.
+
+    Raises:
+        Unreadable: the file is missing, truncated, damaged or no image.
+    """
+    with _damage_told(path), Image.open(path) as image:
+        image.load()
+        return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def check_decodes(path: str | Path) -> None:
+    """Read all of an image file, a JPEG at an eighth of its size, which takes half the time of decoding it.
+
+    Raises:
+        Unreadable: as :func:`decoded` would.
+    """
+    with _damage_told(path), Image.open(path) as image:
+        image.draft(None, (1, 1))
+        image.load()
+
+
+@contextmanager
+def _damage_told(path: str | Path) -> Iterator[None]:
+    """What Pillow raises becomes :class:`Unreadable`.
+
+    It also warns, of EXIF data and transparency that are not used here; where warnings are errors that would end a run.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except _DAMAGE as error:
+        reason = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+        raise Unreadable(str(path), reason.replace(f" {str(path)!r}", "")) from None
+
+
+def resized(image: Image.Image, geometry: Geometry) -> Image.Image:
+    """The image after the first transform, as by ``Resize((256, 256))`` or, of the shorter side, ``Resize(256)``."""
+    side = geometry.resized_to
+    if geometry.resize == "square":
+        return image.resize((side, side), Image.Resampling.BILINEAR)
+    width, height = image.size
+    longer = int(side * max(width, height) / min(width, height))
+    return image.resize((side, longer) if width <= height else (longer, side), Image.Resampling.BILINEAR)
+
+
+def planes(image: Image.Image) -> Pixels:
+    """The pixels of an RGB image as (3, H, W); not contiguous."""
+    return np.asarray(image).transpose(2, 0, 1)
+
+
+def centred(pixels: Pixels, side: int) -> Pixels:
+    """The middle (3, side, side) of planes, as ``CenterCrop`` takes it; a view."""
+    top, left = (round((size - side) / 2) for size in pixels.shape[1:])
+    return pixels[:, top : top + side, left : left + side]
+
+
+def test_pixels(image: Image.Image, geometry: Geometry) -> Pixels:
+    """What a test sees of an RGB image: uint8 (3, S, S), contiguous, S = ``geometry.side``."""
+    return np.ascontiguousarray(centred(planes(resized(image, geometry)), geometry.side))

@@ -1,0 +1,171 @@
+"""Jobs done in order by processes that stay, with torch's ``DataLoader`` as the pool."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import re
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from olsrepro.data.photos import notice
+from olsrepro.data.photos.decode import Unreadable
+from olsrepro.settings import UserError
+
+T = TypeVar("T")
+Job = Callable[[], T]
+"""What a worker is asked to do: something that can be pickled and needs nothing else, so that a worker has no state."""
+
+
+class Workers:
+    """So many processes, started by the first job and kept; with none, jobs are done in this process.
+
+    Passes may be nested or left early; each has processes to itself.
+
+    Args:
+        count: of processes.
+        pinned: whether tensors come in page-locked memory, which CUDA copies without waiting.
+    """
+
+    def __init__(self, count: int, *, pinned: bool = False) -> None:
+        self._count = count
+        self._pinned = pinned
+        self._idle: list[_Crew] = []
+
+    def in_order(self, jobs: Iterable[Job[T]]) -> Iterator[T]:
+        """What the jobs return, in their order; a few are done ahead.
+
+        Raises:
+            Unreadable: a job met an image that can't be decoded.
+            UserError: a process died.
+        """
+        if self._count == 0:
+            yield from (job() for job in jobs)
+            return
+        crew = self._idle.pop() if self._idle else _Crew(self._count, self._pinned)
+        try:
+            yield from crew.results(jobs)
+        except GeneratorExit:  # left early, which its processes survive
+            self._idle.append(crew)
+            raise
+        self._idle.append(crew)
+
+
+@cache
+def workers_of(count: int, *, pinned: bool) -> Workers:
+    """The processes of this one that all its loaders share."""
+    return Workers(count, pinned=pinned)
+
+
+class _Crew:
+    """The processes of one pass at a time."""
+
+    def __init__(self, count: int, pinned: bool) -> None:
+        self._jobs = _Jobs()
+        self._notices = notice.blank(count)
+        with _unadvised():
+            self._loader: DataLoader[Any] = DataLoader(
+                _Does(),
+                batch_size=None,
+                sampler=self._jobs,
+                num_workers=count,
+                collate_fn=_as_it_is,
+                pin_memory=pinned,
+                persistent_workers=True,
+                worker_init_fn=partial(_begin, self._notices),
+                multiprocessing_context=_context(),
+                generator=torch.Generator(),  # else each pass would draw from the run's
+            )
+
+    def results(self, jobs: Iterable[Job[T]]) -> Iterator[T]:
+        self._jobs.jobs = jobs
+        try:
+            with _unadvised():
+                results = iter(self._loader)
+            for result in results:
+                if isinstance(result, Unreadable):
+                    raise result
+                yield result
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise UserError(self._death(str(error))) from None
+
+    def _death(self, message: str) -> str:
+        told = [notice.text_of(row) for row in self._notices]
+        dead = re.findall(r"\d+", message)
+        files = [path for pid, _, path in (text.partition(" ") for text in told) if pid in dead]
+        return (
+            f"a process that reads images died while it read {', '.join(files) or 'its first file'} "
+            "(killed for want of memory, or of room in /dev/shm? set runtime.workers lower)"
+        )
+
+
+@contextmanager
+def _unadvised() -> Iterator[None]:
+    """No warning of more processes than cores: how many are wise is for the user to say (``runtime.workers``)."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This DataLoader will create")
+        yield
+
+
+class _Jobs:
+    """The jobs of the pass that is begun; the loader asks for them anew in each."""
+
+    def __init__(self) -> None:
+        self.jobs: Iterable[Job[Any]] = ()
+
+    def __iter__(self) -> Iterator[Job[Any]]:
+        return iter(self.jobs)
+
+
+class _Does(Dataset[Any]):
+    """Answers each job with what it returns, or with the image that it could not read."""
+
+    def __getitem__(self, job: Job[Any]) -> Any:
+        try:
+            return job()
+        except Unreadable as error:  # raised in the worker, it would come as text
+            return error
+
+
+def _as_it_is(result: T) -> T:
+    return result
+
+
+def _context() -> mp.context.BaseContext:
+    """Fresh processes, forked from a server that has imported this package and nothing else.
+
+    A fork of the trainer itself would copy locks that its other threads (heartbeat, ranks, CUDA) hold, and Python 3.12
+    warns of it; ``spawn`` would import torch once for each worker.
+    """
+    if "forkserver" not in mp.get_all_start_methods():
+        return mp.get_context("spawn")
+    context = mp.get_context("forkserver")
+    context.set_forkserver_preload(["olsrepro.data.photos.jobs"])
+    return context
+
+
+def _begin(notices: Tensor, worker: int) -> None:
+    notice.leave_in(notices[worker])
+    for name in ("SIGINT", "SIGUSR1"):  # sent to all processes of a run, for the trainer to stop and end its workers
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process once the trainer is gone: torch watches the process that it was forked from, the server."""
+    parent = mp.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

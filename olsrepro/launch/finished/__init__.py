@@ -1,0 +1,1 @@
+"""Finished runs: their weights and files, and what is measured of them."""

@@ -1,0 +1,1 @@
+"""Facts that are measured without training: data sets, label methods, speed of networks."""

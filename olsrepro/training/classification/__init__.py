@@ -1,0 +1,1 @@
+"""The task of classifying images of one label each."""

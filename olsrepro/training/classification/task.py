@@ -1,0 +1,190 @@
+"""The task of classifying images of one label each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from olsrepro.data.batch import Batch
+from olsrepro.data.dataset import Photographs
+from olsrepro.data.labels.clean_set import CleanBatches
+from olsrepro.data.labels.noise import NoisyLabels
+from olsrepro.data.loaders import Loader, Pictures, Reading, test_pass, training_loader
+from olsrepro.data.shard import Shard
+from olsrepro.distributed.gather import gathered
+from olsrepro.distributed.ranks import rank, rank_count
+from olsrepro.evaluation.classification import classify, predicted
+from olsrepro.methods.base import LabelMethod, StepOutput
+from olsrepro.methods.settings import CleanSet, MethodSettings
+from olsrepro.training.counters import EpochCounters
+from olsrepro.training.recipe import RecipeSettings
+from olsrepro.training.task import Evaluation, shortened
+
+EVALUATION_BATCH = 500
+
+
+class Classification:
+    """Images of one label each; tested by top-1 and top-5 error.
+
+    Args:
+        data: training and test set.
+        labels: given ones of the training set.
+        recipe: batch size and augmentation.
+        method: which views and clean images it wants.
+        seed: of the run.
+        device: where batches are made.
+        channels_last: memory format of images.
+        clean: the samples of the method's clean set.
+        reading: how photographs are read.
+        accumulate: parts that each rank's share of a batch comes in.
+    """
+
+    def __init__(
+        self,
+        data: Pictures,
+        labels: NoisyLabels,
+        recipe: RecipeSettings,
+        method: MethodSettings,
+        seed: int,
+        device: torch.device,
+        *,
+        channels_last: bool = False,
+        clean: Tensor | None = None,
+        reading: Reading | None = None,
+        accumulate: int = 1,
+    ) -> None:
+        wanted, batch_size = method.clean_set(), method.images_per_batch(recipe.batch_size)
+        together = wanted is not None and wanted.in_training
+        reading = reading or Reading()
+        shard = Shard(rank(), rank_count(), in_pairs=method.needs_pairs)
+        self._loader = training_loader(
+            data,
+            labels.targets,
+            reading,
+            augment=method.first_view(recipe.augment),
+            batch_size=batch_size,
+            seed=seed,
+            device=device,
+            channels_last=channels_last,
+            more_views=method.more_views(recipe.augment),
+            held_out=None if together else clean,
+            clean=_clean_batches(clean, wanted, batch_size, seed, device),
+            shard=shard,
+        )
+        self._test_batches = test_pass(
+            data,
+            shard.of_samples(len(data.test_targets)),
+            reading,
+            batch_size=EVALUATION_BATCH,
+            device=device,
+            channels_last=channels_last,
+        )
+        self._recipe = recipe
+        self._test_targets = data.test_targets
+        self._given = labels.targets.to(device)
+        self._paths = data.train_paths if isinstance(data, Photographs) else None
+        self._accumulate = accumulate
+        self._in_pairs = method.needs_pairs
+        self.counters = EpochCounters(data.train_targets.to(device))
+
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in an epoch."""
+        return len(self._loader)
+
+    def batches(self, epoch: int, start: int) -> Iterator[Sequence[Batch]]:
+        """This rank's share of each batch of an epoch, in parts, from step ``start`` on."""
+        for batch in self._loader.epoch(epoch, start):
+            yield batch.parts(self._accumulate, in_pairs=self._in_pairs)
+
+    def loss(self, method: LabelMethod, network: nn.Module, batch: Batch) -> StepOutput:
+        """The method's loss of a batch, and logits."""
+        output: StepOutput = method(network, batch)
+        return output
+
+    def images_seen(self) -> int:
+        """Images trained on in this epoch so far, on all ranks."""
+        return self.counters.images()
+
+    def training_fields(self) -> dict[str, Any]:
+        """Mean loss, error against the given labels, and the exact counts behind it."""
+        counts = self.counters.read()
+        numbers = asdict(counts)
+        return {"train_loss": numbers.pop("mean_loss"), "train_err": counts.train_err} | {
+            f"n_{key}" if not key.startswith("hit") else key: value for key, value in numbers.items()
+        }
+
+    @torch.no_grad()
+    def evaluate(self, network: nn.Module) -> Evaluation:
+        """Top-1 and top-5 error on the test set in evaluation mode, each image once, ranks sharing them."""
+        network.eval()
+        logits = gathered(torch.cat([network(images).float() for images, _ in self._test_batches()]))
+        network.train()
+        result = classify(logits, self._test_targets.to(logits.device))
+        fields = {
+            "test_top1_err": result.top1_err,
+            "test_top5_err": result.top5_err,
+            "test_loss": result.loss,
+            "n_test": result.count,
+            "hit_test": result.hits,
+        }
+        return Evaluation(fields, result.top1_err, {"logits": logits.cpu(), "targets": self._test_targets})
+
+    def training_set(self) -> LoadedTrainingSet:
+        """All images that steps train on."""
+        return LoadedTrainingSet(self._loader)
+
+    def end_epoch(self, epoch: int, method: LabelMethod, network: nn.Module) -> dict[str, Any]:
+        """Count what no step could; fields of the row that come from the method."""
+        predictions = method.predictions()
+        if predictions is None and self._recipe.train_error == "eval":
+            predictions = predicted_classes(
+                network, self.training_set().batches(epoch, augmented=False), len(self._given)
+            )
+        if predictions is not None:
+            self.counters.count_instead(predictions, self._given)
+        fields = {f"method_{key}": value for key, value in method.epoch_facts().items()}
+        if (corrected := method.corrected_labels()) is not None:
+            fields["label_accuracy"] = 100 * self.counters.share_true(corrected)
+        return fields
+
+    def files_of(self, epoch: int, step: int) -> str:
+        """The training indices of one batch; their files, where they have some."""
+        samples = self._loader.samples_of(epoch, step)
+        return shortened([str(index) if self._paths is None else self._paths[index] for index in samples])
+
+
+class LoadedTrainingSet:
+    """The training set of a loader, as ``methods.base.TrainingSet`` says."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def batches(self, epoch: int, *, augmented: bool) -> Iterator[Batch]:
+        """Every image that steps train on, once, by rising sample index."""
+        return self._loader.whole(epoch, augmented=augmented)
+
+
+@torch.no_grad()
+def predicted_classes(network: nn.Module, batches: Iterator[Batch], count: int) -> Tensor:
+    """Predicted classes (N,) by sample index in evaluation mode, -1 for samples that no batch has."""
+    network.eval()
+    found: Tensor | None = None
+    for batch in batches:
+        guess = predicted(network(batch.images))
+        found = torch.full((count,), -1, device=guess.device) if found is None else found
+        found[batch.indices] = guess
+    network.train()
+    assert found is not None
+    return found
+
+
+def _clean_batches(
+    clean: Tensor | None, wanted: CleanSet | None, batch_size: int, seed: int, device: torch.device
+) -> CleanBatches | None:
+    if clean is None or wanted is None:
+        return None
+    return CleanBatches(clean.to(device), wanted.batch_size or batch_size, seed)

@@ -1,0 +1,92 @@
+"""Settings of the recipe: what is trained how long, by which optimiser, on which images. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+from olsrepro.data.settings import AugmentSettings
+from olsrepro.settings import Component, check_choice, check_range
+from olsrepro.training.schedule import stepped_rate
+
+PRECISIONS = ("fp32", "bf16")
+REPLACED = ("lr", "milestones", "gamma", "momentum", "nesterov", "weight_decay")
+"""What of a recipe a method's own recipe replaces."""
+TRAIN_ERRORS = ("running", "eval")
+BATCH_NORMS = ("local", "sync", "frozen")
+
+
+@dataclass(frozen=True)
+class RecipeSettings(Component):
+    """Optimiser, schedule, epochs, batch size, augmentation, precision. The defaults are the paper's for CIFAR.
+
+    ``lr`` falls by ``gamma`` at the start of each 0-based epoch in ``milestones``. The training error is counted while
+    steps train (``train_error=running``: batch statistics, augmented images), or at the epoch's end (``eval``).
+
+    ``batch_norm`` takes its statistics from the images that one rank has in one pass (``local``), of all ranks
+    (``sync``), or changes none (``frozen``). With ``ema_decay`` above 0 a running average of the weights is tested and
+    kept. ``pretrained`` starts the backbone from published weights (true) or from a file (its path); ``start`` says
+    which these are: a published name, or ``sha256:`` and the file's; composing a run fills it in.
+    """
+
+    epochs: int = 300
+    batch_size: int = 128
+    lr: float = 0.1
+    milestones: list[int] = field(default_factory=lambda: [150, 225])
+    gamma: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 5e-4
+    padding: int = 4
+    flip: bool = True
+    cutout: int = 0
+    crop: str = "pad"
+    colour_jitter: float = 0.0
+    light_noise: float = 0.0
+    precision: str = "fp32"
+    train_error: str = "running"
+    batch_norm: str = "local"
+    ema_decay: float = 0.0
+    pretrained: bool | str = False
+    start: str | None = None
+
+    outside_id: ClassVar[frozenset[str]] = frozenset({"pretrained"})
+    task: ClassVar[str] = "classification"
+
+    def __post_init__(self) -> None:
+        check_range("epochs", self.epochs, 1)
+        check_range("batch_size", self.batch_size, 1)
+        for key in ("lr", "gamma", "weight_decay"):
+            check_range(key, getattr(self, key), 0)
+        check_range("momentum", self.momentum, 0, 1)
+        check_choice("precision", self.precision, PRECISIONS)
+        check_choice("train_error", self.train_error, TRAIN_ERRORS)
+        check_choice("batch_norm", self.batch_norm, BATCH_NORMS)
+        check_range("ema_decay", self.ema_decay, 0, 1)
+        if self.ema_decay == 1:
+            raise ValueError("ema_decay=1 would keep the initial weights for ever; set it below 1, such as 0.9999")
+        _ = self.augment  # checks its part
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov=true needs a momentum above 0; set nesterov=false")
+        if list(self.milestones) != sorted(self.milestones) or any(m < 1 for m in self.milestones):
+            raise ValueError(f"milestones={list(self.milestones)} must be epochs of at least 1 in rising order")
+
+    @property
+    def augment(self) -> AugmentSettings:
+        """The part of the recipe that changes training images."""
+        return AugmentSettings(**{item.name: getattr(self, item.name) for item in fields(AugmentSettings)})
+
+    def rate_at(self, position: float) -> float:
+        """The rate at a place in the training, in epochs: ``lr`` times ``gamma`` for each milestone that is reached.
+
+        Source: paper V-A.
+        """
+        return stepped_rate(position, self.lr, self.gamma, self.milestones)
+
+    def training_area(self, side: int) -> float:
+        """Pixels of a training image, in the mean; ``side`` is the data set's."""
+        return float(side**2)
+
+    def identity(self) -> dict[str, Any]:
+        """As for every component; milestones that are never reached change nothing."""
+        return super().identity() | {"milestones": [m for m in self.milestones if m < self.epochs]}

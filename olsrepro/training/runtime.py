@@ -1,0 +1,66 @@
+"""Settings of the runtime: how and where a run is executed. No torch here."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+
+from olsrepro.evaluation.ensemble_epochs import GRIDS
+from olsrepro.settings import check_choice, check_range
+
+DEVICES = ("auto", "cpu", "cuda")
+KEEPS = ("sums", "grid")
+
+
+@dataclass(frozen=True)
+class RuntimeSettings:
+    """How and where a run is executed; none of it changes what is trained, all of it is kept as provenance.
+
+    For ensembles over its epochs (Table III) a run keeps sums of test probabilities for each number of models in
+    ``ensemble_sizes``, over the epochs that ``ensemble_grid`` takes; with ``keep=grid`` their weights as well.
+
+    A step's batch is split among the ranks and, with ``accumulate``, on each rank into so many passes one after
+    another; a rank waits ``rank_timeout_s`` seconds for the others in a step. Photographs are read by ``workers``
+    processes a rank (None: as many as there are cores for it). With ``pixel_cache`` those whose first transform is the
+    same in every epoch are kept resized in ``cache_dir`` (None: the folder ``cache`` of ``data_dir``), where it is also
+    remembered which can be decoded.
+    """
+
+    device: str = "auto"
+    threads: int | None = None
+    deterministic: bool = True
+    channels_last: bool = False
+    compile: bool = False
+    accumulate: int = 1
+    workers: int | None = None
+    pixel_cache: bool = False
+    cache_dir: str | None = None
+    rank_timeout_s: float = 60.0
+    checkpoint_minutes: float = 5.0
+    checkpoint_steps: int | None = None
+    ensemble_sizes: list[int] = field(default_factory=list)
+    ensemble_grid: str = "grid_end"
+    keep: str = "sums"
+    tensorboard: bool = True
+    data_dir: str = "data"
+    runs_dir: str = "runs"
+
+    def __post_init__(self) -> None:
+        check_choice("device", self.device.partition(":")[0], DEVICES)
+        if ":" in self.device and not re.fullmatch(r"cuda:\d+", self.device):
+            raise ValueError(f"device={self.device} is not understood; only cuda takes a number, as in cuda:1")
+        if self.threads is not None:
+            check_range("threads", self.threads, 1)
+        check_range("accumulate", self.accumulate, 1)
+        if self.workers is not None:
+            check_range("workers", self.workers, 0)
+        check_range("rank_timeout_s", self.rank_timeout_s, 1)
+        if self.checkpoint_steps is not None:
+            check_range("checkpoint_steps", self.checkpoint_steps, 1)
+        if not self.checkpoint_minutes > 0 or math.isinf(self.checkpoint_minutes):
+            raise ValueError(f"checkpoint_minutes={self.checkpoint_minutes:g} must be a positive number of minutes")
+        for size in self.ensemble_sizes:
+            check_range("ensemble_sizes", size, 1)
+        check_choice("ensemble_grid", self.ensemble_grid, GRIDS)
+        check_choice("keep", self.keep, KEEPS)
