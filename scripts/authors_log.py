@@ -20,7 +20,7 @@ from olsrepro.data.labels.noise import noisy_targets
 from olsrepro.data.registry import read_dataset
 from olsrepro.launch.learner import learner_of
 from olsrepro.store.identity import run_id
-from olsrepro.training.classification.task import Classification
+from olsrepro.training.classification.task import ClassificationTask
 from olsrepro.training.device import prepare_device
 
 RUN = [
@@ -47,7 +47,7 @@ def _first_loss(config) -> float:
     device = prepare_device(config.runtime)
     data = read_dataset(config.dataset, Path(config.runtime.data_dir))
     labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed)
-    task = Classification(data, labels, config.recipe, config.method, config.seed, device)
+    task = ClassificationTask(data, labels, config.recipe, config.method, config.seed, device)
     learner = learner_of(config, device)
     with torch.no_grad():
         return float(learner.method(learner.network.train(), next(task.batches(0, 0))[0]).loss)

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from olsrepro.checks import check_range
 from olsrepro.cli import exit_codes
 from olsrepro.cli.finished import finished_config
 from olsrepro.cli.output import refuse_existing
-from olsrepro.settings import UserError, check_range
+from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
     from olsrepro.config.run_config import RunConfig

@@ -109,16 +109,9 @@ def _fetch(name: str, root: Path, urls: list[str] | None) -> int:
 def _verify(name: str, root: Path) -> int:
     from collections import Counter
 
-    from olsrepro.data.download.checksums import (
-        MISSING,
-        OK,
-        WRONG,
-    )
+    from olsrepro.data.download.checksums import MISSING, OK, WRONG
     from olsrepro.data.download.manifest import published
-    from olsrepro.data.download.status import (
-        UNKNOWN,
-        verify,
-    )
+    from olsrepro.data.download.status import UNKNOWN, verify
 
     states: Counter[str] = Counter()
     for finding in verify(name, root):

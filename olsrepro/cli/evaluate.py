@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from olsrepro.checks import did_you_mean
 from olsrepro.cli import exit_codes
 from olsrepro.cli.finished import finished_config
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
     from olsrepro.config.run_config import RunConfig

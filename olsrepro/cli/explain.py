@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from olsrepro.cli import exit_codes
 
 if TYPE_CHECKING:
-    from olsrepro.cli.method_card import Cost, Use
+    from olsrepro.cli.method_card import StepCost, Use
     from olsrepro.config.run_config import RunConfig
     from olsrepro.experiments.experiment import Experiment
 
@@ -76,7 +76,7 @@ def _settings(cells: list[tuple[str, ...]]) -> dict[str, list[str]]:
     return {key: list(found) for key, found in values.items()}
 
 
-def _cost(name: str) -> Cost:
+def _cost(name: str) -> StepCost:
     """From the store's record of the measurement; measured now where it has none, which leaves nothing behind."""
     from pathlib import Path
 
@@ -94,12 +94,12 @@ def _cost(name: str) -> Cost:
     return _told(method_facts(config), f"measured now, {config.backbone.name} on {config.dataset.name}")
 
 
-def _told(facts: Mapping[str, float], origin: str) -> Cost:
+def _told(facts: Mapping[str, float], origin: str) -> StepCost:
     """Without the level of the labels: some methods' labels are a sample's own only once the network has learnt."""
-    from olsrepro.cli.method_card import Cost
+    from olsrepro.cli.method_card import StepCost
 
     kept = {key: value for key, value in facts.items() if key != "class_level"}
-    return Cost(kept, f"of a step in the last epoch: {origin}")
+    return StepCost(kept, f"of a step in the last epoch: {origin}")
 
 
 def _measured_run(name: str) -> RunConfig:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
-from olsrepro.distributed.place import place
+from olsrepro.distributed.rank_info import rank_info
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,7 +83,7 @@ def fill(filled: Filled, *, ask: bool) -> int:
     Raises:
         UserError: a device or a data set is not here; nothing was started.
     """
-    if place().rank == 0:
+    if rank_info().rank == 0:
         _measure(filled)
         filled.look()
     missing, code = _missing_runs(filled), exit_codes.DONE
@@ -109,7 +109,7 @@ def _leave_to_first() -> None:
 
     Its exit code alone tells of failures; were it another's too, ``torchrun`` would end the first before it is done.
     """
-    if place().rank > 0:
+    if rank_info().rank > 0:
         raise SystemExit(exit_codes.DONE)
 
 
@@ -145,7 +145,7 @@ def _cost_line(missing: Sequence[Outcome], runs_dir: Path) -> str:
 
 
 def _agreed() -> bool:
-    if not sys.stdin.isatty() or place().ranks > 1:  # each rank would ask for itself
+    if not sys.stdin.isatty() or rank_info().ranks > 1:  # each rank would ask for itself
         return True
     sys.stderr.write("go on? [y/N] ")
     sys.stderr.flush()
@@ -226,5 +226,5 @@ def _measure(filled: Filled) -> None:
 
 
 def _say(line: str) -> None:
-    if place().rank == 0:
+    if rank_info().rank == 0:
         print(line, file=sys.stderr)

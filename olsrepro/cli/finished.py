@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from olsrepro.settings import UserError, nearest
+from olsrepro.checks import nearest
+from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
     from olsrepro.config.run_config import RunConfig

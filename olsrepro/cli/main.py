@@ -12,7 +12,7 @@ from importlib import import_module
 
 import olsrepro
 from olsrepro.cli import exit_codes
-from olsrepro.distributed.place import Place, place
+from olsrepro.distributed.rank_info import RankInfo, rank_info
 from olsrepro.settings import UserError
 
 DESCRIPTION = """\
@@ -98,7 +98,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parsed
 
 
-def _refuse_ranks(command: str, here: Place) -> None:
+def _refuse_ranks(command: str, here: RankInfo) -> None:
     if here.ranks > 1 and command not in OVER_RANKS:
         raise UserError(
             f"olsrepro {command} is for one process, and torchrun has started {here.ranks}: start it without; torchrun"
@@ -107,7 +107,7 @@ def _refuse_ranks(command: str, here: Place) -> None:
 
 
 @contextmanager
-def _heard(here: Place) -> Iterator[None]:
+def _heard(here: RankInfo) -> Iterator[None]:
     """What is printed is the first rank's; the others' goes nowhere."""
     if here.rank == 0:
         yield
@@ -118,14 +118,14 @@ def _heard(here: Place) -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
-    here = place()
+    here = rank_info()
     code = _done(arguments, here)
     if code != exit_codes.DONE and here.local_rank > 0:
         time.sleep(HEAD_START_S)
     return code
 
 
-def _done(arguments: Sequence[str] | None, here: Place) -> int:
+def _done(arguments: Sequence[str] | None, here: RankInfo) -> int:
     try:
         parsed = _parse(arguments)
         _refuse_ranks(parsed.command, here)

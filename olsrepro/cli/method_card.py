@@ -33,14 +33,14 @@ class Use:
 
 
 @dataclass(frozen=True)
-class Cost:
+class StepCost:
     """Measured facts of one training step by name, and how they were come by."""
 
     facts: Mapping[str, float]
     origin: str
 
 
-def method_text(card: Card, file: MethodFile, uses: Sequence[Use], cost: Cost | None, width: int) -> str:
+def method_text(card: Card, file: MethodFile, uses: Sequence[Use], cost: StepCost | None, width: int) -> str:
     """The card, section by section.
 
     Args:
@@ -124,7 +124,7 @@ def _needs(card: Card, width: int) -> Iterator[str]:
         yield from _paragraph(f"no {', no '.join(absent)}", width)
 
 
-def _cost(cost: Cost, width: int) -> Iterator[str]:
+def _cost(cost: StepCost, width: int) -> Iterator[str]:
     yield from _rows([(_label(key), _fact(key, value)) for key, value in cost.facts.items()], width)
     yield from _paragraph(cost.origin, width)
 

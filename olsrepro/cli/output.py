@@ -34,7 +34,7 @@ def format_of(arguments: argparse.Namespace) -> str:
     Raises:
         UserError: an unknown format, or a file that is there already.
     """
-    from olsrepro.settings import did_you_mean
+    from olsrepro.checks import did_you_mean
 
     output: Path | None = arguments.output
     if output is not None:

@@ -7,9 +7,10 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from olsrepro.checks import did_you_mean
 from olsrepro.cli import exit_codes
 from olsrepro.cli.experiment_words import KEYS
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

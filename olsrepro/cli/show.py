@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from olsrepro.checks import did_you_mean
 from olsrepro.cli import exit_codes
 from olsrepro.cli.experiment_words import KEYS
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
     from olsrepro.experiments.collect import Outcome

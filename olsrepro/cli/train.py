@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
-from olsrepro.distributed.place import place
+from olsrepro.distributed.rank_info import rank_info
 from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
@@ -110,6 +110,6 @@ def _train(config: RunConfig, *, fresh: bool) -> int:
 
 
 def _stop(error: Exception, code: int) -> int:
-    if place().rank == 0:  # it is the same on all ranks
+    if rank_info().rank == 0:  # it is the same on all ranks
         print(f"olsrepro: {error}", file=sys.stderr)
     return code

@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
+from olsrepro.checks import did_you_mean
 from olsrepro.config.backbone import renamed
 from olsrepro.config.fill import fill, shown, switch_names, unknown_key
 from olsrepro.config.hydra_trees import HydraTrees, Tree, Trees
@@ -29,7 +30,7 @@ from olsrepro.data.stand_in import stands_for
 from olsrepro.methods import registry as methods
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.models import registry as models
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 from olsrepro.training.detection.settings import recipe_class
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.runtime import RuntimeSettings

@@ -13,8 +13,9 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from olsrepro.checks import did_you_mean
 from olsrepro.methods import registry as methods
-from olsrepro.settings import UserError, did_you_mean, fact_names
+from olsrepro.settings import UserError, fact_names
 
 T = TypeVar("T")
 LABELS = ("name", "family")

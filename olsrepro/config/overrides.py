@@ -12,7 +12,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, ValueType
 from hydra.errors import HydraException
 
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.checks import did_you_mean
+from olsrepro.settings import UserError
 
 GROUPS = ("dataset", "backbone", "method", "noise", "recipe", "preset", "runtime")
 

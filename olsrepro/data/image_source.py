@@ -12,12 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from olsrepro.data.dataset import (
-    Data,
-    Geometry,
-    ImageData,
-    PathTable,
-)
+from olsrepro.data.dataset import Data, Geometry, ImageData, PathTable
 from olsrepro.data.pixels import Normaliser
 
 
@@ -76,10 +71,7 @@ class PhotoImages:
         return found
 
     def _image(self, index: int) -> Tensor:
-        from olsrepro.data.photos.decode import (
-            decoded,
-            test_pixels,
-        )
+        from olsrepro.data.photos.decode import decoded, test_pixels
 
         return torch.from_numpy(test_pixels(decoded(self.root / self.paths[index]), self.geometry))
 

@@ -12,15 +12,9 @@ from torch import Tensor
 
 from olsrepro.data.batch import Batch
 from olsrepro.data.dataset import ImageData, Photographs
-from olsrepro.data.in_memory.loader import (
-    DeviceLoader,
-    evaluation_batches,
-)
+from olsrepro.data.in_memory.loader import DeviceLoader, evaluation_batches
 from olsrepro.data.photos.cache import PixelCache
-from olsrepro.data.photos.loader import (
-    HostLoader,
-    test_batches,
-)
+from olsrepro.data.photos.loader import HostLoader, test_batches
 
 TestPass = Callable[[], Iterator[tuple[Tensor, Tensor]]]
 
@@ -29,7 +23,7 @@ Pictures = ImageData | Photographs
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReaderOptions:
     """How photographs are read: by so many processes, from a cache of resized pixels where there is one."""
 
     workers: int = 0
@@ -52,7 +46,7 @@ class Loader(Protocol):
         """The training indices of a batch, on all ranks."""
 
 
-def training_loader(data: Pictures, targets: Tensor, reading: Reading, **how: Any) -> Loader:
+def training_loader(data: Pictures, targets: Tensor, reading: ReaderOptions, **how: Any) -> Loader:
     """The loader of a training set with given targets (N,); ``how`` is what both loaders take."""
     if isinstance(data, Photographs):
         return HostLoader(data, targets, workers=reading.workers, cache=reading.cache, **how)
@@ -62,7 +56,7 @@ def training_loader(data: Pictures, targets: Tensor, reading: Reading, **how: An
 def test_pass(
     data: Pictures,
     samples: slice,
-    reading: Reading,
+    reading: ReaderOptions,
     *,
     batch_size: int,
     device: torch.device,

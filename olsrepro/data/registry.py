@@ -11,10 +11,11 @@ from types import ModuleType
 from typing import overload
 
 import olsrepro.data.datasets as package
+from olsrepro.checks import did_you_mean
 from olsrepro.data.dataset import Data, DetectionSet, Photographs
 from olsrepro.data.datasets.settings import VocSettings
 from olsrepro.data.settings import DatasetSettings
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 
 @cache

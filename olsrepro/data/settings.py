@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from olsrepro.settings import Component, check_choice, check_range, fact
+from olsrepro.checks import check_choice, check_range
+from olsrepro.settings import Component, fact
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import torch.distributed as dist
 
-from olsrepro.distributed.place import place
+from olsrepro.distributed.rank_info import rank_info
 from olsrepro.settings import UserError
 
 PATIENCE = timedelta(days=1)
@@ -26,14 +26,14 @@ def join(*, cuda: bool, timeout_s: float) -> None:
     Raises:
         UserError: not all of them have come within that time.
     """
-    if place().ranks == 1 or is_joined():
+    if rank_info().ranks == 1 or is_joined():
         return
     backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
     try:
         dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
     except dist.DistError:
         raise UserError(
-            f"{place().ranks} ranks did not meet within runtime.rank_timeout_s={timeout_s:g} seconds: see what the"
+            f"{rank_info().ranks} ranks did not meet within runtime.rank_timeout_s={timeout_s:g} seconds: see what the"
             " others say, and that torchrun has the same --nnodes, --rdzv-id and --rdzv-endpoint on every machine"
         ) from None
     # What one rank does alone, such as fetching data, may take long; and its news are plain objects of the CPU.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from olsrepro.checks import check_choice, check_whole
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.settings import check_choice, check_whole
 
 INPUT_SPACES = ("pixel", "normalised")
 IMAGES = ("all", "correct")

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
-class Classification:
+class ClassificationResult:
     """How a set was classified: its size, samples whose class was first, among the first five, mean cross entropy."""
 
     count: int
@@ -39,13 +39,13 @@ def predicted(logits: Tensor) -> Tensor:
     return logits.float().argmax(dim=1)
 
 
-def classify(logits: Tensor, targets: Tensor) -> Classification:
+def classify(logits: Tensor, targets: Tensor) -> ClassificationResult:
     """Measure logits (N, K) against targets (N,); with fewer than five classes the top-5 error is 0 by definition.
 
     Among equal logits, which half precision makes common, the lower index ranks first, as in :func:`predicted`.
     """
     top5 = logits.float().sort(dim=1, descending=True, stable=True).indices[:, :5]
-    return Classification(
+    return ClassificationResult(
         count=len(targets),
         hits=int((predicted(logits) == targets).sum()),
         top5_hits=int((top5 == targets[:, None]).sum()),

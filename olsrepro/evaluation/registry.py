@@ -10,8 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 import olsrepro.evaluation as package
+from olsrepro.checks import did_you_mean
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
     from olsrepro.evaluation.subject import DetectorSubject, Result, Subject

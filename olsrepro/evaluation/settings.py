@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from olsrepro.settings import Component, check_choice
+from olsrepro.checks import check_choice
+from olsrepro.settings import Component
 
 WEIGHTS = ("best", "last")
 

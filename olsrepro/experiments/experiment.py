@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from olsrepro.checks import check_choice
 from olsrepro.experiments.metrics import Metric, metric
-from olsrepro.settings import check_choice
 
 CellKey = tuple[str, str]
 """Row key, column key."""

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 import yaml  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
+from olsrepro.checks import did_you_mean
 from olsrepro.config.locate import configs_folder
 from olsrepro.experiments.experiment import AXES, AverageRow, CellKey, Claim, Experiment, Line, Printed
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 T = TypeVar("T")
 PAPER_KEYS = ("n", "n_inferred", "values")

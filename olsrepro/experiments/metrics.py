@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.checks import did_you_mean
+from olsrepro.settings import UserError
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def _at_least(text: str, unknown: int, runs: int) -> str:
 
 
 @dataclass(frozen=True)
-class Entry:
+class PlannedExperiment:
     """The plan of one experiment.
 
     Attributes:
@@ -147,7 +147,7 @@ class Plan:
     """The plan of some experiments: each, all of them, and what they would cost under cheaper presets."""
 
     preset: str
-    entries: tuple[Entry, ...]
+    entries: tuple[PlannedExperiment, ...]
     total: Work
     cheaper: Mapping[str, Work] = field(default_factory=dict)
 
@@ -178,7 +178,9 @@ def make_plan(wanted: Sequence[Experiment], request: Request, runs_dir: Path, sp
     return Plan(preset, entries, sum((entry.work for entry in entries), Work()), cheaper)
 
 
-def _counted(experiment: Experiment, request: Request, runs_dir: Path, seen: set[str]) -> tuple[Entry, list[Wanted]]:
+def _counted(
+    experiment: Experiment, request: Request, runs_dir: Path, seen: set[str]
+) -> tuple[PlannedExperiment, list[Wanted]]:
     """The entry of an experiment without its work, and the runs that are missing."""
     cells = wanted_cells(experiment, request)
     runs = {} if experiment.measure else distinct([cells])
@@ -190,7 +192,7 @@ def _counted(experiment: Experiment, request: Request, runs_dir: Path, seen: set
     awaited = Counter(
         run.awaits for wants in cells.values() for run in wants[:1] if run.config is not None and run.awaits
     )
-    entry = Entry(
+    entry = PlannedExperiment(
         name=experiment.name,
         place=experiment.place,
         printed=len(runs),

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from olsrepro.checks import did_you_mean
 from olsrepro.config.compose import compose_many
 from olsrepro.config.locate import configs_folder
 from olsrepro.config.overrides import group_choices
 from olsrepro.evaluation.registry import evaluation_names
 from olsrepro.experiments.experiment import SELECTIONS, Experiment
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 SMOKE = "smoke"
 

@@ -17,7 +17,7 @@ from olsrepro.store.record import FAILED, FINISHED
 
 
 @dataclass(frozen=True)
-class Progress:
+class Completion:
     """An experiment, how many distinct runs it wants, and how many of them are finished."""
 
     name: str
@@ -45,7 +45,7 @@ class Standing:
     running: tuple[str, ...]
     broken: tuple[str, ...]
     presets: Mapping[str, int]
-    experiments: tuple[Progress, ...]
+    experiments: tuple[Completion, ...]
 
 
 def standing(store: Store, request: Request) -> Standing:
@@ -82,7 +82,7 @@ def _running(folders: Iterable[Path]) -> Iterator[str]:
     return (outcome.problem for outcome in outcomes if outcome.state == RUNNING)
 
 
-def _progress(experiment: Experiment, request: Request, finished: Container[str]) -> Progress:
+def _progress(experiment: Experiment, request: Request, finished: Container[str]) -> Completion:
     runs = distinct([wanted_cells(experiment, request)])
     done = sum(name in finished for name in runs)
-    return Progress(experiment.name, experiment.title, request.preset_of(experiment), len(runs), done)
+    return Completion(experiment.name, experiment.title, request.preset_of(experiment), len(runs), done)

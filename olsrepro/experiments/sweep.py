@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 
+from olsrepro.checks import did_you_mean
 from olsrepro.config.sweeps import swept_values
 from olsrepro.experiments.experiment import Experiment, Line
 from olsrepro.experiments.files import experiments
 from olsrepro.experiments.request import Request, parse_request
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 Axes = Mapping[str, Sequence[str]]
 

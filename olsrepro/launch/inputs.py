@@ -11,24 +11,15 @@ from torch import Tensor
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.dataset import Data, DetectionSet, ImageData
-from olsrepro.data.datasets.settings import (
-    PhotoSettings,
-    VocSettings,
-)
+from olsrepro.data.datasets.settings import PhotoSettings, VocSettings
 from olsrepro.data.labels.clean_set import clean_indices
-from olsrepro.data.labels.noise import (
-    NoisyLabels,
-    noisy_targets,
-)
-from olsrepro.data.loaders import Reading
+from olsrepro.data.labels.noise import NoisyLabels, noisy_targets
+from olsrepro.data.loaders import ReaderOptions
 from olsrepro.data.photos.cache import PixelCache
 from olsrepro.data.photos.check import readable
 from olsrepro.data.registry import read_dataset
-from olsrepro.distributed.place import place
-from olsrepro.launch.pretrained import (
-    check_weights,
-    weights_file,
-)
+from olsrepro.distributed.rank_info import rank_info
+from olsrepro.launch.pretrained import check_weights, weights_file
 from olsrepro.settings import UserError
 from olsrepro.training.runtime import RuntimeSettings
 
@@ -48,7 +39,7 @@ class Inputs:
     """
 
     data: Data | DetectionSet
-    reading: Reading
+    reading: ReaderOptions
     start: Path | None
     labels: NoisyLabels | None = None
     clean: Tensor | None = None
@@ -72,7 +63,7 @@ def read_inputs(config: RunConfig, say: Callable[[str], None]) -> Inputs:
     return Inputs(data, reading, start, labels, clean)
 
 
-def read_data(config: RunConfig, say: Callable[[str], None]) -> tuple[Data | DetectionSet, Reading]:
+def read_data(config: RunConfig, say: Callable[[str], None]) -> tuple[Data | DetectionSet, ReaderOptions]:
     """A run's data set and how its photographs are read: every one of them has been found to be readable.
 
     Raises:
@@ -80,16 +71,18 @@ def read_data(config: RunConfig, say: Callable[[str], None]) -> tuple[Data | Det
     """
     data: Data | DetectionSet = read_dataset(config.dataset, Path(config.runtime.data_dir))
     if isinstance(data, ImageData):
-        return data, Reading()
+        return data, ReaderOptions()
     folder, workers = cache_folder(config.runtime), worker_count(config.runtime)
     skips = isinstance(config.dataset, PhotoSettings | VocSettings) and config.dataset.skip_unreadable
     try:
         if isinstance(data, DetectionSet):
-            return readable(data, folder, skip_unreadable=skips, workers=workers, say=say), Reading(workers)
+            return readable(data, folder, skip_unreadable=skips, workers=workers, say=say), ReaderOptions(workers)
         data = readable(data, folder, skip_unreadable=skips, workers=workers, say=say)
         if not config.runtime.pixel_cache:
-            return data, Reading(workers)
-        return data, Reading(workers, PixelCache.of(data, folder, crop=config.recipe.crop, workers=workers, say=say))
+            return data, ReaderOptions(workers)
+        return data, ReaderOptions(
+            workers, PixelCache.of(data, folder, crop=config.recipe.crop, workers=workers, say=say)
+        )
     except OSError as error:
         raise UserError(
             f"{folder} can't be written to ({error.strerror or error}); name another folder by runtime.cache_dir"
@@ -128,7 +121,7 @@ def worker_count(runtime: RuntimeSettings) -> int:
     """Processes that read photographs for this rank: as said, or one for each of its share of the cores."""
     if runtime.workers is not None:
         return runtime.workers
-    return max(1, min(MOST_WORKERS, _cores() // place().local_ranks))
+    return max(1, min(MOST_WORKERS, _cores() // rank_info().local_ranks))
 
 
 def _cores() -> int:

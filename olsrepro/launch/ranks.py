@@ -10,7 +10,7 @@ import torch
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.dataset import Data, DetectionSet, ImageData
 from olsrepro.distributed.news import of_all
-from olsrepro.distributed.place import place
+from olsrepro.distributed.rank_info import rank_info
 from olsrepro.distributed.ranks import join, rank_count
 from olsrepro.settings import UserError
 from olsrepro.training.runtime import RuntimeSettings
@@ -54,7 +54,7 @@ def refuse_uneven(config: RunConfig) -> None:
         UserError: a batch that doesn't divide; a last batch with fewer images than parts; a method that needs the whole
             batch of its rank at once; fewer test images than ranks.
     """
-    ranks, accumulate = place().ranks, config.runtime.accumulate
+    ranks, accumulate = rank_info().ranks, config.runtime.accumulate
     parts = ranks * accumulate
     if parts == 1:
         return

@@ -32,7 +32,7 @@ from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.batch_norm import check_batch_norm
 from olsrepro.training.checkpoint import CheckpointFolder
 from olsrepro.training.device import prepare_device
-from olsrepro.training.progress import Progress, Row
+from olsrepro.training.progress import Row, TrainingProgress
 from olsrepro.training.recipe import REPLACED
 from olsrepro.training.stop import StopRequest
 from olsrepro.training.trainer import Observer, Trainer
@@ -215,7 +215,7 @@ class _LeaseWatch:
 
     lease: Lease
 
-    def on_step(self, progress: Progress, steps: int) -> None:
+    def on_step(self, progress: TrainingProgress, steps: int) -> None:
         self.lease.refuse_if_lost()
 
     def on_epoch(self, row: Row) -> None:

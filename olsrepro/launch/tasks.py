@@ -8,17 +8,17 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.data.dataset import DetectionSet
 from olsrepro.launch.inputs import Inputs
 from olsrepro.methods.base import TrainingSet
-from olsrepro.training.classification.task import Classification
+from olsrepro.training.classification.task import ClassificationTask
 from olsrepro.training.detection.settings import DetectionRecipe
-from olsrepro.training.detection.task import Detection
+from olsrepro.training.detection.task import DetectionTask
 
 
-def task_of(config: RunConfig, inputs: Inputs, device: torch.device) -> Classification | Detection:
+def task_of(config: RunConfig, inputs: Inputs, device: torch.device) -> ClassificationTask | DetectionTask:
     """The task that a run's data set sets."""
     if isinstance(inputs.data, DetectionSet):
         return _detection(config, inputs, inputs.data, device)
     assert inputs.labels is not None, "images have labels"
-    return Classification(
+    return ClassificationTask(
         inputs.data,
         inputs.labels,
         config.recipe,
@@ -32,14 +32,14 @@ def task_of(config: RunConfig, inputs: Inputs, device: torch.device) -> Classifi
     )
 
 
-def training_set_of(task: Classification | Detection) -> TrainingSet | None:
+def training_set_of(task: ClassificationTask | DetectionTask) -> TrainingSet | None:
     """All training images, for methods that look at them; None where no method does."""
-    return task.training_set() if isinstance(task, Classification) else None
+    return task.training_set() if isinstance(task, ClassificationTask) else None
 
 
-def _detection(config: RunConfig, inputs: Inputs, data: DetectionSet, device: torch.device) -> Detection:
+def _detection(config: RunConfig, inputs: Inputs, data: DetectionSet, device: torch.device) -> DetectionTask:
     assert isinstance(config.recipe, DetectionRecipe), "composing refuses other recipes"
-    return Detection(
+    return DetectionTask(
         data,
         config.recipe,
         config.dataset.image_size,

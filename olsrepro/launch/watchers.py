@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from olsrepro.training.progress import Progress as Standing
-from olsrepro.training.progress import Row
+from olsrepro.training.progress import Row, TrainingProgress
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -74,7 +73,7 @@ class Lines:
         self._say = say
         self._pace = Pace(every_s)
 
-    def on_step(self, progress: Standing, steps: int) -> None:
+    def on_step(self, progress: TrainingProgress, steps: int) -> None:
         """Nothing: lines are for epochs."""
 
     def on_epoch(self, row: Row) -> None:
@@ -104,7 +103,7 @@ class Bar:
     ) -> None:
         self._bar.stop()
 
-    def on_step(self, progress: Standing, steps: int) -> None:
+    def on_step(self, progress: TrainingProgress, steps: int) -> None:
         """Move the bar."""
         done = progress.epoch * steps + progress.step
         if not self._begun:  # the time left is judged from this process alone, not from what was done before
@@ -126,7 +125,7 @@ class TensorBoard:
         self._finished = finished_epochs
         self._open: SummaryWriter | None = None
 
-    def on_step(self, progress: Standing, steps: int) -> None:
+    def on_step(self, progress: TrainingProgress, steps: int) -> None:
         """Nothing: curves are of epochs."""
 
     def on_epoch(self, row: Row) -> None:

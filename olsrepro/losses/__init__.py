@@ -1,6 +1,6 @@
 """Criteria: pure losses ``(logits (B, K), target (B,)) -> scalar`` that need torch and nothing else.
 
-Names load on first use, so that :mod:`olsrepro.losses.switches` can be read without torch.
+Names load on first use, so that the rules of criteria can be read without torch.
 """
 
 from __future__ import annotations

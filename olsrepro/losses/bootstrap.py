@@ -7,8 +7,8 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
+from olsrepro.checks import check_range
 from olsrepro.losses.criterion import Criterion, cross_entropy, weighted_sum
-from olsrepro.losses.switches import check_range
 
 
 class _Bootstrap(Criterion):

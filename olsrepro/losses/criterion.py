@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from olsrepro.losses.switches import check_range
+from olsrepro.checks import check_whole
 
 
 class Criterion(nn.Module):
@@ -21,7 +21,7 @@ class Criterion(nn.Module):
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
-        check_range("num_classes", num_classes, 2)
+        check_whole("num_classes", num_classes, 2)
         self.num_classes = num_classes
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:

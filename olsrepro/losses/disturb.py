@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from olsrepro.checks import check_range
 from olsrepro.losses.criterion import Criterion, check_batch
-from olsrepro.losses.switches import check_range
 
 Draws = tuple[Tensor, Tensor]
 

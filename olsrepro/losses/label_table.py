@@ -9,7 +9,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from olsrepro.losses.switches import EMPTY_CLASS, INITIAL_LABELS, check_choice, check_range
+from olsrepro.checks import check_choice, check_whole
+from olsrepro.losses.online_rules import EMPTY_CLASS, INITIAL_LABELS
 
 _TABLE_BLOCK = 2**20
 _COPY_BLOCK = 2**17
@@ -54,7 +55,7 @@ class LabelTable(nn.Module):
         freeze_at: float | None = None,
     ) -> None:
         super().__init__()
-        check_range("num_classes", num_classes, 2)
+        check_whole("num_classes", num_classes, 2)
         check_choice("initial_labels", initial_labels, INITIAL_LABELS)
         check_choice("empty_class", empty_class, EMPTY_CLASS)
         self.num_classes = num_classes

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from olsrepro.losses.criterion import Criterion, weighted_sum
 from olsrepro.losses.label_table import LabelTable
-from olsrepro.losses.switches import resolve_ols
+from olsrepro.losses.online_rules import resolve_ols
 
 
 class OnlineLabelSmoothing(Criterion):
@@ -46,7 +46,7 @@ class OnlineLabelSmoothing(Criterion):
 
     Attributes:
         table: the :class:`LabelTable`: soft labels and statistics.
-        rules: the switches made concrete, :class:`~olsrepro.losses.switches.OlsRules`.
+        rules: the switches made concrete, :class:`~olsrepro.losses.online_rules.OlsRules`.
 
     Raises:
         ValueError: a switch out of its range; ``alpha`` with one of the official variants.

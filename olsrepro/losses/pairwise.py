@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from olsrepro.losses.criterion import Criterion, weighted_sum
-from olsrepro.losses.switches import resolve_pairwise
+from olsrepro.losses.pairwise_rules import resolve_pairwise
 
 
 class PairwiseConfusion(Criterion):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from olsrepro.checks import check_choice, check_range
 from olsrepro.losses.criterion import Criterion, weighted_sum
-from olsrepro.losses.switches import SPREADS, check_choice, check_range
+from olsrepro.losses.switches import SPREADS
 
 
 class HardLabel(Criterion):

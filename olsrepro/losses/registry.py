@@ -6,13 +6,13 @@ import inspect
 from types import MappingProxyType
 from typing import Any
 
+from olsrepro.checks import check_choice, did_you_mean
 from olsrepro.losses.bootstrap import HardBootstrap, SoftBootstrap
 from olsrepro.losses.criterion import Criterion
 from olsrepro.losses.disturb import DisturbLabel
 from olsrepro.losses.online import OnlineLabelSmoothing
 from olsrepro.losses.pairwise import PairwiseConfusion
 from olsrepro.losses.plain import HardLabel, LabelSmoothing
-from olsrepro.losses.switches import check_choice, suggest
 from olsrepro.losses.symmetric import SymmetricCrossEntropy
 from olsrepro.losses.teacher_free import TeacherFreeRegularization
 
@@ -52,4 +52,4 @@ def build_criterion(name: str, num_classes: int, **switches: Any) -> Criterion:
 
 
 def _switches_of(switch: str, known: tuple[str, ...]) -> str:
-    return suggest(switch, known) if known else "it has none"
+    return did_you_mean(switch, known) if known else "it has none"

@@ -7,8 +7,9 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
+from olsrepro.checks import check_choice, check_range, check_weights
 from olsrepro.losses.criterion import Criterion, weighted_sum
-from olsrepro.losses.switches import SCE_VARIANTS, check_choice, check_range, check_weights
+from olsrepro.losses.switches import SCE_VARIANTS
 
 _P_FLOOR = 1e-7
 _LABEL_FLOOR = 1e-4

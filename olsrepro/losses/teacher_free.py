@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from olsrepro.checks import check_choice, check_range, check_weights
 from olsrepro.losses.criterion import Criterion, weighted_sum
-from olsrepro.losses.switches import REDUCTIONS, check_choice, check_range, check_weights
+from olsrepro.losses.switches import REDUCTIONS
 
 
 class TeacherFreeRegularization(Criterion):

@@ -28,7 +28,7 @@ class TrainingSet(Protocol):
 
 
 @dataclass(frozen=True)
-class Setting:
+class MethodContext:
     """What surrounds a method in a run.
 
     Attributes:
@@ -140,9 +140,9 @@ class LabelMethod(nn.Module):
 class CriterionMethod(LabelMethod):
     """A method that is its criterion and nothing else: one view, one head, no state of its own."""
 
-    def __init__(self, settings: MethodSettings, setting: Setting) -> None:
+    def __init__(self, settings: MethodSettings, context: MethodContext) -> None:
         super().__init__()
-        self.criterion = build_criterion(settings.name, setting.num_classes, **settings.switches())
+        self.criterion = build_criterion(settings.name, context.num_classes, **settings.switches())
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
         """One forward pass, the criterion on its logits."""

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import yaml  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
 import olsrepro.methods as package
-from olsrepro.settings import did_you_mean
+from olsrepro.checks import did_you_mean
 
 T = TypeVar("T")
 NOTATION = """\

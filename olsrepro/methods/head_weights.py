@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from olsrepro.losses.switches import check_range
+from olsrepro.checks import check_range
 from olsrepro.settings import UserError
 
 EVALUATED = ("main", "ensemble")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from olsrepro.losses.criterion import raised
-from olsrepro.methods.base import Setting
+from olsrepro.methods.base import MethodContext
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.side_heads import side_heads
 
@@ -48,16 +48,16 @@ class HeadEnsemble(nn.Module):
         return log_p.logsumexp(0) - math.log(len(log_p))
 
 
-def draw_heads(setting: Setting) -> nn.ModuleDict:
+def draw_heads(context: MethodContext) -> nn.ModuleDict:
     """The side heads of a run's backbone, drawn from torch's generator.
 
     Raises:
         UserError: the backbone has one stage only.
-        ValueError: the setting has no backbone.
+        ValueError: the context has no backbone.
     """
-    if setting.backbone is None:
-        raise ValueError("side heads need the run's backbone: Setting(backbone=...)")
-    return side_heads(setting.backbone, setting.num_classes, setting.image_size)
+    if context.backbone is None:
+        raise ValueError("side heads need the run's backbone: MethodContext(backbone=...)")
+    return side_heads(context.backbone, context.num_classes, context.image_size)
 
 
 def tested_network(network: nn.Module, heads: nn.ModuleDict, evaluated: str) -> nn.Module:

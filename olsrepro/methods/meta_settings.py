@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from olsrepro.checks import check_choice, check_range
 from olsrepro.data.settings import DatasetSettings
-from olsrepro.losses.switches import check_choice, check_range
 from olsrepro.methods.settings import CleanSet, MethodSettings
 
 BALANCES = ("per_class", "random")

@@ -8,11 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 import olsrepro.methods as package
+from olsrepro.checks import did_you_mean
 from olsrepro.methods.settings import MethodSettings
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
-    from olsrepro.methods.base import LabelMethod, Setting
+    from olsrepro.methods.base import LabelMethod, MethodContext
 
 
 @cache
@@ -33,7 +34,7 @@ def settings_class(name: str) -> type[MethodSettings]:
     return cast("type[MethodSettings]", import_module(f"{package.__name__}.{name}.settings").Settings)
 
 
-def build_method(settings: MethodSettings, setting: Setting) -> LabelMethod:
+def build_method(settings: MethodSettings, context: MethodContext) -> LabelMethod:
     """The label method that the settings describe, for a run's number of classes and seed."""
     module = import_module(f"{package.__name__}.{settings.name}.method")
-    return cast("LabelMethod", module.Method(settings, setting))
+    return cast("LabelMethod", module.Method(settings, context))

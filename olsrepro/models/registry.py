@@ -14,8 +14,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from olsrepro import models
+from olsrepro.checks import check_range, did_you_mean
 from olsrepro.models.settings import BackboneSettings
-from olsrepro.settings import UserError, check_range, did_you_mean
+from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
     from olsrepro.models.backbone import Backbone

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from olsrepro.checks import check_choice
 from olsrepro.models.published import PublishedWeights
-from olsrepro.settings import Component, check_choice, fact
+from olsrepro.settings import Component, fact
 
 SCALES = ("width", "depth_factor")
 """Fields that make any structure smaller or larger and leave it the backbone that its name says."""

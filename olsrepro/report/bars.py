@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from olsrepro.report.figure_data import Bars, Missing, Words
-from olsrepro.report.sheet import Plan, say_missing, sheet
+from olsrepro.report.panels import PanelGrid, say_missing, sheet
 from olsrepro.report.style import PLAIN, SET_APART, TICK, applied, sheet_width
 from olsrepro.report.text_fit import shortened
 
@@ -37,7 +37,7 @@ def draw_bars(panels: Sequence[Sequence[Bars | Missing]], words: Words) -> Figur
     if is_floored:
         words = replace(words, caption=f"{words.caption}\nHollow bars: zero or below 0.0001, drawn at 0.0001.".lstrip())
     with applied():
-        plan = Plan(words, sheet_width(across), PANEL_HEIGHT, len(panels), across)
+        plan = PanelGrid(words, sheet_width(across), PANEL_HEIGHT, len(panels), across)
         figure, grid = sheet(plan)
         for line, drawn in zip(panels, grid, strict=True):
             for bars, axes in zip(line, drawn, strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from olsrepro.report.figure_data import Words
-from olsrepro.report.sheet import Plan, add_key, sheet
+from olsrepro.report.panels import PanelGrid, add_key, sheet
 from olsrepro.report.style import PAGE, PALETTE, applied
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def draw_boxes(
     strokes = (_TRUE, _DIFFICULT, _FOUND)
     height = PAGE / across * min(max(tallest, _MOST_FLAT), _MOST_TALL)
     key = tuple(stroke.name for stroke in strokes)
-    plan = Plan(words, PAGE, height, -(-len(images) // across), across, key, shares_y=False)
+    plan = PanelGrid(words, PAGE, height, -(-len(images) // across), across, key, shares_y=False)
     with applied():
         figure, grid = sheet(plan)
         panels = [axes for line in grid for axes in line]

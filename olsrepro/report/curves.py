@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from olsrepro.report.figure_data import Curve, CurvePanel, Words
-from olsrepro.report.sheet import Plan, add_key, say_missing, sheet
+from olsrepro.report.panels import PanelGrid, add_key, say_missing, sheet
 from olsrepro.report.style import TEXT, Look, applied, look, sheet_width
 from olsrepro.report.text_fit import wrapped
 
@@ -27,7 +27,9 @@ def draw_curves(panels: Sequence[Sequence[CurvePanel]], words: Words) -> Figure:
     drawn = {curve.name for line in panels for panel in line for curve in panel.drawn}
     height = SINGLE_HEIGHT if lines == across == 1 else PANEL_HEIGHT
     with applied():
-        plan = Plan(words, sheet_width(across), height, lines, across, tuple(name for name in names if name in drawn))
+        plan = PanelGrid(
+            words, sheet_width(across), height, lines, across, tuple(name for name in names if name in drawn)
+        )
         figure, grid = sheet(plan)
         handles: dict[str, Line2D] = {}
         for line, axes in zip(panels, grid, strict=True):

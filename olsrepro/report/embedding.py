@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from olsrepro.report.figure_data import Missing, Scatter, Words
-from olsrepro.report.sheet import Plan, add_key, say_missing, sheet
+from olsrepro.report.panels import PanelGrid, add_key, say_missing, sheet
 from olsrepro.report.style import CLASS_COLOURS, COLUMN, TICK, applied, sheet_width
 from olsrepro.report.text_fit import shortened
 
@@ -31,7 +31,7 @@ def draw_embedding(panels: Sequence[Sequence[Scatter | Missing]], words: Words) 
     key = _key(shown[0]) if shown else ()
     width = sheet_width(across)
     with applied():
-        plan = Plan(words, width, min(width / across, COLUMN), len(panels), across, key, shares_y=False)
+        plan = PanelGrid(words, width, min(width / across, COLUMN), len(panels), across, key, shares_y=False)
         figure, grid = sheet(plan)
         for line, drawn in zip(panels, grid, strict=True):
             for scatter, axes in zip(line, drawn, strict=True):

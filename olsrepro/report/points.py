@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from olsrepro.report.figure_data import Axis, Point, Series, Words
-from olsrepro.report.sheet import Plan, add_key, say_missing, sheet
+from olsrepro.report.panels import PanelGrid, add_key, say_missing, sheet
 from olsrepro.report.style import COLUMN, Look, applied, look
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def draw_points(series: Sequence[Series], x: Axis, y_label: str, words: Words) -
     """Lines with filled markers for ours, hollow markers for what the paper prints; bars are one sd to either side."""
     key = tuple(name for item in series for name in _names(item))
     with applied():
-        plan = Plan(words, COLUMN, PANEL_HEIGHT, key=key)
+        plan = PanelGrid(words, COLUMN, PANEL_HEIGHT, key=key)
         figure, ((axes,),) = sheet(plan)
         axes.set_xlabel(x.label)
         axes.set_ylabel(y_label)

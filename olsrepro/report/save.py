@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from olsrepro.checks import did_you_mean
 from olsrepro.files.atomic import replacing
 from olsrepro.report.style import applied
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,10 +15,7 @@ from olsrepro.data.settings import DatasetSettings
 from olsrepro.methods.registry import settings_class as method_settings
 from olsrepro.models.registry import settings_class as backbone_settings
 from olsrepro.settings import Component, is_fact
-from olsrepro.training.recipe import (
-    REPLACED,
-    RecipeSettings,
-)
+from olsrepro.training.recipe import REPLACED, RecipeSettings
 
 FORMAT = 1
 

@@ -6,7 +6,7 @@ import os
 
 import torch
 
-from olsrepro.distributed.place import Place, place
+from olsrepro.distributed.rank_info import RankInfo, rank_info
 from olsrepro.settings import UserError
 from olsrepro.training.memory import spare_page_faults
 from olsrepro.training.runtime import RuntimeSettings
@@ -18,7 +18,7 @@ def prepare_device(runtime: RuntimeSettings) -> torch.device:
     Raises:
         UserError: the device is not there, or can't do what is asked.
     """
-    device = _choose_device(_own_device(runtime.device, place()))
+    device = _choose_device(_own_device(runtime.device, rank_info()))
     if runtime.channels_last and device.type == "cpu":
         # Seen in torch 2.14: the backward pass of a narrow strided 1 x 1 convolution writes past its memory.
         raise UserError("runtime.channels_last=true is for GPUs: in that layout torch's CPU kernels corrupt memory")
@@ -41,7 +41,7 @@ def _prepare_cuda(deterministic: bool) -> None:
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32; torch's default for convolutions is TF32
 
 
-def _own_device(name: str, here: Place) -> str:
+def _own_device(name: str, here: RankInfo) -> str:
     """Of several ranks on a machine each has the GPU of its own number."""
     if here.ranks == 1 or name == "cpu" or not torch.cuda.is_available():
         return name

@@ -12,7 +12,7 @@ from torch import nn
 
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.distributed.ranks import rank
-from olsrepro.methods.base import LabelMethod, Setting, TrainingSet
+from olsrepro.methods.base import LabelMethod, MethodContext, TrainingSet
 from olsrepro.methods.registry import build_method
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.models.backbone import Backbone
@@ -114,7 +114,7 @@ def build_learner(
         if start is not None:
             load_pretrained(network, start)
         network = apply_batch_norm(recipe.batch_norm, network)
-        setting = Setting(
+        context = MethodContext(
             dataset.num_classes,
             seed,
             recipe.epochs,
@@ -126,7 +126,7 @@ def build_learner(
             rate,
             training_set,
         )
-        label_method = apply_batch_norm(recipe.batch_norm, build_method(method, setting))
+        label_method = apply_batch_norm(recipe.batch_norm, build_method(method, context))
     layout = torch.channels_last if runtime.channels_last else torch.contiguous_format
     network = network.to(device).to(memory_format=layout)
     label_method = label_method.to(device).to(memory_format=layout)

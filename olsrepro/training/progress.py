@@ -9,7 +9,7 @@ Row = dict[str, Any]
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """Finished epochs, steps within the running one, seconds spent in it, the curve so far and its best row.
 
     Attributes:
@@ -42,6 +42,6 @@ class Progress:
         return asdict(self)
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Progress:
+    def from_state(cls, state: dict[str, Any]) -> TrainingProgress:
         """From :meth:`state_dict`."""
         return cls(**state)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
+from olsrepro.checks import check_choice, check_range
 from olsrepro.data.settings import AugmentSettings
-from olsrepro.settings import Component, check_choice, check_range
+from olsrepro.settings import Component
 from olsrepro.training.schedule import stepped_rate
 
 PRECISIONS = ("fp32", "bf16")

@@ -6,8 +6,8 @@ import math
 import re
 from dataclasses import dataclass, field
 
+from olsrepro.checks import check_choice, check_range
 from olsrepro.evaluation.ensemble_epochs import GRIDS
-from olsrepro.settings import check_choice, check_range
 
 DEVICES = ("auto", "cpu", "cuda")
 KEEPS = ("sums", "grid")

@@ -20,7 +20,7 @@ from olsrepro.evaluation.ensemble_sums import EnsembleSums
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, State
 from olsrepro.training.learner import Learner
-from olsrepro.training.progress import Progress, Row
+from olsrepro.training.progress import Row, TrainingProgress
 from olsrepro.training.random_state import load_random_state, random_state
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.runtime import RuntimeSettings
@@ -31,7 +31,7 @@ from olsrepro.training.task import Evaluation, NonFinite, Task
 class Observer(Protocol):
     """Somebody who watches a training: a progress bar, TensorBoard."""
 
-    def on_step(self, progress: Progress, steps: int) -> None:
+    def on_step(self, progress: TrainingProgress, steps: int) -> None:
         """A step of an epoch of ``steps`` was made."""
 
     def on_epoch(self, row: Row) -> None:
@@ -60,7 +60,7 @@ class Trainer:
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self.progress = Progress()
+        self.progress = TrainingProgress()
         sizes, grid = self.runtime.ensemble_sizes, self.runtime.ensemble_grid
         self.ensemble = EnsembleSums(members_by_size(sizes, grid, self.recipe.epochs, self.seed))
         self.device = next(self.learner.network.parameters()).device
@@ -81,7 +81,7 @@ class Trainer:
             return False
         self.learner.load_state_dict(state["learner"])
         self.ensemble.load_state_dict(state["ensemble"])
-        self.progress = Progress.from_state(state["progress"])
+        self.progress = TrainingProgress.from_state(state["progress"])
         self.history[:0] = state["history"]
         self._load_own(state["ranks"])
         return True

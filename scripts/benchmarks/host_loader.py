@@ -16,16 +16,9 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from olsrepro.data.dataset import (
-    Geometry,
-    PathTable,
-    Photographs,
-)
+from olsrepro.data.dataset import Geometry, PathTable, Photographs
 from olsrepro.data.photos.cache import PixelCache
-from olsrepro.data.photos.colour import (
-    EIGENVALUES,
-    EIGENVECTORS,
-)
+from olsrepro.data.photos.colour import EIGENVALUES, EIGENVECTORS
 from olsrepro.data.photos.loader import HostLoader
 from olsrepro.data.settings import AugmentSettings
 

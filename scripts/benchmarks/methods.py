@@ -24,7 +24,7 @@ from olsrepro.models.count import mac_count
 from olsrepro.models.registry import build_backbone
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder
-from olsrepro.training.classification.task import Classification
+from olsrepro.training.classification.task import ClassificationTask
 from olsrepro.training.stop import StopRequest
 from olsrepro.training.trainer import Trainer
 
@@ -106,7 +106,7 @@ def trainer_of(method: str, place: Place, folder: Path, data: ImageData | None =
     data = data or noise_images(STEPS * place.batch, config.dataset.num_classes)
     labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed)
     clean = clean_samples(config, data)
-    task = Classification(data, labels, config.recipe, config.method, config.seed, CPU, clean=clean)
+    task = ClassificationTask(data, labels, config.recipe, config.method, config.seed, CPU, clean=clean)
     trainer = Trainer(
         task=task,
         learner=learner_of(config, CPU, _untrained_teacher(config), task.training_set()),

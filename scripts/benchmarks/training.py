@@ -17,7 +17,7 @@ from olsrepro.data.labels.noise import noisy_targets
 from olsrepro.launch.learner import learner_of
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder
-from olsrepro.training.classification.task import Classification
+from olsrepro.training.classification.task import ClassificationTask
 from olsrepro.training.optimizer import build_optimizer
 from olsrepro.training.stop import StopRequest
 from olsrepro.training.trainer import Trainer
@@ -87,7 +87,7 @@ def trainer_of(backbone: str, folder: Path, images: int) -> Trainer:
     data = _images(images)
     labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed)
     trainer = Trainer(
-        task=Classification(data, labels, config.recipe, config.method, config.seed, CPU),
+        task=ClassificationTask(data, labels, config.recipe, config.method, config.seed, CPU),
         learner=learner_of(config, CPU),
         recipe=config.recipe,
         runtime=config.runtime,

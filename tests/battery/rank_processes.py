@@ -52,12 +52,12 @@ def _call(rank: int, ranks: int, port: int, work: Callable[..., None], arguments
 
 
 def _train(runs: Sequence[RunConfig], kill: Kill | None) -> None:
-    from olsrepro.distributed.place import place
+    from olsrepro.distributed.rank_info import rank_info
     from olsrepro.distributed.ranks import leave
     from olsrepro.launch.run import run
     from olsrepro.training.trainer import Trainer
 
-    if kill is not None and kill[0] == place().rank:
+    if kill is not None and kill[0] == rank_info().rank:
         name = PLACES[kill[1]]
         setattr(Trainer, name, killing_after(getattr(Trainer, name), kill[2]))
     with open(os.devnull, "w") as nowhere:

@@ -16,19 +16,9 @@ from registry import DATASETS, DETECTION, IN_MEMORY, PHOTOGRAPHS
 from olsrepro.config.compose import compose_run
 from olsrepro.config.locate import configs_folder
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.dataset import (
-    Geometry,
-    ImageData,
-    Photographs,
-)
-from olsrepro.data.datasets.settings import (
-    VocSettings,
-    dataset_class,
-)
-from olsrepro.data.in_memory.loader import (
-    DeviceLoader,
-    evaluation_batches,
-)
+from olsrepro.data.dataset import Geometry, ImageData, Photographs
+from olsrepro.data.datasets.settings import VocSettings, dataset_class
+from olsrepro.data.in_memory.loader import DeviceLoader, evaluation_batches
 from olsrepro.data.registry import dataset_names, read_dataset
 
 Read = tuple[RunConfig, ImageData]

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
-from olsrepro.distributed.place import place
+from olsrepro.distributed.rank_info import rank_info
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 
@@ -34,7 +34,7 @@ def train_many(runs: Sequence[RunConfig], failing: Sequence[int], name: str) -> 
     from olsrepro.launch.run import Interrupted, RankFailed
     from olsrepro.training.trainer import Trainer
 
-    if place().rank in failing:
+    if rank_info().rank in failing:
         plain = getattr(Trainer, name)
 
         def fail(*_: object) -> None:
@@ -58,7 +58,7 @@ def train_many(runs: Sequence[RunConfig], failing: Sequence[int], name: str) -> 
 
 def train_unlike(runs: Sequence[RunConfig]) -> None:
     """The second rank finds nothing missing but the second run."""
-    train_many(runs[place().rank :], (), "")
+    train_many(runs[rank_info().rank :], (), "")
 
 
 def statuses(store: Path) -> list[str | None]:

@@ -15,7 +15,7 @@ from olsrepro.data.labels.noise import noisy_targets
 from olsrepro.data.registry import read_dataset
 from olsrepro.launch.inputs import clean_samples
 from olsrepro.models.registry import build_backbone
-from olsrepro.training.classification.task import Classification
+from olsrepro.training.classification.task import ClassificationTask
 from olsrepro.training.device import prepare_device
 from olsrepro.training.learner import build_learner
 
@@ -42,7 +42,7 @@ def test_a_step_never_waits_for_the_device(setting: str, tmp_path: Path) -> None
     data = read_dataset(config.dataset, tmp_path)
     labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed)
     clean = clean_samples(config, data)
-    task = Classification(data, labels, config.recipe, config.method, config.seed, device, clean=clean)
+    task = ClassificationTask(data, labels, config.recipe, config.method, config.seed, device, clean=clean)
     teacher = build_backbone(config.backbone, config.dataset.num_classes).eval().requires_grad_(False)
     parts = (config.backbone, config.method, config.dataset, config.recipe, config.runtime)
     learner = build_learner(*parts, config.seed, device, teacher if config.method.wants_teacher else None)

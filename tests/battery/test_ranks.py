@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from olsrepro.config.compose import compose_run
 from olsrepro.data.batch import Batch
-from olsrepro.methods.base import LabelMethod, Setting, StepOutput
+from olsrepro.methods.base import LabelMethod, MethodContext, StepOutput
 from olsrepro.methods.registry import build_method
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.models.backbone import Backbone
@@ -87,11 +87,13 @@ def built(settings: MethodSettings) -> tuple[LabelMethod, Backbone | Given]:
         torch.manual_seed(0)
         backbone = build_backbone(compose_run(["backbone=resnet8", "backbone.width=0.25"]).backbone, CLASSES)
         teacher = Teacher() if settings.wants_teacher else None
-        setting = Setting(CLASSES, 0, 3, SAMPLES, 8, backbone, teacher, milestones=(1, 2), training_set=AllImages())
+        context = MethodContext(
+            CLASSES, 0, 3, SAMPLES, 8, backbone, teacher, milestones=(1, 2), training_set=AllImages()
+        )
         if settings.clean_set() is None:
-            return build_method(settings, setting).train(), backbone
-        setting = replace(setting, backbone=Given(1), learning_rate=lambda _: 0.1)
-        return build_method(settings, setting).double().train(), setting.backbone
+            return build_method(settings, context).train(), backbone
+        context = replace(context, backbone=Given(1), learning_rate=lambda _: 0.1)
+        return build_method(settings, context).double().train(), context.backbone
 
 
 def work(rank: int, world: int, name: str, switches: list[str], folder: str) -> None:

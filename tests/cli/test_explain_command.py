@@ -13,7 +13,7 @@ import pytest
 from olsrepro.cli import exit_codes
 from olsrepro.cli.explain import _measured_run, uses
 from olsrepro.cli.main import main
-from olsrepro.cli.method_card import Cost, Use, method_text
+from olsrepro.cli.method_card import StepCost, Use, method_text
 from olsrepro.cli.methods import needs_in_short
 from olsrepro.config.method_file import MethodFile, method_file, read_method_file
 from olsrepro.launch.measuring import facts as measuring
@@ -130,7 +130,7 @@ def test_a_narrow_terminal_cuts_nothing() -> None:
 
 
 def test_measured_facts_have_their_labels_words_and_origin() -> None:
-    cost = Cost({"forward_passes": 2.0, "teacher": 1.0, "new_fact": 0.5}, "measured so")
+    cost = StepCost({"forward_passes": 2.0, "teacher": 1.0, "new_fact": 0.5}, "measured so")
     text = section(method_text(SMALL, MethodFile(()), [], cost, 80), "what one training step does")
     lines = [re.sub("  +", " ", line.strip()) for line in text.splitlines() if line]
     assert lines == [

@@ -16,10 +16,7 @@ from olsrepro.config.locate import configs_folder
 from olsrepro.config.overrides import GROUPS
 from olsrepro.data.datasets.settings import dataset_class
 from olsrepro.data.download.manifest import SOURCES
-from olsrepro.data.labels.settings import (
-    NOISE_KINDS,
-    NoiseSettings,
-)
+from olsrepro.data.labels.settings import NOISE_KINDS, NoiseSettings
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.data.stand_in import stands_for
 from olsrepro.methods.registry import method_names

@@ -15,10 +15,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from olsrepro.data.datasets.settings import (
-    PhotoSettings,
-    dataset_class,
-)
+from olsrepro.data.datasets.settings import PhotoSettings, dataset_class
 
 NAMES = ("imagenet", "cub", "flowers", "cars", "aircraft")
 FOLDERS = {

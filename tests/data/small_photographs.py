@@ -8,11 +8,7 @@ import torch
 from photo_files import photograph
 from torchvision import transforms
 
-from olsrepro.data.dataset import (
-    Geometry,
-    PathTable,
-    Photographs,
-)
+from olsrepro.data.dataset import Geometry, PathTable, Photographs
 
 SQUARE = Geometry(side=32, resize="square", resized_to=40)
 SHORT_SIDE = Geometry(side=32, resize="short_side", resized_to=40)

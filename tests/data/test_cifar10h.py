@@ -20,15 +20,8 @@ from olsrepro.cli.main import main
 from olsrepro.data.dataset import ImageData
 from olsrepro.data.download.fetch import fetch
 from olsrepro.data.download.manifest import LABEL_FILES
-from olsrepro.data.download.status import (
-    Finding,
-    status,
-    verify,
-)
-from olsrepro.data.labels.human_labels import (
-    HumanLabels,
-    human_labels,
-)
+from olsrepro.data.download.status import FileStatus, status, verify
+from olsrepro.data.labels.human_labels import HumanLabels, human_labels
 from olsrepro.data.registry import read_dataset
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.evaluation.kl_to_humans.divergence import class_divergence, class_means, divergence
@@ -182,15 +175,15 @@ def test_a_mirror_with_another_file_is_refused_and_nothing_is_left(tmp_path: Pat
     root = tmp_path / "root"
     with pytest.raises(UserError, match="not the file expected"):
         fetch("cifar10h", root, urls=[(tmp_path / "other.npy").as_uri()], say=lambda _: None)
-    assert list(verify("cifar10h", root)) == [Finding(FILE, "missing")]
+    assert list(verify("cifar10h", root)) == [FileStatus(FILE, "missing")]
 
 
 def test_a_wrong_file_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mirror = published(people(), tmp_path / "mirror", monkeypatch)
     (tmp_path / FILE).write_text("wrong")
-    assert list(verify("cifar10h", tmp_path)) == [Finding(FILE, "wrong")]
+    assert list(verify("cifar10h", tmp_path)) == [FileStatus(FILE, "wrong")]
     fetch("cifar10h", tmp_path, urls=[mirror.as_uri()], say=lambda _: None)
-    assert list(verify("cifar10h", tmp_path)) == [Finding(FILE, "ok")]
+    assert list(verify("cifar10h", tmp_path)) == [FileStatus(FILE, "ok")]
 
 
 def test_it_is_listed_with_its_state_and_without_training_images(

@@ -13,10 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from olsrepro.data.download.manifest import (
-    ROOT_VARIABLE,
-    SOURCES,
-)
+from olsrepro.data.download.manifest import ROOT_VARIABLE, SOURCES
 from olsrepro.data.registry import read_dataset
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.settings import UserError

@@ -7,10 +7,7 @@ import torch
 from torch import Tensor
 
 from olsrepro.data.in_memory.loader import DeviceLoader
-from olsrepro.data.labels.clean_set import (
-    CleanBatches,
-    clean_indices,
-)
+from olsrepro.data.labels.clean_set import CleanBatches, clean_indices
 from olsrepro.data.settings import AugmentSettings
 
 TARGETS = torch.arange(60) % 5

@@ -20,11 +20,8 @@ from olsrepro.data.photos.colour import (
     recoloured_,
 )
 from olsrepro.data.photos.finish import Finisher
-from olsrepro.data.photos.jobs import Sheet
-from olsrepro.data.pixels import (
-    Normaliser,
-    cut_out_,
-)
+from olsrepro.data.photos.jobs import PixelBatch
+from olsrepro.data.pixels import Normaliser, cut_out_
 
 COUNT = 12
 IMAGES = torch.randint(0, 256, (COUNT, 3, 10, 14), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
@@ -106,7 +103,7 @@ def test_a_sheet_is_finished_alike_however_much_at_once(
     monkeypatch.setattr(photo_finish, "_CPU_CHUNK", at_once)
     holes = torch.stack([torch.arange(COUNT) % 10, torch.arange(COUNT)], dim=1)
     finish = Finisher(MEAN, STD, torch.device("cpu"), channels_last=channels_last)
-    found = finish(Sheet(IMAGES, colours(), holes), cutout=4)
+    found = finish(PixelBatch(IMAGES, colours(), holes), cutout=4)
     expected = cut_out_(recoloured_(IMAGES.float(), colours(), MEAN, STD), holes[:, 0], holes[:, 1], 4)
     assert torch.equal(found, expected)
     assert found.is_contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
@@ -114,4 +111,4 @@ def test_a_sheet_is_finished_alike_however_much_at_once(
 
 def test_without_changes_of_colour_a_sheet_is_normalised_bit_for_bit() -> None:
     finish = Finisher(MEAN, STD, torch.device("cpu"))
-    assert torch.equal(finish(Sheet(IMAGES)), Normaliser(MEAN, STD, "cpu")(IMAGES))
+    assert torch.equal(finish(PixelBatch(IMAGES)), Normaliser(MEAN, STD, "cpu")(IMAGES))

@@ -13,15 +13,8 @@ import pytest
 
 from olsrepro.data.download import fetch as module
 from olsrepro.data.download.fetch import fetch
-from olsrepro.data.download.manifest import (
-    SOURCES,
-    default_root,
-)
-from olsrepro.data.download.status import (
-    Finding,
-    status,
-    verify,
-)
+from olsrepro.data.download.manifest import SOURCES, default_root
+from olsrepro.data.download.status import FileStatus, status, verify
 from olsrepro.settings import UserError
 
 FILES = ["cifar-100-python/train", "cifar-100-python/test", "cifar-100-python/meta"]
@@ -47,7 +40,9 @@ def states(root: Path) -> list[str]:
 def test_fetch_says_the_licence_first_and_leaves_a_whole_set(mirror: str, tmp_path: Path) -> None:
     root, said = tmp_path / "root", []
     fetch("cifar100", root, urls=[mirror], say=said.append)
-    assert list(verify("cifar100", root)) == [Finding(file, "ok", archive="cifar-100-python.tar.gz") for file in FILES]
+    assert list(verify("cifar100", root)) == [
+        FileStatus(file, "ok", archive="cifar-100-python.tar.gz") for file in FILES
+    ]
     assert "licence" in said[0]
     assert mirror in said[1]
     assert "every sum right" in said[-1]

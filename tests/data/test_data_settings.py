@@ -8,16 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from olsrepro.data.datasets.settings import (
-    SETTINGS,
-    dataset_class,
-)
+from olsrepro.data.datasets.settings import SETTINGS, dataset_class
 from olsrepro.data.download.manifest import SOURCES
 from olsrepro.data.labels.settings import NoiseSettings
-from olsrepro.data.settings import (
-    AugmentSettings,
-    DatasetSettings,
-)
+from olsrepro.data.settings import AugmentSettings, DatasetSettings
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -14,11 +14,7 @@ from torchvision import transforms
 
 from olsrepro.data.dataset import Geometry
 from olsrepro.data.photos import decode
-from olsrepro.data.photos.decode import (
-    Unreadable,
-    check_decodes,
-    decoded,
-)
+from olsrepro.data.photos.decode import Unreadable, check_decodes, decoded
 from olsrepro.settings import UserError
 
 GEOMETRIES = [

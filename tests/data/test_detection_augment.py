@@ -13,28 +13,15 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import stats
 
-from olsrepro.data.detection.draws import (
-    OWN,
-    Change,
-    changes,
-)
-from olsrepro.data.detection.mixup import (
-    mixing,
-    size_of,
-)
+from olsrepro.data.detection.draws import OWN, Change, changes
+from olsrepro.data.detection.mixup import mixing, size_of
 from olsrepro.data.detection.settings import DetectionAugment
-from olsrepro.data.detection.transforms import (
-    Scene,
-    changed,
-    crop_window,
-    flipped,
-    shift_window,
-)
-from olsrepro.data.photos.draws import Place
+from olsrepro.data.detection.transforms import Scene, changed, crop_window, flipped, shift_window
+from olsrepro.data.photos.draws import DrawAddress
 from olsrepro.randomness import address, uniform
 
 ALL = DetectionAugment(flip=1, crop=1, translate=1)
-PLACE = Place(3, 5)
+PLACE = DrawAddress(3, 5)
 WIDTH, HEIGHT = 80, 60
 ALMOST = 1 - 2.0**-30
 share = st.floats(0, ALMOST)
@@ -115,9 +102,9 @@ def test_an_images_changes_do_not_depend_on_its_batch() -> None:
     samples = torch.arange(40)
     together = changes(DetectionAugment(), PLACE, samples)
     assert [changes(DetectionAugment(), PLACE, samples[n : n + 1])[0] for n in range(40)] == together
-    assert changes(DetectionAugment(), Place(3, 6), samples) != together
-    assert changes(DetectionAugment(), Place(4, 5), samples) != together
-    assert changes(DetectionAugment(), Place(3, 5, 1), samples) != together
+    assert changes(DetectionAugment(), DrawAddress(3, 6), samples) != together
+    assert changes(DetectionAugment(), DrawAddress(4, 5), samples) != together
+    assert changes(DetectionAugment(), DrawAddress(3, 5, 1), samples) != together
 
 
 def test_numbers_are_drawn_at_addresses_of_their_own() -> None:
@@ -188,7 +175,7 @@ def test_what_can_not_be_is_refused(values: dict[str, Any], said: str) -> None:
 
 def test_the_released_crop_cuts_on_the_left_and_above_alone_and_there_as_the_whole_one() -> None:
     samples = torch.arange(50)
-    every = changes(DetectionAugment(crop=1.0), Place(0, 0, OWN), samples)
-    released = changes(DetectionAugment(crop=1.0, crop_sides="released"), Place(0, 0, OWN), samples)
+    every = changes(DetectionAugment(crop=1.0), DrawAddress(0, 0, OWN), samples)
+    released = changes(DetectionAugment(crop=1.0, crop_sides="released"), DrawAddress(0, 0, OWN), samples)
     assert [change.cuts[:2] for change in released] == [change.cuts[:2] for change in every]
     assert {change.cuts[2:] for change in released} == {(0.0, 0.0)}

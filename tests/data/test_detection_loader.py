@@ -17,24 +17,15 @@ from olsrepro.data.dataset import DetectionSet
 from olsrepro.data.detection import loader as detection_loader
 from olsrepro.data.detection.batch import DetectionBatch
 from olsrepro.data.detection.draws import changes
-from olsrepro.data.detection.letterbox import (
-    Placement,
-    letterboxed,
-)
+from olsrepro.data.detection.letterbox import Placement, letterboxed
 from olsrepro.data.detection.loader import DetectionLoader
-from olsrepro.data.detection.mixup import (
-    mixing,
-    size_of,
-)
+from olsrepro.data.detection.mixup import mixing, size_of
 from olsrepro.data.detection.settings import DetectionAugment
-from olsrepro.data.detection.transforms import (
-    Scene,
-    changed,
-)
+from olsrepro.data.detection.transforms import Scene, changed
 from olsrepro.data.objects import Annotated, Objects
 from olsrepro.data.order import draw_order
 from olsrepro.data.photos.decode import Unreadable
-from olsrepro.data.photos.draws import Place
+from olsrepro.data.photos.draws import DrawAddress
 from olsrepro.data.shard import Shard, rows_of_part
 
 COUNT, SEED, EPOCH, BATCH = 13, 4, 2, 4
@@ -62,7 +53,7 @@ def same(found: list[DetectionBatch], expected: list[DetectionBatch]) -> bool:
     )
 
 
-def one(data: DetectionSet, place: Place, draws_of: int, shown: int, side: int) -> tuple[Tensor, Objects]:
+def one(data: DetectionSet, place: DrawAddress, draws_of: int, shown: int, side: int) -> tuple[Tensor, Objects]:
     """An image in [0, 255] and its objects, one step after another."""
     with Image.open(data.root / data.train_paths[shown]) as file:
         image = file.convert("RGB")
@@ -76,12 +67,12 @@ def one(data: DetectionSet, place: Place, draws_of: int, shown: int, side: int) 
 
 def reference(data: DetectionSet, sample: int, side: int) -> tuple[Tensor, list[list[float]]]:
     """One training image, and for each of its objects box, class and weight."""
-    pixels, own = one(data, Place(SEED, EPOCH), sample, sample, side)
-    mixed = mixing(AUGMENT, Place(SEED, EPOCH), torch.tensor([sample]), COUNT)
+    pixels, own = one(data, DrawAddress(SEED, EPOCH), sample, sample, side)
+    mixed = mixing(AUGMENT, DrawAddress(SEED, EPOCH), torch.tensor([sample]), COUNT)
     parts = [(own, 1.0)]
     if len(mixed.rows):
         share = float(mixed.shares)
-        second, others = one(data, Place(SEED, EPOCH, 1), sample, int(mixed.partners), side)
+        second, others = one(data, DrawAddress(SEED, EPOCH, 1), sample, int(mixed.partners), side)
         pixels, parts = share * pixels + (1 - share) * second, [(own, share), (others, 1 - share)]
     rows = [
         [*box, label, weight]

@@ -11,17 +11,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from olsrepro.data.batch import Batch
-from olsrepro.data.in_memory.augment import (
-    augmented,
-    cropped,
-    flipped,
-    zero_padded,
-)
-from olsrepro.data.in_memory.loader import (
-    DeviceLoader,
-    draw_epoch,
-    evaluation_batches,
-)
+from olsrepro.data.in_memory.augment import augmented, cropped, flipped, zero_padded
+from olsrepro.data.in_memory.loader import DeviceLoader, draw_epoch, evaluation_batches
 from olsrepro.data.order import draw_order
 from olsrepro.data.pixels import Normaliser
 from olsrepro.data.settings import AugmentSettings

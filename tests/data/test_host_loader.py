@@ -14,27 +14,13 @@ from torch import Tensor
 from torchvision.transforms import functional
 
 from olsrepro.data.batch import Batch
-from olsrepro.data.dataset import (
-    Geometry,
-    Photographs,
-)
+from olsrepro.data.dataset import Geometry, Photographs
 from olsrepro.data.labels.clean_set import CleanBatches
 from olsrepro.data.order import classmates, draw_order
-from olsrepro.data.photos import (
-    crops,
-)
-from olsrepro.data.photos import (
-    loader as host_loader,
-)
-from olsrepro.data.photos.decode import (
-    Unreadable,
-    decoded,
-)
-from olsrepro.data.photos.draws import (
-    Place,
-    attempts,
-    part_of,
-)
+from olsrepro.data.photos import crops
+from olsrepro.data.photos import loader as host_loader
+from olsrepro.data.photos.decode import Unreadable, decoded
+from olsrepro.data.photos.draws import DrawAddress, attempts, part_of
 from olsrepro.data.photos.loader import HostLoader
 from olsrepro.data.settings import AugmentSettings, View
 from olsrepro.data.shard import Shard
@@ -70,7 +56,7 @@ def reference(data: Photographs, index: int, augment: AugmentSettings) -> Tensor
     image = decoded(data.root / data.train_paths[index])
     side = data.geometry.side
     if augment.crop == "resized":
-        (tried,) = attempts(Place(SEED, EPOCH), torch.tensor([index]))
+        (tried,) = attempts(DrawAddress(SEED, EPOCH), torch.tensor([index]))
         image = functional.resized_crop(image, *part_of(image.height, image.width, tried), [side, side])
     else:
         image = resize_of(data.geometry)(image)

@@ -10,10 +10,7 @@ import pytest
 import torch
 
 from olsrepro.data.dataset import ImageData
-from olsrepro.data.labels.human_labels import (
-    human_labels,
-    neighbour_shares,
-)
+from olsrepro.data.labels.human_labels import human_labels, neighbour_shares
 from olsrepro.data.registry import read_dataset
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.settings import UserError

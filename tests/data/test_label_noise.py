@@ -10,11 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from olsrepro.data.labels.noise import (
-    flip_count,
-    labels_sha256,
-    noisy_targets,
-)
+from olsrepro.data.labels.noise import flip_count, labels_sha256, noisy_targets
 from olsrepro.data.labels.settings import NoiseSettings
 
 TARGETS = torch.arange(50_000) % 100

@@ -10,12 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from olsrepro.data.detection.letterbox import (
-    GREY,
-    Placement,
-    letterboxed,
-    mirrored,
-)
+from olsrepro.data.detection.letterbox import GREY, Placement, letterboxed, mirrored
 
 WIDE, TALL, SQUARE = Placement(500, 375, 416), Placement(333, 500, 320), Placement(96, 96, 128)
 

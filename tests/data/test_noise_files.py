@@ -14,10 +14,7 @@ import pytest
 import torch
 
 from olsrepro.config.compose import compose_run
-from olsrepro.data.labels.noise import (
-    labels_sha256,
-    noisy_targets,
-)
+from olsrepro.data.labels.noise import labels_sha256, noisy_targets
 from olsrepro.data.labels.settings import NoiseSettings
 from olsrepro.launch.records import _noise
 from olsrepro.settings import UserError

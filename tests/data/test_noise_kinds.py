@@ -14,15 +14,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from olsrepro.config.compose import compose_run
-from olsrepro.data.labels.noise import (
-    flip_count,
-    noisy_targets,
-)
-from olsrepro.data.labels.settings import (
-    POOLS,
-    SELECTIONS,
-    NoiseSettings,
-)
+from olsrepro.data.labels.noise import flip_count, noisy_targets
+from olsrepro.data.labels.settings import POOLS, SELECTIONS, NoiseSettings
 from olsrepro.launch.records import _noise
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id

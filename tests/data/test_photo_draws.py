@@ -17,8 +17,8 @@ from olsrepro.data.in_memory.loader import draw_epoch
 from olsrepro.data.photos.draws import (
     ATTEMPTS,
     Attempt,
+    DrawAddress,
     Fraction32,
-    Place,
     attempts,
     corners,
     flips,
@@ -33,7 +33,7 @@ from olsrepro.data.settings import AugmentSettings
 from olsrepro.randomness import integers
 
 MANY = torch.arange(4000)
-HERE = Place(seed=0, epoch=3)
+HERE = DrawAddress(seed=0, epoch=3)
 FROZEN: dict[str, list[object]] = {
     "parts": [(46, 99, 305, 338), (29, 101, 263, 294), (66, 121, 300, 286)],
     "orders": [0, 5, 5],
@@ -62,8 +62,8 @@ FROZEN: dict[str, list[object]] = {
 }
 
 
-@pytest.mark.parametrize("place", [HERE, Place(seed=5, epoch=0, view=2)], ids=str)
-def test_windows_flips_and_holes_are_those_of_the_loader_in_memory(place: Place) -> None:
+@pytest.mark.parametrize("place", [HERE, DrawAddress(seed=5, epoch=0, view=2)], ids=str)
+def test_windows_flips_and_holes_are_those_of_the_loader_in_memory(place: DrawAddress) -> None:
     augment = AugmentSettings(padding=4, flip=True, cutout=6)
     expected = draw_epoch(len(MANY), (32, 32), augment, place.seed, place.epoch, "cpu", view=place.view)
     assert [corner.y.below(9) for corner in corners(place, MANY)] == expected.crop_y.tolist()
@@ -84,7 +84,7 @@ def test_draws_depend_on_seed_epoch_view_and_sample_alone() -> None:
     assert attempts(HERE, some) == [everything[index] for index in some]
     assert torch.equal(jitter_factors(HERE, some, 0.4), jitter_factors(HERE, MANY, 0.4)[some])
     assert torch.equal(light_amounts(HERE, some, 0.1), light_amounts(HERE, MANY, 0.1)[some])
-    for other in (Place(1, 3), Place(0, 4), Place(0, 3, view=1)):
+    for other in (DrawAddress(1, 3), DrawAddress(0, 4), DrawAddress(0, 3, view=1)):
         assert attempts(other, some) != attempts(HERE, some)
         assert not torch.equal(light_amounts(other, some, 0.1), light_amounts(HERE, some, 0.1))
 

@@ -12,10 +12,7 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from olsrepro.data.dataset import (
-    Geometry,
-    Photographs,
-)
+from olsrepro.data.dataset import Geometry, Photographs
 from olsrepro.data.datasets.aircraft import first_word
 from olsrepro.data.registry import read_dataset
 from olsrepro.settings import UserError

@@ -15,11 +15,7 @@ from olsrepro.data.download.checksums import LIST
 from olsrepro.data.download.fetch import fetch
 from olsrepro.data.download.manifest import SOURCES
 from olsrepro.data.download.photo_sources import PHOTO_SOURCES
-from olsrepro.data.download.status import (
-    Finding,
-    status,
-    verify,
-)
+from olsrepro.data.download.status import FileStatus, status, verify
 from olsrepro.data.download.unpack import unpack
 from olsrepro.settings import UserError
 
@@ -208,7 +204,7 @@ def test_a_copy_laid_out_by_hand_is_counted_and_left_alone(tmp_path: Path, monke
     assert said == [f"imagenet is in {root}/imagenet already, put there by hand"]
     assert not (root / "imagenet" / LIST).exists()
     photo_files.photographs_in(root / "imagenet/val")[0].unlink()
-    wrong = Finding("imagenet/val", "wrong", "8 images instead of 9", "ILSVRC2012_img_val.tar")
+    wrong = FileStatus("imagenet/val", "wrong", "8 images instead of 9", "ILSVRC2012_img_val.tar")
     assert wrong in verify("imagenet", root)
     with pytest.raises(UserError, match=r"Put ILSVRC2012_devkit_t12\.tar\.gz and ILSVRC2012_img_val\.tar into"):
         fetch("imagenet", root, say=quiet)
@@ -251,7 +247,7 @@ def test_the_list_keeps_names_with_blanks_and_bytes_that_are_no_text(
     monkeypatch.setitem(SOURCES, name, replace(source, archives=(changed, *source.archives[1:])))
     put(mirror, tmp_path / "root")
     fetch(name, tmp_path / "root", say=quiet)
-    assert Finding(f"{source.folder}/{odd}", "ok", archive=changed.file) in verify(name, tmp_path / "root")
+    assert FileStatus(f"{source.folder}/{odd}", "ok", archive=changed.file) in verify(name, tmp_path / "root")
 
 
 def test_a_damaged_list_names_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

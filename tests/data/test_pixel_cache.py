@@ -16,16 +16,9 @@ from filelock import FileLock
 from photo_files import truncate
 from small_photographs import SHORT_SIDE, small_photographs
 
-from olsrepro.data.dataset import (
-    Geometry,
-    Photographs,
-)
-from olsrepro.data.photos import (
-    crops,
-)
-from olsrepro.data.photos import (
-    loader as host_loader,
-)
+from olsrepro.data.dataset import Geometry, Photographs
+from olsrepro.data.photos import crops
+from olsrepro.data.photos import loader as host_loader
 from olsrepro.data.photos.cache import PixelCache
 from olsrepro.data.photos.decode import Unreadable
 from olsrepro.data.photos.loader import HostLoader

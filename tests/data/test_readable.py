@@ -12,11 +12,7 @@ from small_photographs import small_photographs
 
 from olsrepro.data.dataset import Photographs
 from olsrepro.data.photos import check as module
-from olsrepro.data.photos.check import (
-    readable,
-    unreadable_images,
-    without_unreadable,
-)
+from olsrepro.data.photos.check import readable, unreadable_images, without_unreadable
 from olsrepro.settings import UserError
 
 

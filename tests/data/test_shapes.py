@@ -16,12 +16,7 @@ from torchvision.datasets import VOCDetection
 from olsrepro.data.dataset import DetectionSet
 from olsrepro.data.datasets import shapes
 from olsrepro.data.datasets.formats import drawn_shapes as shape_images
-from olsrepro.data.datasets.formats.drawn_shapes import (
-    SHAPES,
-    Edges,
-    draw,
-    edges_of,
-)
+from olsrepro.data.datasets.formats.drawn_shapes import SHAPES, Edges, draw, edges_of
 from olsrepro.data.datasets.settings import VocSettings
 from olsrepro.data.download.fetch import fetch
 from olsrepro.data.download.manifest import SOURCES

@@ -14,10 +14,7 @@ from sklearn.datasets import load_digits
 
 from olsrepro.data.dataset import ImageData
 from olsrepro.data.datasets.digits import all_digits
-from olsrepro.data.datasets.stand_ins import (
-    NAMES,
-    resized,
-)
+from olsrepro.data.datasets.stand_ins import NAMES, resized
 from olsrepro.data.download.manifest import SOURCES
 from olsrepro.data.registry import read_dataset
 from olsrepro.data.settings import DatasetSettings

@@ -16,10 +16,7 @@ import pytest
 from olsrepro.data.download import ilsvrc
 from olsrepro.data.download.fetch import fetch
 from olsrepro.data.download.manifest import SOURCES
-from olsrepro.data.download.status import (
-    status,
-    verify,
-)
+from olsrepro.data.download.status import status, verify
 from olsrepro.files import archive as archives
 from olsrepro.files.archive import work_folder
 from olsrepro.settings import UserError

@@ -14,10 +14,7 @@ import pytest
 
 from olsrepro.data.photos.decode import Unreadable
 from olsrepro.data.photos.notice import reading
-from olsrepro.data.photos.workers import (
-    Workers,
-    workers_of,
-)
+from olsrepro.data.photos.workers import Workers, workers_of
 from olsrepro.settings import UserError
 
 

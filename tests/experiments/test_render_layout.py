@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from olsrepro.experiments.experiment import CellKey, Line, Printed
 from olsrepro.experiments.render import fit
 from olsrepro.experiments.render.cells import drawn_cell
-from olsrepro.experiments.render.layout import BOLD, FAINT, MARK, PLAIN, Entry, Grid, Piece, layout
+from olsrepro.experiments.render.layout import BOLD, FAINT, MARK, PLAIN, Entry, Piece, TableLayout, layout
 from olsrepro.experiments.table import Cell, Interval, Table
 
 
@@ -132,7 +132,7 @@ def test_groups_of_rows_are_headed_once_and_the_average_is_set_apart_from_the_la
     assert {heading for heading, _ in layout(FACTS).headed_blocks()} == {None}
 
 
-def all_texts(grid: Grid) -> list[str]:
+def all_texts(grid: TableLayout) -> list[str]:
     return [text(entry) for line in grid.lines for entry in line.entries if entry]
 
 

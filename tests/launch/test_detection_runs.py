@@ -29,10 +29,7 @@ from olsrepro.methods.base import LabelMethod
 from olsrepro.models.registry import build_detector
 from olsrepro.store.identity import run_id
 from olsrepro.training.detection.settings import KEPT
-from olsrepro.training.detection.task import (
-    Detection,
-    DetectionOutput,
-)
+from olsrepro.training.detection.task import DetectionOutput, DetectionTask
 
 MIXED = ["method=ols", "recipe.sizes=[64,96]", "recipe.size_every=2", "recipe.mixup=0.5"]
 FROZEN = ["recipe.batch_norm=frozen", "recipe.warmup_epochs=0.5", "recipe.lr=0.2"]
@@ -213,10 +210,10 @@ class Spoilt:
 
     def __init__(self, epoch: int, sample: int) -> None:
         self.epoch, self.sample = epoch, sample
-        self.loss, self.batches = Detection.loss, list[DetectionBatch]()
+        self.loss, self.batches = DetectionTask.loss, list[DetectionBatch]()
 
     def __call__(
-        self, task: Detection, method: LabelMethod, network: nn.Module, batch: DetectionBatch
+        self, task: DetectionTask, method: LabelMethod, network: nn.Module, batch: DetectionBatch
     ) -> DetectionOutput:
         output = self.loss(task, method, network, batch)
         if batch.epoch != self.epoch or self.sample not in batch.indices:
@@ -229,7 +226,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_its_files(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spoilt = Spoilt(epoch=1, sample=5)
-    monkeypatch.setattr(Detection, "loss", lambda *arguments: spoilt(*arguments))
+    monkeypatch.setattr(DetectionTask, "loss", lambda *arguments: spoilt(*arguments))
     config = shape_run(data, tmp_path)
     with pytest.raises(RunFailed) as caught:
         trained(config)

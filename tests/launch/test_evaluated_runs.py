@@ -21,11 +21,7 @@ from olsrepro.evaluation.classification import classify
 from olsrepro.evaluation.registry import evaluation_names, read_settings, settings_class
 from olsrepro.evaluation.settings import EvaluationSettings
 from olsrepro.launch.finished.classifier import FinishedRun
-from olsrepro.launch.finished.evaluate import (
-    evaluate,
-    evaluate_many,
-    refuse_unready,
-)
+from olsrepro.launch.finished.evaluate import evaluate, evaluate_many, refuse_unready
 from olsrepro.launch.run import run
 from olsrepro.settings import UserError
 from olsrepro.store.evaluations import evaluation_folder, evaluation_id, read_evaluation

@@ -16,11 +16,7 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.data.batch import Batch
 from olsrepro.data.registry import read_dataset
 from olsrepro.launch.measuring import facts as measuring
-from olsrepro.launch.measuring.facts import (
-    dataset_facts,
-    measure,
-    method_facts,
-)
+from olsrepro.launch.measuring.facts import dataset_facts, measure, method_facts
 from olsrepro.methods.base import LabelMethod, StepOutput
 from olsrepro.methods.registry import method_names
 from olsrepro.store.facts import facts_id

@@ -12,15 +12,7 @@ import torch
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.launch.measuring import speed as timing
-from olsrepro.launch.measuring.speed import (
-    Timed,
-    bare_loss,
-    batch_sizes,
-    largest,
-    stepper,
-    time_networks,
-    unknown,
-)
+from olsrepro.launch.measuring.speed import Timed, bare_loss, batch_sizes, largest, stepper, time_networks, unknown
 from olsrepro.models.registry import build_backbone, build_detector
 from olsrepro.store.cost import Speed, estimate, measured_speeds
 from olsrepro.store.facts import SPEED, facts_folder, facts_id

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from olsrepro.launch.watchers import SCALARS, Bar, Lines, TensorBoard, epoch_line
-from olsrepro.training.progress import Progress
+from olsrepro.training.progress import TrainingProgress
 
 
 def row(epoch: int, process: int = 0) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def test_an_epochs_line_has_its_numbers_in_columns() -> None:
 def test_lines_are_said_for_epochs_and_not_for_steps() -> None:
     said: list[str] = []
     lines = Lines(2, said.append)
-    lines.on_step(Progress(), 3)
+    lines.on_step(TrainingProgress(), 3)
     for epoch in (1, 2):
         lines.on_epoch(row(epoch))
     assert said == [epoch_line(row(1), 2), epoch_line(row(2), 2)]
@@ -63,10 +63,10 @@ def test_the_bar_prints_each_epochs_line_and_ends_with_it() -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=200)
     with Bar(2, console) as bar:
-        bar.on_step(Progress(epoch=1, step=1), 2)
+        bar.on_step(TrainingProgress(epoch=1, step=1), 2)
         task = bar._bar.tasks[0]
         assert (task.completed, task.total, task.description) == (3, 4, "epoch 2/2")
-        bar.on_step(Progress(epoch=1, step=2), 2)
+        bar.on_step(TrainingProgress(epoch=1, step=2), 2)
         assert task.completed == 4
         bar.on_epoch(row(2))
     assert epoch_line(row(2), 2) in out.getvalue()

@@ -11,7 +11,7 @@ import torch
 
 import olsrepro.losses
 from olsrepro.losses import DisturbLabel, LabelTable, OnlineLabelSmoothing, build_criterion, criterion_names
-from olsrepro.losses.switches import resolve_ols
+from olsrepro.losses.online_rules import resolve_ols
 
 BAD_SWITCHES: list[tuple[str, dict[str, Any], str]] = [
     ("hrad", {}, "criterion=hrad is not known; did you mean hard"),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from olsrepro.losses import LabelTable, OnlineLabelSmoothing
 from olsrepro.losses.online import _SoftenedCrossEntropy
-from olsrepro.losses.switches import OlsRules, resolve_ols
+from olsrepro.losses.online_rules import OlsRules, resolve_ols
 
 K = 6
 SWITCHES: dict[str, dict[str, Any]] = {

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from olsrepro.losses import HardLabel, PairwiseConfusion
-from olsrepro.losses.switches import PAIRWISE_NORMS, PAIRWISE_PAIRS, PAIRWISE_SPACES, resolve_pairwise
+from olsrepro.losses.pairwise_rules import PAIRWISE_NORMS, PAIRWISE_PAIRS, PAIRWISE_SPACES, resolve_pairwise
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "golden_methods.json").read_text())
 CASES = {case["id"].split("/")[1]: case for case in GOLDEN["cases"] if case["id"].startswith("pairwise_confusion/")}

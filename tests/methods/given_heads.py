@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
-from olsrepro.methods.base import LabelMethod, Setting
+from olsrepro.methods.base import LabelMethod, MethodContext
 from olsrepro.methods.registry import build_method, settings_class
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.cifar_resnet.settings import Settings as CifarResNet
@@ -68,5 +68,5 @@ def network_and_method(
     """As a run of the seed draws them: the trunk, then the method."""
     with stream(seed, "init"):
         backbone = build_backbone(_backbone_settings(sides), K)
-        setting = Setting(K, seed, image_size=size, backbone=backbone)
-        return backbone, build_method(settings_class(name)(**switches), setting).train()
+        context = MethodContext(K, seed, image_size=size, backbone=backbone)
+        return backbone, build_method(settings_class(name)(**switches), context).train()

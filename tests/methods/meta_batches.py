@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from olsrepro.config.compose import compose_run
 from olsrepro.data.batch import Batch
-from olsrepro.methods.base import Setting
+from olsrepro.methods.base import MethodContext
 from olsrepro.models.registry import build_backbone
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "golden_noisy.json").read_text())
@@ -59,5 +59,5 @@ def golden_batch(clean: dict[str, Any] | None = None) -> Batch:
     return Batch(exact(values["train_x"]), targets, torch.arange(len(targets)), 0, (), *parts)
 
 
-def setting_of(network: Any, epochs: int = 3, rate: float = 0.1, **more: Any) -> Setting:
-    return Setting(CLASSES, 0, epochs, 40, 8, network, learning_rate=lambda _: rate, **more)
+def setting_of(network: Any, epochs: int = 3, rate: float = 0.1, **more: Any) -> MethodContext:
+    return MethodContext(CLASSES, 0, epochs, 40, 8, network, learning_rate=lambda _: rate, **more)

@@ -19,17 +19,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from olsrepro.config.compose import compose_run
 from olsrepro.data.batch import Batch
-from olsrepro.methods.arazo.loss import (
-    Labels,
-    mean_prediction,
-    mixed_bootstrap,
-    prior_divergence,
-    regularised,
-)
+from olsrepro.methods.arazo.loss import Labels, mean_prediction, mixed_bootstrap, prior_divergence, regularised
 from olsrepro.methods.arazo.method import Method
 from olsrepro.methods.arazo.mixup import clean_weights, draw_pairs, draw_weight, mixed
 from olsrepro.methods.arazo.settings import VARIANTS, Settings
-from olsrepro.methods.base import Setting
+from olsrepro.methods.base import MethodContext
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.registry import build_backbone
 from olsrepro.randomness import address
@@ -73,8 +67,8 @@ def build(backbone: Backbone, images: Images | None = None, **switches: Any) -> 
     starts = {"md_guided_start": 1, "md_bootstrap_start": 3} if switches.get("variant") == "md_dyr_sh" else {}
     chosen = Settings(**(starts or {"bootstrap_start": 2}) | switches)
     training_set = Images() if images is None else images
-    setting = Setting(K, SEED, EPOCHS, N, 8, backbone, milestones=(1, 3), training_set=training_set)
-    return Method(chosen, setting).train()
+    context = MethodContext(K, SEED, EPOCHS, N, 8, backbone, milestones=(1, 3), training_set=training_set)
+    return Method(chosen, context).train()
 
 
 def train_epoch(method: Method, backbone: Backbone, epoch: int) -> list[float]:

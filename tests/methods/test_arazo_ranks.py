@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from olsrepro.data.batch import Batch
 from olsrepro.methods.arazo.method import Method
 from olsrepro.methods.arazo.settings import VARIANTS, Settings
-from olsrepro.methods.base import Setting
+from olsrepro.methods.base import MethodContext
 
 N, K, BATCH, EPOCHS = 40, 4, 10, 4
 CUTS = {1: [], 2: [7], 3: [1, 6]}  # of a batch's rows
@@ -50,8 +50,8 @@ class Images:
 
 def built(variant: str, network: nn.Module) -> Method:
     starts = {"md_guided_start": 1, "md_bootstrap_start": 2} if variant == "md_dyr_sh" else {"bootstrap_start": 1}
-    setting = Setting(K, 0, EPOCHS, N, 2, network, training_set=Images())  # type: ignore[arg-type]
-    return Method(Settings(variant=variant, **starts), setting).train()  # type: ignore[arg-type]
+    context = MethodContext(K, 0, EPOCHS, N, 2, network, training_set=Images())  # type: ignore[arg-type]
+    return Method(Settings(variant=variant, **starts), context).train()  # type: ignore[arg-type]
 
 
 def step(network: Linear, gradient: Tensor) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from olsrepro.config.compose import compose_run
-from olsrepro.methods.base import Setting
+from olsrepro.methods.base import MethodContext
 from olsrepro.methods.byot.distillation import distillation, journal, logit_kd
 from olsrepro.methods.byot.settings import Settings
 from olsrepro.methods.head_losses import hard_loss
@@ -270,7 +270,7 @@ def test_more_weights_than_heads_are_a_users_error() -> None:
 
 def test_without_a_backbone_there_is_no_byot() -> None:
     with pytest.raises(ValueError, match="side heads need the run's backbone"):
-        build_method(Settings(), Setting(K, seed=0))
+        build_method(Settings(), MethodContext(K, seed=0))
 
 
 def test_weights_typed_out_and_their_short_form_are_one_run_and_unused_switches_are_none() -> None:

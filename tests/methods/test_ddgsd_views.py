@@ -14,7 +14,7 @@ from olsrepro.config.compose import compose_run
 from olsrepro.data.batch import Batch
 from olsrepro.data.in_memory.loader import DeviceLoader
 from olsrepro.data.settings import AugmentSettings, View
-from olsrepro.methods.base import Setting
+from olsrepro.methods.base import MethodContext
 from olsrepro.methods.ddgsd.method import Method
 from olsrepro.methods.ddgsd.settings import Settings
 from olsrepro.settings import UserError
@@ -45,7 +45,7 @@ def batch(seed: int = 0) -> Batch:
 
 
 def method(**switches: Any) -> Method:
-    return Method(Settings(**switches), Setting(CLASSES, seed=0))
+    return Method(Settings(**switches), MethodContext(CLASSES, seed=0))
 
 
 def frozen(module: nn.Module) -> nn.Module:

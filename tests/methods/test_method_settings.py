@@ -12,7 +12,7 @@ import pytest
 from olsrepro.config.compose import compose_run
 from olsrepro.losses import build_criterion, criterion_names
 from olsrepro.losses.online import OnlineLabelSmoothing
-from olsrepro.methods.base import Setting
+from olsrepro.methods.base import MethodContext
 from olsrepro.methods.ols.settings import Settings as Ols
 from olsrepro.methods.registry import build_method, method_names, settings_class
 from olsrepro.methods.settings import MethodSettings
@@ -102,8 +102,8 @@ def test_every_switch_of_a_criterion_is_a_switch_of_its_method(name: str) -> Non
 @pytest.mark.parametrize("name", method_names())
 def test_a_method_is_built_from_its_settings(name: str) -> None:
     backbone = build_backbone(compose_run(["backbone=resnet8", "backbone.width=0.25"]).backbone, 3)
-    setting = Setting(num_classes=3, seed=0, train_size=9, image_size=8, backbone=backbone, teacher=backbone)
-    built = build_method(settings_class(name)(), setting)
+    context = MethodContext(num_classes=3, seed=0, train_size=9, image_size=8, backbone=backbone, teacher=backbone)
+    built = build_method(settings_class(name)(), context)
     assert type(built).__module__.startswith("olsrepro.methods.")
 
 

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from olsrepro.data.batch import Batch
 from olsrepro.data.settings import AugmentSettings, DatasetSettings, View
 from olsrepro.losses import OnlineLabelSmoothing
-from olsrepro.methods.base import Setting
+from olsrepro.methods.base import MethodContext
 from olsrepro.methods.ols_single.method import Method
 from olsrepro.methods.ols_single.partners import NONE
 from olsrepro.methods.ols_single.settings import SOURCES, Settings, store_bytes
@@ -34,7 +34,7 @@ class Given(nn.Module):
 
 
 def build(train_size: int = N, num_classes: int = K, **switches: Any) -> Method:
-    return Method(Settings(**switches), Setting(num_classes, SEED, train_size=train_size)).train()
+    return Method(Settings(**switches), MethodContext(num_classes, SEED, train_size=train_size)).train()
 
 
 def targets_of_all() -> Tensor:

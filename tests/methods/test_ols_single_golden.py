@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from olsrepro.data.batch import Batch
 from olsrepro.losses import OnlineLabelSmoothing
 from olsrepro.losses.criterion import cross_entropy
-from olsrepro.methods.base import Setting
+from olsrepro.methods.base import MethodContext
 from olsrepro.methods.ols_single.method import Method
 from olsrepro.methods.ols_single.partners import NONE
 from olsrepro.methods.ols_single.settings import Settings
@@ -82,7 +82,7 @@ def test_the_method_with_given_partners_is_golden_to_the_precision_of_its_store(
 ) -> None:
     expected = CASES["ols_single/previous_epoch"]
     network = nn.Identity()  # its logits are what it is given
-    method = Method(Settings(), Setting(4, seed=0, train_size=8)).train()
+    method = Method(Settings(), MethodContext(4, seed=0, train_size=8)).train()
     method(network, Batch(logits_of(STORED), TARGET, torch.arange(8), 0))
     method.end_epoch()
     monkeypatch.setattr(method.store, "draw", lambda *_, **__: golden_partners())

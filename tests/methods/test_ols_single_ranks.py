@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
 from olsrepro.distributed.gather import gathered
-from olsrepro.methods.base import Setting
+from olsrepro.methods.base import MethodContext
 from olsrepro.methods.ols_single.method import Method
 from olsrepro.methods.ols_single.settings import Settings
 
@@ -45,7 +45,7 @@ def shard(batch: Batch, rank: int, ranks: int) -> Batch:
 
 def train(rank: int, ranks: int) -> dict[str, Any]:
     """What a rank's losses come to, each as its share of the whole batch, and its state after each epoch."""
-    method = Method(Settings(), Setting(K, seed=1, train_size=N)).train()
+    method = Method(Settings(), MethodContext(K, seed=1, train_size=N)).train()
     losses, states = [], []
     for epoch in range(EPOCHS):
         for batch in epoch_batches(epoch):

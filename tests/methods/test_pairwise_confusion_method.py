@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from olsrepro.config.compose import compose_run
 from olsrepro.data.batch import Batch
 from olsrepro.losses import HardLabel, PairwiseConfusion
-from olsrepro.methods.base import LabelMethod, Setting
+from olsrepro.methods.base import LabelMethod, MethodContext
 from olsrepro.methods.pairwise_confusion.settings import Settings
 from olsrepro.methods.registry import build_method
 
@@ -23,7 +23,7 @@ MAIN = GOLDEN["inputs"]["main"]
 
 
 def method_of(settings: Settings, epochs: int = 300) -> LabelMethod:
-    return build_method(settings, Setting(num_classes=4, seed=0, epochs=epochs))
+    return build_method(settings, MethodContext(num_classes=4, seed=0, epochs=epochs))
 
 
 def step(method: LabelMethod, epoch: int) -> tuple[Tensor, Tensor]:
@@ -46,7 +46,7 @@ def test_of_300_epochs_the_first_200_are_hard_and_golden(epoch: int, case: str) 
 
 
 def test_before_the_start_it_is_the_hard_method_bit_for_bit() -> None:
-    hard = build_method(compose_run(["method=hard"]).method, Setting(num_classes=4, seed=0, epochs=300))
+    hard = build_method(compose_run(["method=hard"]).method, MethodContext(num_classes=4, seed=0, epochs=300))
     for mine, theirs in zip(step(method_of(Settings()), 199), step(hard, 199), strict=True):
         assert torch.equal(mine, theirs)
 

@@ -16,15 +16,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
-from olsrepro.methods.base import Setting
-from olsrepro.methods.pencil.labels import (
-    compatibility,
-    correction_loss,
-    divergence,
-    entropy,
-    first_scores,
-    moved,
-)
+from olsrepro.methods.base import MethodContext
+from olsrepro.methods.pencil.labels import compatibility, correction_loss, divergence, entropy, first_scores, moved
 from olsrepro.methods.pencil.method import Method
 from olsrepro.methods.pencil.settings import COMPATS, Settings
 
@@ -61,8 +54,8 @@ def batch_of(epoch: int, size: int = N, seed: int = 0) -> Batch:
 
 
 def build(**switches: Any) -> Method:
-    setting = Setting(K, 0, epochs=EPOCHS, train_size=N, milestones=(4, 6))
-    return Method(Settings(**{"lam": 20.0} | switches), setting).train()
+    context = MethodContext(K, 0, epochs=EPOCHS, train_size=N, milestones=(4, 6))
+    return Method(Settings(**{"lam": 20.0} | switches), context).train()
 
 
 def step(method: Method, batch: Batch) -> Tensor:
@@ -109,7 +102,7 @@ def test_the_golden_first_scores_are_those_of_the_given_labels() -> None:
 @pytest.mark.parametrize("compat", COMPATS)
 def test_a_step_of_the_method_moves_its_labels_as_the_golden_one(compat: str) -> None:
     switches = {key: GOLDEN[key] for key in ("alpha", "beta", "lam", "init_scale")}
-    method = Method(Settings(compat=compat, **switches), Setting(3, 0, epochs=3, train_size=2)).train()
+    method = Method(Settings(compat=compat, **switches), MethodContext(3, 0, epochs=3, train_size=2)).train()
 
     def batch(epoch: int) -> Batch:
         return Batch(exactly(GOLDEN["logits"]).requires_grad_(), torch.tensor(GOLDEN["target"]), torch.arange(2), epoch)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from olsrepro.config.compose import compose_run
 from olsrepro.data.batch import Batch
-from olsrepro.methods.base import Setting
+from olsrepro.methods.base import MethodContext
 from olsrepro.methods.smp.method import Method
 from olsrepro.methods.smp.prototypes import Choice, class_centres, rows_by_class, similarities
 from olsrepro.methods.smp.settings import Settings
@@ -61,10 +61,10 @@ def backbone() -> Backbone:
 
 
 def build(images: Images | None = None, network: Backbone | None = None, **switches: Any) -> Method:
-    setting = Setting(
+    context = MethodContext(
         K, SEED, EPOCHS, N, 8, network or backbone(), milestones=(START, 5), training_set=images or Images()
     )
-    return Method(Settings(**{"num_prototypes": 4} | switches), setting).train()
+    return Method(Settings(**{"num_prototypes": 4} | switches), context).train()
 
 
 def batch_of(epoch: int, size: int = 8) -> Batch:
@@ -82,7 +82,7 @@ def after_epoch(method: Method, epoch: int) -> Method:
 
 def test_golden_loss() -> None:
     queries = GOLDEN["query_logits"]
-    method = Method(Settings(), Setting(2, 0, 2, 3, milestones=(1,)))
+    method = Method(Settings(), MethodContext(2, 0, 2, 3, milestones=(1,)))
     method.corrected.copy_(torch.tensor(GOLDEN["corrected"]))
     logits = torch.tensor(queries, dtype=torch.float64)
     loss = method(Given(), Batch(logits, torch.tensor(GOLDEN["query_target"]), torch.arange(3), 1)).loss
@@ -205,7 +205,7 @@ def test_its_facts_are_of_an_epoch_that_corrected() -> None:
 
 
 def test_without_images_it_says_so_when_it_needs_them() -> None:
-    method = Method(Settings(), Setting(K, 0, EPOCHS, N, milestones=(START,)))
+    method = Method(Settings(), MethodContext(K, 0, EPOCHS, N, milestones=(START,)))
     with pytest.raises(ValueError, match=r"^smp needs the run's network and its training images"):
         after_epoch(method, START - 1)
 

@@ -17,10 +17,7 @@ from hypothesis import strategies as st
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.labels.settings import NoiseSettings
-from olsrepro.data.settings import (
-    CROPS,
-    DatasetSettings,
-)
+from olsrepro.data.settings import CROPS, DatasetSettings
 from olsrepro.methods.ols.settings import Settings as Ols
 from olsrepro.methods.registry import method_names
 from olsrepro.methods.registry import settings_class as method_class

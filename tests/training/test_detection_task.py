@@ -17,21 +17,14 @@ from torch import Tensor, nn
 
 from olsrepro.data.dataset import DetectionSet
 from olsrepro.data.detection.batch import DetectionBatch
-from olsrepro.data.loaders import Reading
+from olsrepro.data.loaders import ReaderOptions
 from olsrepro.detection.loss import DetectionLoss
 from olsrepro.evaluation.detection.average_precision import mean_average_precision
 from olsrepro.evaluation.detection.settings import Settings as Scoring
-from olsrepro.methods.base import LabelMethod, Setting
+from olsrepro.methods.base import LabelMethod, MethodContext
 from olsrepro.methods.registry import build_method
-from olsrepro.training.detection.settings import (
-    KEPT,
-    DetectionRecipe,
-)
-from olsrepro.training.detection.task import (
-    Detection,
-    DetectionCounters,
-    DetectionOutput,
-)
+from olsrepro.training.detection.settings import KEPT, DetectionRecipe
+from olsrepro.training.detection.task import DetectionCounters, DetectionOutput, DetectionTask
 from olsrepro.training.task import NonFinite
 
 CPU = torch.device("cpu")
@@ -45,14 +38,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> DetectionSet:
     return voc_files.small_voc(tmp_path_factory.mktemp("voc"))
 
 
-def task_of(data: DetectionSet, *, accumulate: int = 1, **recipe: Any) -> Detection:
+def task_of(data: DetectionSet, *, accumulate: int = 1, **recipe: Any) -> DetectionTask:
     settings = DetectionRecipe(epochs=2, batch_size=BATCH, **recipe)
-    return Detection(data, settings, SIDE, 0, CPU, reading=Reading(), accumulate=accumulate)
+    return DetectionTask(data, settings, SIDE, 0, CPU, reading=ReaderOptions(), accumulate=accumulate)
 
 
 def method_of(name: str, *lines: str, classes: int = CLASSES) -> LabelMethod:
     settings = composed("dataset=voc", "backbone=yolo_mobilenetv2", f"method={name}", *lines).method
-    return build_method(settings, Setting(classes, seed=0)).train()
+    return build_method(settings, MethodContext(classes, seed=0)).train()
 
 
 class Says(nn.Module):
@@ -66,7 +59,7 @@ class Says(nn.Module):
         return [one[: len(images)] for one in self.maps]
 
 
-def first_batch(task: Detection) -> DetectionBatch:
+def first_batch(task: DetectionTask) -> DetectionBatch:
     ((batch,), *_) = task.batches(0, 0)
     return batch
 

@@ -22,16 +22,16 @@ from olsrepro.data.labels.settings import NoiseSettings
 from olsrepro.evaluation.ensemble_epochs import GRIDS, member_epochs
 from olsrepro.files.atomic import StorageError
 from olsrepro.launch.run import run
-from olsrepro.methods.base import Setting
+from olsrepro.methods.base import MethodContext
 from olsrepro.methods.registry import build_method, settings_class
 from olsrepro.store.cost import estimate
 from olsrepro.store.identity import run_id
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, load
-from olsrepro.training.classification.task import Classification
+from olsrepro.training.classification.task import ClassificationTask
 from olsrepro.training.learner import Learner
 from olsrepro.training.optimizer import build_optimizer
-from olsrepro.training.progress import Progress, Row
+from olsrepro.training.progress import Row, TrainingProgress
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.stop import StopRequest
@@ -57,7 +57,7 @@ def toy_data() -> ImageData:
     return ImageData(*part(16), *part(5), half, half, ("a", "b", "c"))
 
 
-class TestsNoted(Classification):
+class TestsNoted(ClassificationTask):
     """Notes the test logits of each epoch."""
 
     __test__ = False
@@ -80,7 +80,7 @@ class StopAfter:
     def __init__(self, stop: StopRequest, steps: int | None) -> None:
         self._stop, self._left = stop, steps
 
-    def on_step(self, progress: Progress, steps: int) -> None:
+    def on_step(self, progress: TrainingProgress, steps: int) -> None:
         if self._left is not None:
             self._left -= 1
             self._stop.requested = self._left == 0
@@ -96,7 +96,7 @@ def trainer_in(
     with torch.random.fork_rng():
         torch.manual_seed(1)
         network = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(48), nn.Linear(48, CLASSES))
-    method, stop = build_method(HARD, Setting(CLASSES, 0)), StopRequest()
+    method, stop = build_method(HARD, MethodContext(CLASSES, 0)), StopRequest()
     optimizer = build_optimizer(network.parameters(), RECIPE)
     trainer = Trainer(
         task=TestsNoted(),

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from olsrepro.training.progress import Progress
+from olsrepro.training.progress import TrainingProgress
 
 
-def after(*objectives: float) -> tuple[Progress, list[bool]]:
-    progress = Progress()
+def after(*objectives: float) -> tuple[TrainingProgress, list[bool]]:
+    progress = TrainingProgress()
     return progress, [progress.finish_epoch({"epoch": at}, value) for at, value in enumerate(objectives, 1)]
 
 
@@ -34,11 +34,11 @@ def test_the_best_epoch_is_the_first_with_the_lowest_objective(
 
 
 def test_before_the_first_test_nothing_is_best() -> None:
-    assert Progress().best_epoch is None
+    assert TrainingProgress().best_epoch is None
 
 
 def test_finishing_an_epoch_starts_the_next_at_its_first_step() -> None:
-    progress = Progress(epoch=0, step=7, seconds=3.5)
+    progress = TrainingProgress(epoch=0, step=7, seconds=3.5)
     progress.finish_epoch({"epoch": 1, "x": 1.0}, 50.0)
     assert (progress.epoch, progress.step, progress.seconds) == (1, 0, 0.0)
     assert progress.rows == [{"epoch": 1, "x": 1.0}]
@@ -48,7 +48,7 @@ def test_a_state_is_plain_apart_from_its_progress_and_comes_back_whole() -> None
     progress, _ = after(30.0, 20.0)
     progress.step, progress.seconds = 4, 1.5
     state: dict[str, Any] = progress.state_dict()
-    assert Progress.from_state(json.loads(json.dumps(state))) == progress
+    assert TrainingProgress.from_state(json.loads(json.dumps(state))) == progress
     progress.rows[0]["epoch"] = 99
     progress.finish_epoch({"epoch": 3}, 1.0)
     assert state["rows"] == [{"epoch": 1}, {"epoch": 2}]

@@ -16,19 +16,16 @@ from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
 from olsrepro.data.dataset import ImageData
-from olsrepro.data.labels.noise import (
-    NoisyLabels,
-    noisy_targets,
-)
+from olsrepro.data.labels.noise import NoisyLabels, noisy_targets
 from olsrepro.data.labels.settings import NoiseSettings
-from olsrepro.methods.base import LabelMethod, Setting, StepOutput
+from olsrepro.methods.base import LabelMethod, MethodContext, StepOutput
 from olsrepro.methods.registry import build_method, settings_class
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, State, load
-from olsrepro.training.classification.task import Classification
+from olsrepro.training.classification.task import ClassificationTask
 from olsrepro.training.learner import Learner
 from olsrepro.training.optimizer import build_optimizer
-from olsrepro.training.progress import Progress, Row
+from olsrepro.training.progress import Row, TrainingProgress
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.stop import StopRequest
@@ -59,8 +56,8 @@ def toy_labels() -> NoisyLabels:
     return noisy_targets(DATA.train_targets, CLASSES, NoiseSettings("symmetric", 0.25), 0)
 
 
-def toy_task(recipe: RecipeSettings = RECIPE) -> Classification:
-    return Classification(DATA, toy_labels(), recipe, HARD, 0, torch.device("cpu"))
+def toy_task(recipe: RecipeSettings = RECIPE) -> ClassificationTask:
+    return ClassificationTask(DATA, toy_labels(), recipe, HARD, 0, torch.device("cpu"))
 
 
 def toy_learner(method: LabelMethod | None = None, recipe: RecipeSettings = RECIPE) -> Learner:
@@ -68,7 +65,7 @@ def toy_learner(method: LabelMethod | None = None, recipe: RecipeSettings = RECI
     with torch.random.fork_rng():
         torch.manual_seed(1)
         network = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(48), nn.Dropout(0.3), nn.Linear(48, CLASSES))
-    method = method if method is not None else build_method(HARD, Setting(CLASSES, 0))
+    method = method if method is not None else build_method(HARD, MethodContext(CLASSES, 0))
     parameters = [*network.parameters(), *method.parameters()]
     optimizer = build_optimizer(parameters, recipe)
     return Learner(network, method, optimizer, network, network, recipe.rate_at)
@@ -78,7 +75,7 @@ def toy_trainer(
     folder: Path,
     *,
     method: LabelMethod | None = None,
-    task: Classification | None = None,
+    task: ClassificationTask | None = None,
     recipe: RecipeSettings = RECIPE,
     **changes: Any,
 ) -> Trainer:
@@ -101,7 +98,7 @@ class StopAfter:
         self._left = steps
         self.trainer: Trainer | None = None
 
-    def on_step(self, progress: Progress, steps: int) -> None:
+    def on_step(self, progress: TrainingProgress, steps: int) -> None:
         self._left -= 1
         if self._left == 0:
             self.trainer.stop.requested = True
@@ -165,7 +162,7 @@ class Loss(LabelMethod):
 
     def __init__(self, at: Callable[[int, int, Tensor], Tensor] = lambda epoch, step, loss: loss) -> None:
         super().__init__()
-        self.hard = build_method(HARD, Setting(CLASSES, 0))
+        self.hard = build_method(HARD, MethodContext(CLASSES, 0))
         self.at, self.place = at, (-1, -1)
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
@@ -187,7 +184,7 @@ class PoisonedWeight(Loss):
             self.network[0].state_dict()[self._name].view(-1)[0] = torch.inf
 
 
-class Scripted(Classification):
+class Scripted(ClassificationTask):
     """A task whose tests come out as written."""
 
     def __init__(self, objectives: Sequence[float]) -> None:
@@ -380,7 +377,7 @@ def test_each_epoch_is_trained_at_its_rate_and_the_rows_tell_it(tmp_path: Path) 
     rates: list[float] = []
 
     class Rates:
-        def on_step(self, progress: Progress, steps: int) -> None:
+        def on_step(self, progress: TrainingProgress, steps: int) -> None:
             rates.append(trainer.learner.optimizer.param_groups[0]["lr"])
 
         def on_epoch(self, row: Row) -> None:
@@ -418,7 +415,7 @@ def test_checkpoints_are_made_after_so_many_minutes_since_the_last(tmp_path: Pat
     class Slow:
         """Every step takes 25 seconds."""
 
-        def on_step(self, progress: Progress, steps: int) -> None:
+        def on_step(self, progress: TrainingProgress, steps: int) -> None:
             seconds[0] += 25
 
         def on_epoch(self, row: Row) -> None:
@@ -445,7 +442,7 @@ def test_observers_see_every_step_and_each_epoch_after_its_checkpoint(tmp_path: 
     seen: list[Any] = []
 
     class Watching:
-        def on_step(self, progress: Progress, steps: int) -> None:
+        def on_step(self, progress: TrainingProgress, steps: int) -> None:
             seen.append((progress.epoch, progress.step, steps))
 
         def on_epoch(self, row: Row) -> None:
@@ -510,7 +507,7 @@ def test_methods_hear_of_every_step_and_of_each_epochs_end_before_its_test(tmp_p
         def label_table(self) -> Tensor:
             return torch.full((CLASSES, CLASSES), float(heard.count("end")))
 
-    class Testing(Classification):
+    class Testing(ClassificationTask):
         def evaluate(self, network: nn.Module) -> Evaluation:
             heard.append("test")
             return super().evaluate(network)

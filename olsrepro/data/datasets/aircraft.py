@@ -7,14 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olsrepro.data.dataset import Photographs
-from olsrepro.data.datasets.formats.image_list import (
-    folder_of,
-    listed_photographs,
-)
-from olsrepro.data.datasets.formats.lists import (
-    known_values,
-    lines,
-)
+from olsrepro.data.datasets.formats.image_list import folder_of, listed_photographs
+from olsrepro.data.datasets.formats.lists import known_values, lines
 from olsrepro.data.datasets.settings import AircraftSettings
 
 if TYPE_CHECKING:

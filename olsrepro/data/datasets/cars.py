@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from olsrepro.data.dataset import Photographs
-from olsrepro.data.datasets.formats.image_list import (
-    folder_of,
-    listed_photographs,
-)
-from olsrepro.data.datasets.formats.lists import (
-    annotated,
-    matlab,
-    whole_numbers,
-)
+from olsrepro.data.datasets.formats.image_list import folder_of, listed_photographs
+from olsrepro.data.datasets.formats.lists import annotated, matlab, whole_numbers
 from olsrepro.data.datasets.settings import CarsSettings
 from olsrepro.settings import UserError
 

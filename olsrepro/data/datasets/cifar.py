@@ -11,10 +11,7 @@ from typing import Any
 import numpy as np
 
 from olsrepro.data.dataset import ImageData
-from olsrepro.data.download.manifest import (
-    ROOT_VARIABLE,
-    source_of,
-)
+from olsrepro.data.download.manifest import ROOT_VARIABLE, source_of
 from olsrepro.data.download.source import Source
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.settings import UserError

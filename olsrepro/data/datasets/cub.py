@@ -6,14 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olsrepro.data.dataset import Photographs
-from olsrepro.data.datasets.formats.image_list import (
-    folder_of,
-    listed_photographs,
-)
-from olsrepro.data.datasets.formats.lists import (
-    entries,
-    values_for,
-)
+from olsrepro.data.datasets.formats.image_list import folder_of, listed_photographs
+from olsrepro.data.datasets.formats.lists import entries, values_for
 from olsrepro.data.datasets.settings import PhotoSettings
 
 if TYPE_CHECKING:

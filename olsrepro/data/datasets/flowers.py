@@ -6,14 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from olsrepro.data.dataset import Photographs
-from olsrepro.data.datasets.formats.image_list import (
-    folder_of,
-    listed_photographs,
-)
-from olsrepro.data.datasets.formats.lists import (
-    matlab,
-    whole_numbers,
-)
+from olsrepro.data.datasets.formats.image_list import folder_of, listed_photographs
+from olsrepro.data.datasets.formats.lists import matlab, whole_numbers
 from olsrepro.data.datasets.settings import FlowersSettings
 
 if TYPE_CHECKING:

@@ -12,15 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from olsrepro.data.dataset import Photographs
-from olsrepro.data.datasets.formats.image_list import (
-    folder_of,
-    photographs,
-    shown,
-)
-from olsrepro.data.datasets.formats.lists import (
-    damaged,
-    entries,
-)
+from olsrepro.data.datasets.formats.image_list import folder_of, photographs, shown
+from olsrepro.data.datasets.formats.lists import damaged, entries
 from olsrepro.data.datasets.settings import PhotoSettings
 from olsrepro.settings import UserError
 

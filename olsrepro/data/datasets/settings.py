@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from olsrepro.checks import check_choice, check_whole
 from olsrepro.data.settings import DatasetSettings
-from olsrepro.settings import check_choice, check_whole, fact
+from olsrepro.settings import fact
 
 RESIZES = ("square", "short_side")
 AIRCRAFT_LABELS = {"authors_90": 90, "official_100": 100}

@@ -9,15 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from olsrepro.data.dataset import ImageData
-from olsrepro.data.datasets.digits import (
-    all_digits,
-    image_data,
-    split,
-)
-from olsrepro.data.download.manifest import (
-    SOURCES,
-    source_of,
-)
+from olsrepro.data.datasets.digits import all_digits, image_data, split
+from olsrepro.data.download.manifest import SOURCES, source_of
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.data.stand_in import is_of_digits
 

@@ -7,15 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from olsrepro.data.dataset import DetectionSet, PathTable
-from olsrepro.data.datasets.formats.image_list import (
-    absent,
-    folder_of,
-    shown,
-)
-from olsrepro.data.datasets.formats.lists import (
-    damaged,
-    lines,
-)
+from olsrepro.data.datasets.formats.image_list import absent, folder_of, shown
+from olsrepro.data.datasets.formats.lists import damaged, lines
 from olsrepro.data.datasets.formats.voc_annotations import read_annotation
 from olsrepro.data.datasets.settings import VocSettings
 from olsrepro.data.objects import Annotated, Objects

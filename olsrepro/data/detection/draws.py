@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from olsrepro.data.detection.settings import DetectionAugment
-from olsrepro.data.photos.draws import Place
+from olsrepro.data.photos.draws import DrawAddress
 from olsrepro.randomness import uniform
 
 OWN, SECOND = 0, 1
@@ -29,7 +29,7 @@ class Change(NamedTuple):
     shift: tuple[float, float] | None = None
 
 
-def changes(augment: DetectionAugment, place: Place, samples: Tensor) -> list[Change]:
+def changes(augment: DetectionAugment, place: DrawAddress, samples: Tensor) -> list[Change]:
     """One for each sample (int64 (B,))."""
 
     def happens(purpose: str, chance: float) -> list[bool]:

@@ -14,20 +14,11 @@ from PIL import Image
 from torch import Tensor
 
 from olsrepro.data.detection.draws import changes
-from olsrepro.data.detection.letterbox import (
-    Placement,
-    letterboxed,
-)
+from olsrepro.data.detection.letterbox import Placement, letterboxed
 from olsrepro.data.detection.settings import DetectionAugment
-from olsrepro.data.detection.transforms import (
-    Scene,
-    changed,
-)
-from olsrepro.data.photos.decode import (
-    Unreadable,
-    decoded,
-)
-from olsrepro.data.photos.draws import Place
+from olsrepro.data.detection.transforms import Scene, changed
+from olsrepro.data.photos.decode import Unreadable, decoded
+from olsrepro.data.photos.draws import DrawAddress
 from olsrepro.data.photos.notice import reading
 
 
@@ -71,7 +62,7 @@ class ImagesJob:
     boxes: npt.NDArray[np.float32]
     counts: npt.NDArray[np.int64]
     augment: DetectionAugment
-    place: Place
+    place: DrawAddress
     side: int
 
     def __call__(self) -> Made:

@@ -9,10 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from olsrepro.data.photos.decode import (
-    Pixels,
-    planes,
-)
+from olsrepro.data.photos.decode import Pixels, planes
 
 GREY = 128
 

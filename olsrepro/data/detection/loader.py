@@ -10,26 +10,13 @@ from torch import Tensor
 
 from olsrepro.data.dataset import DetectionSet, PathTable
 from olsrepro.data.detection.batch import DetectionBatch
-from olsrepro.data.detection.draws import (
-    OWN,
-    SECOND,
-)
-from olsrepro.data.detection.jobs import (
-    ImagesJob,
-    Made,
-    MadeStep,
-    StepJob,
-    TestJob,
-)
+from olsrepro.data.detection.draws import OWN, SECOND
+from olsrepro.data.detection.jobs import ImagesJob, Made, MadeStep, StepJob, TestJob
 from olsrepro.data.detection.letterbox import Placement
-from olsrepro.data.detection.mixup import (
-    Mixing,
-    mixing,
-    size_of,
-)
+from olsrepro.data.detection.mixup import Mixing, mixing, size_of
 from olsrepro.data.detection.settings import DetectionAugment
 from olsrepro.data.order import draw_order
-from olsrepro.data.photos.draws import Place
+from olsrepro.data.photos.draws import DrawAddress
 from olsrepro.data.photos.workers import workers_of
 from olsrepro.data.shard import Shard
 
@@ -88,7 +75,7 @@ class DetectionLoader:
         return order[step * self.batch_size : (step + 1) * self.batch_size].tolist()
 
     def _mixing(self, epoch: int, own: Tensor) -> Mixing:
-        return mixing(self._augment, Place(self._seed, epoch), own, self.count)
+        return mixing(self._augment, DrawAddress(self._seed, epoch), own, self.count)
 
     def _job(self, epoch: int, step: int, own: Tensor) -> StepJob:
         side = size_of(self._augment, self._seed, epoch, step)
@@ -104,7 +91,7 @@ class DetectionLoader:
             objects.boxes.numpy(),
             objects.starts.diff().numpy(),
             self._augment,
-            Place(self._seed, epoch, view),
+            DrawAddress(self._seed, epoch, view),
             side,
         )
 

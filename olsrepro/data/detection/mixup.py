@@ -9,7 +9,7 @@ from scipy.special import betaincinv
 from torch import Tensor
 
 from olsrepro.data.detection.settings import DetectionAugment
-from olsrepro.data.photos.draws import Place
+from olsrepro.data.photos.draws import DrawAddress
 from olsrepro.randomness import address, integers, uniform
 
 
@@ -27,7 +27,7 @@ class Mixing(NamedTuple):
     shares: Tensor
 
 
-def mixing(augment: DetectionAugment, place: Place, samples: Tensor, total: int) -> Mixing:
+def mixing(augment: DetectionAugment, place: DrawAddress, samples: Tensor, total: int) -> Mixing:
     """The mixtures among samples (int64 (B,)); a partner is any of the ``total`` samples, as likely as another."""
     rows = torch.nonzero(uniform(place.key("mixup"), samples) < augment.mixup)[:, 0]
     chosen = samples[rows]

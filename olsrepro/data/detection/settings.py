@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from olsrepro.settings import check_choice, check_range, check_whole
+from olsrepro.checks import check_choice, check_range, check_whole
 
 CROP_SIDES = ("all", "released")
 STRIDE = 32

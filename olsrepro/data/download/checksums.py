@@ -24,7 +24,7 @@ OK, MISSING, WRONG = "ok", "missing", "wrong"
 _ENCODING = ("utf-8", "surrogateescape")  # names are bytes, whatever they were meant to be
 
 
-class Entry(NamedTuple):
+class ListedSum(NamedTuple):
     """A line of the list: a file, and the archive it came in (a name without blanks)."""
 
     archive: str
@@ -38,17 +38,17 @@ def record(folder: Path, archive: str, files: Iterable[FileSum]) -> None:
     except OSError as error:
         raise UserError(f"{folder} can't be made: {error.strerror}") from error
     kept = (entry for entry in read(folder / LIST) if entry.archive != archive)
-    write(folder / LIST, chain(kept, (Entry(archive, file) for file in files)))
+    write(folder / LIST, chain(kept, (ListedSum(archive, file) for file in files)))
 
 
-def write(path: Path, entries: Iterable[Entry]) -> None:
+def write(path: Path, entries: Iterable[ListedSum]) -> None:
     """Write a list; it is there once the last entry has been taken, and whole."""
     with replacing(path) as file:
         for archive, item in entries:
             file.write(f"{item.md5} {item.size} {archive} {item.path}\n".encode(*_ENCODING))
 
 
-def read(path: Path) -> Iterator[Entry]:
+def read(path: Path) -> Iterator[ListedSum]:
     """The entries of a list, one after the other; none where there is no list.
 
     Raises:
@@ -61,10 +61,10 @@ def read(path: Path) -> Iterator[Entry]:
             yield _parsed(line, f"{path}, line {number}")
 
 
-def _parsed(line: str, where: str) -> Entry:
+def _parsed(line: str, where: str) -> ListedSum:
     try:
         md5, size, archive, path = line.removesuffix("\n").split(" ", 3)
-        return Entry(archive, FileSum(path, int(size), md5))
+        return ListedSum(archive, FileSum(path, int(size), md5))
     except ValueError:
         raise UserError(
             f"{where} is not `MD5 size archive path`; remove the list and fetch the data set again"

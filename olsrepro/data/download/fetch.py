@@ -10,24 +10,17 @@ from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
-from olsrepro.data.download import checksums as sums
+from olsrepro.checks import did_you_mean
+from olsrepro.data.download import checksums
 from olsrepro.data.download.checksums import OK
 from olsrepro.data.download.manifest import published
-from olsrepro.data.download.source import (
-    Archive,
-    LabelFile,
-    Source,
-)
-from olsrepro.data.download.status import (
-    UNKNOWN,
-    states_by_archive,
-    verify,
-)
+from olsrepro.data.download.source import Archive, LabelFile, Source
+from olsrepro.data.download.status import UNKNOWN, states_by_archive, verify
 from olsrepro.data.download.unpack import unpack
 from olsrepro.files.archive import FileSum
 from olsrepro.files.checksum import matches
 from olsrepro.files.download import Progress, download
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 Say = Callable[[str], None]
 Urls = Mapping[str, Sequence[str]]
@@ -107,7 +100,7 @@ def _fetch_file(item: LabelFile, root: Path, urls: Sequence[str], say: Say, prog
 
 def _fetch_archives(source: Source, root: Path, mirrors: Urls, say: Say, progress: Progress | None) -> None:
     place = root / source.folder
-    if (place / sums.LIST).exists():
+    if (place / checksums.LIST).exists():
         say(f"{source.name}: comparing the files in {place} with their sums")
     plans = [_plan(source, packaging, root, mirrors) for packaging in source.packagings]
     able = [plan for plan in plans if not plan.lacking]
@@ -184,7 +177,7 @@ def _fetch_archive(
         found = {file.path: file.md5 for file in files}
         wrong = [file for file, md5 in source.files if found.get(file) != md5]
     else:
-        sums.record(folder, archive.file, files)
+        checksums.record(folder, archive.file, files)
         wrong = [trace for trace in archive.traces if not (folder / trace).exists()]
     if wrong:
         raise UserError(f"{path} was unpacked, but {', '.join(wrong)} in {folder} is not as published")

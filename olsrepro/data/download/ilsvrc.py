@@ -12,18 +12,9 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from olsrepro.data.download import checksums as sums
+from olsrepro.data.download import checksums
 from olsrepro.files import checksum
-from olsrepro.files.archive import (
-    FileSum,
-    Place,
-    move_into,
-    staging,
-    telling,
-    unpack_members,
-    unpack_tar,
-    work_folder,
-)
+from olsrepro.files.archive import FileSum, Place, move_into, staging, telling, unpack_members, unpack_tar, work_folder
 from olsrepro.files.atomic import write_text
 from olsrepro.settings import UserError
 
@@ -68,8 +59,8 @@ def _unpack_class(outer: tarfile.TarFile, member: tarfile.TarInfo, archive: Path
         with staging(work_folder(archive, folder) / wnid) as stage, tarfile.open(fileobj=content) as inner:
             files = list(unpack_members(inner, archive, stage, lambda path: home / path.name))
             move_into(stage, folder)
-        sums.write(notes, (sums.Entry(archive.name, file) for file in files))
-    yield from (entry.file for entry in sums.read(notes))
+        checksums.write(notes, (checksums.ListedSum(archive.name, file) for file in files))
+    yield from (entry.file for entry in checksums.read(notes))
 
 
 def _wnid(member: tarfile.TarInfo, archive: Path) -> str:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from olsrepro.checks import did_you_mean
 from olsrepro.data.download.photo_sources import PHOTO_SOURCES
-from olsrepro.data.download.source import (
-    Archive,
-    LabelFile,
-    Source,
-)
+from olsrepro.data.download.source import Archive, LabelFile, Source
 from olsrepro.data.stand_in import DIGITS, LEAST_SIDE
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 ROOT_VARIABLE = "OLSREPRO_DATA"
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from olsrepro.data.download.source import (
-    Archive,
-    Source,
-)
+from olsrepro.data.download.source import Archive, Source
 
 _SIDE = 224  # pixels of a side as the paper's networks see them; the photographs are larger
 _VGG = "https://www.robots.ox.ac.uk/~vgg/data"

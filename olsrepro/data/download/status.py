@@ -8,22 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from olsrepro.data.download import checksums as sums
-from olsrepro.data.download.checksums import (
-    MISSING,
-    OK,
-    WRONG,
-)
-from olsrepro.data.download.manifest import (
-    LABEL_FILES,
-    SOURCES,
-    published,
-)
-from olsrepro.data.download.source import (
-    Archive,
-    LabelFile,
-    Source,
-)
+from olsrepro.data.download import checksums
+from olsrepro.data.download.checksums import MISSING, OK, WRONG
+from olsrepro.data.download.manifest import LABEL_FILES, SOURCES, published
+from olsrepro.data.download.source import Archive, LabelFile, Source
 from olsrepro.files import checksum
 from olsrepro.files.archive import work_folder
 
@@ -32,7 +20,7 @@ _IMAGES = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
-class Finding:
+class FileStatus:
     """What was found of one file, or of a folder of images that no list describes.
 
     Attributes:
@@ -66,7 +54,7 @@ class DatasetStatus:
     state: str
 
 
-def verify(name: str, root: Path) -> Iterator[Finding]:
+def verify(name: str, root: Path) -> Iterator[FileStatus]:
     """Look at every file of a data set or of labels, one after the other; of several packagings at the furthest along.
 
     Sums are the published ones, or else those that were listed when the archives were unpacked. Where a copy was laid
@@ -89,38 +77,38 @@ def states_by_archive(source: Source, packaging: Sequence[Archive], root: Path) 
     return states
 
 
-def _look_at(source: Source, packaging: Sequence[Archive], root: Path) -> Iterator[Finding]:
+def _look_at(source: Source, packaging: Sequence[Archive], root: Path) -> Iterator[FileStatus]:
     if source.files:
         yield from _by_published_sums(source, root, packaging[0].file)
         return
-    listed = {entry.archive for entry in sums.read(root / source.folder / sums.LIST)}
+    listed = {entry.archive for entry in checksums.read(root / source.folder / checksums.LIST)}
     yield from _by_list(source, root, listed.intersection(archive.file for archive in packaging))
     for archive in packaging:
         if archive.file not in listed:
             yield from _by_traces(source, archive, root)
 
 
-def _by_published_sums(item: Source | LabelFile, root: Path, archive: str) -> Iterator[Finding]:
-    return (Finding(path, _state(root / path, expected), archive=archive) for path, expected in item.sums)
+def _by_published_sums(item: Source | LabelFile, root: Path, archive: str) -> Iterator[FileStatus]:
+    return (FileStatus(path, _state(root / path, expected), archive=archive) for path, expected in item.sums)
 
 
-def _by_list(source: Source, root: Path, archives: set[str]) -> Iterator[Finding]:
+def _by_list(source: Source, root: Path, archives: set[str]) -> Iterator[FileStatus]:
     folder = root / source.folder
-    for archive, file in sums.read(folder / sums.LIST):
+    for archive, file in checksums.read(folder / checksums.LIST):
         if archive in archives:
-            yield Finding(f"{source.folder}/{file.path}", sums.state(folder / file.path, file), archive=archive)
+            yield FileStatus(f"{source.folder}/{file.path}", checksums.state(folder / file.path, file), archive=archive)
 
 
-def _by_traces(source: Source, archive: Archive, root: Path) -> Iterator[Finding]:
+def _by_traces(source: Source, archive: Archive, root: Path) -> Iterator[FileStatus]:
     """What an archive should have left, where no list says so."""
     for folder, expected in archive.images:
         path = f"{source.folder}/{folder}"
-        yield Finding(path, *_counted(root / path, expected), archive=archive.file)
+        yield FileStatus(path, *_counted(root / path, expected), archive=archive.file)
     for file in archive.files:
         path = f"{source.folder}/{file}"
         is_itself = archive.form == "plain" and archive.md5
         state = _state(root / path, f"md5:{archive.md5}" if is_itself else "")
-        yield Finding(path, state, archive=archive.file)
+        yield FileStatus(path, state, archive=archive.file)
 
 
 def _state(path: Path, expected: str) -> str:

@@ -10,16 +10,10 @@ import torch
 from torch import Tensor
 
 from olsrepro.data.batch import Batch
-from olsrepro.data.in_memory.augment import (
-    augmented,
-    zero_padded,
-)
+from olsrepro.data.in_memory.augment import augmented, zero_padded
 from olsrepro.data.labels.clean_set import CleanBatches
 from olsrepro.data.order import classmates, draw_order, order_without
-from olsrepro.data.pixels import (
-    Normaliser,
-    cut_out_,
-)
+from olsrepro.data.pixels import Normaliser, cut_out_
 from olsrepro.data.settings import AugmentSettings, View
 from olsrepro.data.shard import Shard
 from olsrepro.randomness import address, integers

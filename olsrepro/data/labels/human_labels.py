@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olsrepro.data.dataset import ImageData
-from olsrepro.data.download.manifest import (
-    LABEL_FILES,
-    ROOT_VARIABLE,
-)
+from olsrepro.data.download.manifest import LABEL_FILES, ROOT_VARIABLE
 from olsrepro.data.download.source import LabelFile
 from olsrepro.settings import UserError
 

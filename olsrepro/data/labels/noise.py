@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from olsrepro.checks import did_you_mean
 from olsrepro.data.labels.settings import NoiseSettings
 from olsrepro.randomness import address, integers, permutation, uniform
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 CLEAN_KEY = "clean_label"  # of the true labels in the files of CIFAR-N (UCSC-REAL/cifar-10-100n)
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import ClassVar
 
+from olsrepro.checks import check_choice, check_range
 from olsrepro.files import checksum
-from olsrepro.settings import Component, UserError, check_choice, check_range
+from olsrepro.settings import Component, UserError
 
 NOISE_KINDS = {  # each with the keys that only it listens to
     "none": (),

@@ -13,13 +13,9 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from olsrepro.data.dataset import (
-    Geometry,
-    PathTable,
-    Photographs,
-)
+from olsrepro.data.dataset import Geometry, PathTable, Photographs
 from olsrepro.data.photos.cache_file import PixelFile
-from olsrepro.data.photos.jobs import SheetsJob
+from olsrepro.data.photos.jobs import PixelsJob
 from olsrepro.data.photos.workers import workers_of
 from olsrepro.files.atomic import replacing
 from olsrepro.settings import UserError
@@ -85,11 +81,11 @@ class _Part:
         name = f"{self.data.root.name}-{self.split}-{digest.hexdigest()[:16]}.u8"
         return PixelFile(folder / name, (len(self.paths), 3, side, side))
 
-    def jobs(self) -> Iterator[SheetsJob]:
+    def jobs(self) -> Iterator[PixelsJob]:
         """What workers do to make it, a few images each."""
         for at in range(0, len(self.paths), _AT_ONCE):
             rows = range(at, min(at + _AT_ONCE, len(self.paths)))
-            yield SheetsJob(np.array(rows), [self.data.root / self.paths[row] for row in rows], self.geometry)
+            yield PixelsJob(np.array(rows), [self.data.root / self.paths[row] for row in rows], self.geometry)
 
 
 def _state_of(path: Path) -> str:

@@ -12,15 +12,8 @@ from typing import Any, TypeVar
 import torch
 from filelock import FileLock
 
-from olsrepro.data.dataset import (
-    DetectionSet,
-    PathTable,
-    Photographs,
-)
-from olsrepro.data.photos.decode import (
-    Unreadable,
-    check_decodes,
-)
+from olsrepro.data.dataset import DetectionSet, PathTable, Photographs
+from olsrepro.data.photos.decode import Unreadable, check_decodes
 from olsrepro.data.photos.notice import reading
 from olsrepro.data.photos.workers import workers_of
 from olsrepro.files.atomic import write_json

@@ -11,20 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from olsrepro.data.dataset import Geometry
-from olsrepro.data.photos.decode import (
-    Pixels,
-    centred,
-    decoded,
-    planes,
-    resized,
-)
-from olsrepro.data.photos.draws import (
-    Box,
-    Place,
-    attempts,
-    corners,
-    part_of,
-)
+from olsrepro.data.photos.decode import Pixels, centred, decoded, planes, resized
+from olsrepro.data.photos.draws import Box, DrawAddress, attempts, corners, part_of
 from olsrepro.data.photos.notice import reading
 
 
@@ -56,7 +44,7 @@ Crop = Callable[[Picture, int], Pixels]
 """The pixels (3, S, S) that the sample in a row of a batch gets of its picture."""
 
 
-def crop_of(kind: str, geometry: Geometry, place: Place, samples: Tensor) -> Crop:
+def crop_of(kind: str, geometry: Geometry, place: DrawAddress, samples: Tensor) -> Crop:
     """How a batch of samples (int64 (B,)) is cropped; ``kind`` as in ``AugmentSettings.crop``."""
     return {"window": _windows, "resized": _parts, "centre": _middles}[kind](geometry, place, samples)
 
@@ -72,7 +60,7 @@ def resized_part(image: Image.Image, box: Box, side: int) -> Image.Image:
     return part.resize((side, side), Image.Resampling.BILINEAR)
 
 
-def _windows(geometry: Geometry, place: Place, samples: Tensor) -> Crop:
+def _windows(geometry: Geometry, place: DrawAddress, samples: Tensor) -> Crop:
     drawn, side = corners(place, samples), geometry.side
 
     def crop(picture: Picture, row: int) -> Pixels:
@@ -83,7 +71,7 @@ def _windows(geometry: Geometry, place: Place, samples: Tensor) -> Crop:
     return crop
 
 
-def _parts(geometry: Geometry, place: Place, samples: Tensor) -> Crop:
+def _parts(geometry: Geometry, place: DrawAddress, samples: Tensor) -> Crop:
     drawn = attempts(place, samples)
 
     def crop(picture: Picture, row: int) -> Pixels:
@@ -93,5 +81,5 @@ def _parts(geometry: Geometry, place: Place, samples: Tensor) -> Crop:
     return crop
 
 
-def _middles(geometry: Geometry, place: Place, samples: Tensor) -> Crop:
+def _middles(geometry: Geometry, place: DrawAddress, samples: Tensor) -> Crop:
     return lambda picture, row: centred(picture.resized, geometry.side)

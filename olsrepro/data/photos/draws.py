@@ -18,7 +18,7 @@ _ORDERS = 6  # of three changes of colour
 
 
 @dataclass(frozen=True)
-class Place:
+class DrawAddress:
     """Where numbers are drawn: one view of the samples in one epoch of a run. View 0 is a batch's own images."""
 
     seed: int
@@ -52,7 +52,7 @@ class Corner(NamedTuple):
     x: Fraction32
 
 
-def corners(place: Place, samples: Tensor) -> list[Corner]:
+def corners(place: DrawAddress, samples: Tensor) -> list[Corner]:
     """Of the random window of each sample."""
     drawn = (fractions(place.key(purpose), samples) for purpose in ("crop_y", "crop_x"))
     return [Corner(y, x) for y, x in zip(*drawn, strict=True)]
@@ -76,12 +76,12 @@ class Box(NamedTuple):
     width: int
 
 
-def attempts(place: Place, samples: Tensor) -> list[list[Attempt]]:
+def attempts(place: DrawAddress, samples: Tensor) -> list[list[Attempt]]:
     """Ten for each sample (int64 (B,))."""
     return [list(of_sample) for of_sample in zip(*(_attempt(place, n, samples) for n in range(ATTEMPTS)), strict=True)]
 
 
-def _attempt(place: Place, number: int, samples: Tensor) -> list[Attempt]:
+def _attempt(place: DrawAddress, number: int, samples: Tensor) -> list[Attempt]:
     area, ratio = (uniform(place.key(purpose, number), samples).tolist() for purpose in ("part_area", "part_ratio"))
     y, x = (fractions(place.key(purpose, number), samples) for purpose in ("part_y", "part_x"))
     return [Attempt(*drawn) for drawn in zip(area, ratio, y, x, strict=True)]
@@ -114,28 +114,28 @@ def _middle(height: int, width: int) -> Box:
     return Box((height - part_height) // 2, (width - part_width) // 2, part_height, part_width)
 
 
-def flips(place: Place, samples: Tensor) -> Tensor:
+def flips(place: DrawAddress, samples: Tensor) -> Tensor:
     """Which samples are mirrored, bool (B,)."""
     return integers(place.key("flip"), samples, 0, 2).bool()
 
 
-def hole_centres(place: Place, samples: Tensor, side: int) -> Tensor:
+def hole_centres(place: DrawAddress, samples: Tensor, side: int) -> Tensor:
     """Row and column of each CutOut hole's centre in images of ``side`` pixels, int64 (B, 2)."""
     return torch.stack([integers(place.key(f"cutout_{axis}"), samples, 0, side) for axis in "yx"], dim=1)
 
 
-def jitter_factors(place: Place, samples: Tensor, amount: float) -> Tensor:
+def jitter_factors(place: DrawAddress, samples: Tensor, amount: float) -> Tensor:
     """Factors of brightness, contrast and saturation, uniform in 1 +- ``amount``: float64 (B, 3)."""
     drawn = [uniform(place.key(purpose), samples) for purpose in ("brightness", "contrast", "saturation")]
     return 1 + amount * (2 * torch.stack(drawn, dim=1) - 1)
 
 
-def jitter_orders(place: Place, samples: Tensor) -> Tensor:
+def jitter_orders(place: DrawAddress, samples: Tensor) -> Tensor:
     """The order of the three changes, int64 (B,), 0 .. 5: a place among their permutations."""
     return integers(place.key("colour_order"), samples, 0, _ORDERS)
 
 
-def light_amounts(place: Place, samples: Tensor, deviation: float) -> Tensor:
+def light_amounts(place: DrawAddress, samples: Tensor, deviation: float) -> Tensor:
     """Normal numbers of a standard deviation for the three principal axes of colour: float64 (B, 3)."""
     drawn = torch.stack([uniform(place.key("light", axis), samples) for axis in range(3)], dim=1)
     normal: Tensor = torch.special.ndtri(drawn + 2.0**-54)  # the middle of each step of 2^-53: never 0

@@ -8,11 +8,8 @@ import torch
 from torch import Tensor
 
 from olsrepro.data.photos.colour import recoloured_
-from olsrepro.data.photos.jobs import Sheet
-from olsrepro.data.pixels import (
-    Normaliser,
-    cut_out_,
-)
+from olsrepro.data.photos.jobs import PixelBatch
+from olsrepro.data.pixels import Normaliser, cut_out_
 
 _CPU_CHUNK = 1 << 19  # pixel values finished at once on a CPU, whose cache holds them through all passes
 
@@ -32,7 +29,7 @@ class Finisher:
         self._normaliser = Normaliser(mean, std, device)
         self._format = torch.channels_last if channels_last else torch.contiguous_format
 
-    def __call__(self, sheet: Sheet, cutout: int = 0) -> Tensor:
+    def __call__(self, sheet: PixelBatch, cutout: int = 0) -> Tensor:
         """Float32 images (B, 3, S, S) of a sheet, with holes of side ``cutout`` where it says."""
         sheet = sheet.changed(self.sent)
         images = torch.empty(sheet.pixels.shape, device=self._device, memory_format=self._format)
@@ -48,7 +45,7 @@ class Finisher:
     def _at_once(self, pixels: Tensor) -> int:
         return max(1, _CPU_CHUNK // pixels.shape[1:].numel() if self._device.type == "cpu" else len(pixels))
 
-    def _finish_(self, images: Tensor, sheet: Sheet, cutout: int) -> None:
+    def _finish_(self, images: Tensor, sheet: PixelBatch, cutout: int) -> None:
         images.copy_(sheet.pixels)
         if sheet.colours is None:
             self._normaliser.normalise_(images)

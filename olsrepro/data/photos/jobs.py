@@ -14,32 +14,16 @@ from torch import Tensor
 
 from olsrepro.data.dataset import Geometry
 from olsrepro.data.photos.cache_file import PixelFile
-from olsrepro.data.photos.colour import (
-    colour_map,
-    jitter_weights,
-    light_offsets,
-    mean_greys,
-)
-from olsrepro.data.photos.crops import (
-    Crop,
-    Picture,
-    crop_of,
-)
+from olsrepro.data.photos.colour import colour_map, jitter_weights, light_offsets, mean_greys
+from olsrepro.data.photos.crops import Crop, Picture, crop_of
 from olsrepro.data.photos.decode import Pixels
-from olsrepro.data.photos.draws import (
-    Place,
-    flips,
-    hole_centres,
-    jitter_factors,
-    jitter_orders,
-    light_amounts,
-)
+from olsrepro.data.photos.draws import DrawAddress, flips, hole_centres, jitter_factors, jitter_orders, light_amounts
 from olsrepro.data.settings import AugmentSettings
 
 AS_IN_A_TEST = AugmentSettings(padding=0, flip=False, crop="centre")
 
 
-class Sheet(NamedTuple):
+class PixelBatch(NamedTuple):
     """One view of a batch as a worker leaves it.
 
     Attributes:
@@ -52,10 +36,10 @@ class Sheet(NamedTuple):
     colours: Tensor | None = None
     holes: Tensor | None = None
 
-    def changed(self, change: Callable[[Tensor], Tensor]) -> Sheet:
+    def changed(self, change: Callable[[Tensor], Tensor]) -> PixelBatch:
         """The same of each tensor."""
         colours, holes = (None if part is None else change(part) for part in self[1:])
-        return Sheet(change(self.pixels), colours, holes)
+        return PixelBatch(change(self.pixels), colours, holes)
 
 
 @dataclass(frozen=True)
@@ -67,7 +51,7 @@ class ViewOf:
 
 
 @dataclass(frozen=True)
-class SheetsJob:
+class PixelsJob:
     """Reads each photograph once, and makes all views of it.
 
     Attributes:
@@ -87,10 +71,12 @@ class SheetsJob:
     epoch: int = 0
     stored: tuple[PixelFile, npt.NDArray[np.int64]] | None = None
 
-    def __call__(self) -> tuple[Sheet, ...]:
+    def __call__(self) -> tuple[PixelBatch, ...]:
         """A sheet for each view."""
         samples = torch.from_numpy(self.indices)
-        makers = [_View(view.augment, Place(self.seed, self.epoch, view.number), samples, self) for view in self.views]
+        makers = [
+            _View(view.augment, DrawAddress(self.seed, self.epoch, view.number), samples, self) for view in self.views
+        ]
         for row, path in enumerate(self.paths):
             picture = Picture(path, self.geometry, self._stored(row))
             for maker in makers:
@@ -108,7 +94,7 @@ class SheetsJob:
 class _View:
     """A sheet that is being filled."""
 
-    def __init__(self, augment: AugmentSettings, place: Place, samples: Tensor, job: SheetsJob) -> None:
+    def __init__(self, augment: AugmentSettings, place: DrawAddress, samples: Tensor, job: PixelsJob) -> None:
         side = job.geometry.side
         self._augment, self._place, self._samples = augment, place, samples
         self._crop: Crop = crop_of(augment.crop, job.geometry, place, samples)
@@ -119,8 +105,8 @@ class _View:
         pixels = self._crop(picture, row)
         self._pixels[row] = pixels[:, :, ::-1] if self._flips[row] else pixels
 
-    def sheet(self) -> Sheet:
-        return Sheet(torch.from_numpy(self._pixels), self._colours(), self._holes())
+    def sheet(self) -> PixelBatch:
+        return PixelBatch(torch.from_numpy(self._pixels), self._colours(), self._holes())
 
     def _colours(self) -> Tensor | None:
         augment, place, samples = self._augment, self._place, self._samples
@@ -145,7 +131,7 @@ class MadeBatch(NamedTuple):
     """
 
     indices: Tensor
-    groups: tuple[tuple[Sheet, ...], ...]
+    groups: tuple[tuple[PixelBatch, ...], ...]
     clean_indices: Tensor | None
 
 
@@ -153,7 +139,7 @@ class MadeBatch(NamedTuple):
 class BatchJob:
     """The photographs of one step, in groups that show the same ones; the last is the clean batch, if there is one."""
 
-    groups: Sequence[SheetsJob]
+    groups: Sequence[PixelsJob]
     has_clean: bool = False
 
     def __call__(self) -> MadeBatch:

@@ -9,26 +9,13 @@ import torch
 from torch import Tensor
 
 from olsrepro.data.batch import Batch
-from olsrepro.data.dataset import (
-    PathTable,
-    Photographs,
-)
+from olsrepro.data.dataset import PathTable, Photographs
 from olsrepro.data.labels.clean_set import CleanBatches
-from olsrepro.data.order import (
-    classmates,
-    draw_order,
-    order_without,
-)
+from olsrepro.data.order import classmates, draw_order, order_without
 from olsrepro.data.photos.cache import PixelCache
 from olsrepro.data.photos.cache_file import PixelFile
 from olsrepro.data.photos.finish import Finisher
-from olsrepro.data.photos.jobs import (
-    AS_IN_A_TEST,
-    BatchJob,
-    MadeBatch,
-    SheetsJob,
-    ViewOf,
-)
+from olsrepro.data.photos.jobs import AS_IN_A_TEST, BatchJob, MadeBatch, PixelsJob, ViewOf
 from olsrepro.data.photos.workers import workers_of
 from olsrepro.data.settings import AugmentSettings, View
 from olsrepro.data.shard import Shard
@@ -142,9 +129,9 @@ class HostLoader:
             groups.append(self._sheets(epoch, clean, clean, views[:1]))
         return BatchJob(groups, has_clean=self._clean is not None)
 
-    def _sheets(self, epoch: int, indices: Tensor, shown: Tensor, views: Sequence[ViewOf]) -> SheetsJob:
+    def _sheets(self, epoch: int, indices: Tensor, shown: Tensor, views: Sequence[ViewOf]) -> PixelsJob:
         is_resized = all(view.augment.crop != "resized" for view in views)
-        return SheetsJob(
+        return PixelsJob(
             indices.numpy(),
             _files(self._data, self._data.train_paths, shown),
             self._data.geometry,
@@ -202,10 +189,10 @@ def test_batches(
         yield finish(sheet), finish.sent(data.test_targets[part])
 
 
-def _test_job(data: Photographs, part: Tensor, stored: PixelFile | None) -> SheetsJob:
+def _test_job(data: Photographs, part: Tensor, stored: PixelFile | None) -> PixelsJob:
     files = _files(data, data.test_paths, part)
     shown = None if stored is None else (stored, part.numpy())
-    return SheetsJob(part.numpy(), files, data.geometry, stored=shown)
+    return PixelsJob(part.numpy(), files, data.geometry, stored=shown)
 
 
 def _in_parts(indices: Tensor, size: int) -> list[Tensor]:

@@ -39,7 +39,7 @@ class Workers:
     def __init__(self, count: int, *, pinned: bool = False) -> None:
         self._count = count
         self._pinned = pinned
-        self._idle: list[_Crew] = []
+        self._idle: list[_Pool] = []
 
     def in_order(self, jobs: Iterable[Job[T]]) -> Iterator[T]:
         """What the jobs return, in their order; a few are done ahead.
@@ -51,13 +51,13 @@ class Workers:
         if self._count == 0:
             yield from (job() for job in jobs)
             return
-        crew = self._idle.pop() if self._idle else _Crew(self._count, self._pinned)
+        pool = self._idle.pop() if self._idle else _Pool(self._count, self._pinned)
         try:
-            yield from crew.results(jobs)
+            yield from pool.results(jobs)
         except GeneratorExit:  # left early, which its processes survive
-            self._idle.append(crew)
+            self._idle.append(pool)
             raise
-        self._idle.append(crew)
+        self._idle.append(pool)
 
 
 @cache
@@ -66,7 +66,7 @@ def workers_of(count: int, *, pinned: bool) -> Workers:
     return Workers(count, pinned=pinned)
 
 
-class _Crew:
+class _Pool:
     """The processes of one pass at a time."""
 
     def __init__(self, count: int, pinned: bool) -> None:

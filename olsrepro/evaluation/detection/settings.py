@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from olsrepro.checks import check_choice, check_flag, check_range, check_whole
 from olsrepro.data.detection.settings import STRIDE
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.settings import check_choice, check_flag, check_range, check_whole
 
 RULES = ("all_point", "eleven_point", "coco_points")
 SIZES, OWN_SIDE = (320, 416, 512, 608), 416

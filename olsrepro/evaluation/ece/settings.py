@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from olsrepro.checks import check_whole
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.settings import check_whole
 
 
 @dataclass(frozen=True)

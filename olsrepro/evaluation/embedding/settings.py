@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from olsrepro.checks import check_choice, check_flag, check_range, check_whole
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.settings import check_choice, check_flag, check_range, check_whole
 
 SPLITS = ("train", "test")
 

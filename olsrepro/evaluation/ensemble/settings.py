@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from olsrepro.checks import check_choice, check_whole
 from olsrepro.evaluation.ensemble_epochs import GRIDS
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.settings import check_choice, check_whole
 
 AVERAGES = ("softmax", "logits")
 

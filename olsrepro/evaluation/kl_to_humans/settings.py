@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from olsrepro.checks import check_choice
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.settings import check_choice
 
 LEVELS = ("image", "class")
 SAMPLES = ("correct", "all")

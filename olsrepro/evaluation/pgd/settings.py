@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from olsrepro.checks import check_flag, check_whole
 from olsrepro.evaluation.attack_settings import AttackSettings, length
-from olsrepro.settings import check_flag, check_whole
 
 _SHARE = "epsilon/"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from olsrepro.checks import check_whole
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.settings import check_whole
 
 
 @dataclass(frozen=True)

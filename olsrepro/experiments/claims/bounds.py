@@ -10,8 +10,8 @@ from olsrepro.experiments.claims.evidence import (
     FAILS,
     HOLDS,
     UNDECIDED,
+    ClaimResult,
     Evidence,
-    Finding,
     combine,
     incomplete,
     other_axis,
@@ -27,7 +27,7 @@ from olsrepro.settings import UserError
 Tail = Callable[[Estimate], float]
 
 
-def slope(evidence: Evidence, claim: Claim) -> Finding:
+def slope(evidence: Evidence, claim: Claim) -> ClaimResult:
     """The metric rises (``bound`` > 0) or falls with the places' x, by the pooled slope of the means.
 
     Raises:
@@ -42,9 +42,9 @@ def slope(evidence: Evidence, claim: Claim) -> Finding:
     value, few = evidence.value(weights), evidence.too_few(weights)
     estimate, own = evidence.pooled(weights), evidence.own(weights)
     if few or estimate is None:
-        return Finding("", few, value, weights)
+        return ClaimResult("", few, value, weights)
     verdict, reason = settle(estimate.interval, estimate.p, own.p if own else None)
-    return Finding(verdict, reason, value, weights)
+    return ClaimResult(verdict, reason, value, weights)
 
 
 def _x(evidence: Evidence, claim: Claim) -> list[float]:
@@ -59,7 +59,7 @@ def _x(evidence: Evidence, claim: Claim) -> list[float]:
     return found
 
 
-def above(evidence: Evidence, claim: Claim) -> Finding:
+def above(evidence: Evidence, claim: Claim) -> ClaimResult:
     """The mean of ``better`` lies above ``bound`` in every place: two-sided tests against it, Holm over the places."""
     cells = [claim.cell(claim.better, place) for place in places(evidence.experiment, claim)]
     if (lacking := incomplete(evidence, cells)) is not None:
@@ -67,18 +67,18 @@ def above(evidence: Evidence, claim: Claim) -> Finding:
     favours = sum(evidence.value({cell: 1.0}) for cell in cells) / len(cells) - claim.bound
     few = next((reason for cell in cells if (reason := evidence.too_few({cell: 1.0}))), "")
     if few:
-        return Finding("", few, favours)
+        return ClaimResult("", few, favours)
     tests = [[item.minus(claim.bound) for item in _both(evidence, {cell: 1.0})] for cell in cells]
     p = holm([joint.p for joint, _ in tests])
     verdicts = [settle(joint.interval, q, own.p) for (joint, own), q in zip(tests, p, strict=True)]
-    return Finding(*combine(verdicts), favours)
+    return ClaimResult(*combine(verdicts), favours)
 
 
-def not_above(evidence: Evidence, claim: Claim) -> Finding:
+def not_above(evidence: Evidence, claim: Claim) -> ClaimResult:
     """``better`` is not above each of ``than`` by ``bound`` or more, by one-sided tests, and no run of it failed."""
     cells = [claim.cell(claim.better, place) for place in places(evidence.experiment, claim)]
     if any(end.train_err is None for cell in cells for end in evidence.ends.get(cell, ())):
-        return Finding(FAILS, "non-finite loss", -1.0)
+        return ClaimResult(FAILS, "non-finite loss", -1.0)
     return _bounded(
         evidence,
         claim,
@@ -88,7 +88,7 @@ def not_above(evidence: Evidence, claim: Claim) -> Finding:
     )
 
 
-def equivalent(evidence: Evidence, claim: Claim) -> Finding:
+def equivalent(evidence: Evidence, claim: Claim) -> ClaimResult:
     """``better`` lies within ``bound`` of each of ``than``, by two one-sided tests each."""
     return _bounded(
         evidence,
@@ -99,7 +99,9 @@ def equivalent(evidence: Evidence, claim: Claim) -> Finding:
     )
 
 
-def _bounded(evidence: Evidence, claim: Claim, inside: Tail, outside: Tail, room: Callable[[float], float]) -> Finding:
+def _bounded(
+    evidence: Evidence, claim: Claim, inside: Tail, outside: Tail, room: Callable[[float], float]
+) -> ClaimResult:
     """All pairs against one bound: ``holds`` needs every p inside (so none is adjusted), ``fails`` Holm's p outside.
 
     Args:
@@ -115,7 +117,7 @@ def _bounded(evidence: Evidence, claim: Claim, inside: Tail, outside: Tail, room
     favours = min(room(item.gain.difference) for item in comparisons)
     few = next((reason for pair in pairs if (reason := evidence.too_few(pair.weights))), "")
     if few:
-        return Finding("", few, favours, comparisons=tuple(comparisons))
+        return ClaimResult("", few, favours, comparisons=tuple(comparisons))
     tests = [_both(evidence, pair.weights) for pair in pairs]
     lost = holm([outside(joint) for joint, _ in tests])
     judged = [
@@ -123,7 +125,7 @@ def _bounded(evidence: Evidence, claim: Claim, inside: Tail, outside: Tail, room
         for comparison, (joint, own), p in zip(comparisons, tests, lost, strict=True)
     ]
     verdict, reason = combine([(item.verdict, item.reason) for item in judged])
-    return Finding(verdict, reason, favours, comparisons=tuple(judged))
+    return ClaimResult(verdict, reason, favours, comparisons=tuple(judged))
 
 
 def _within(comparison: Comparison, p: float, p_own: float, p_lost: float) -> Comparison:

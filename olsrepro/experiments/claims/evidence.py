@@ -92,7 +92,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ClaimResult:
     """What one claim comes to on one body of evidence, before presets, selection rules and margins.
 
     Attributes:
@@ -177,13 +177,13 @@ def combine(verdicts: Sequence[tuple[str, str]]) -> tuple[str, str]:
     return (HOLDS if all(word == HOLDS for word in words) else UNDECIDED), reason
 
 
-def incomplete(evidence: Evidence, cells: Iterable[CellKey]) -> Finding | None:
+def incomplete(evidence: Evidence, cells: Iterable[CellKey]) -> ClaimResult | None:
     """The finding of a claim that lacks cells; None if all are there."""
     needed = set(cells)
     if not needed:
-        return Finding(reason="nothing to compare")
+        return ClaimResult(reason="nothing to compare")
     missing = [cell for cell in needed if cell not in evidence.samples]
     if not missing:
         return None
     apart = all(evidence.experiment.deviation_of(cell) for cell in missing)
-    return Finding(reason=f"{len(missing)} of {len(needed)} cells {'not comparable' if apart else 'missing'}")
+    return ClaimResult(reason=f"{len(missing)} of {len(needed)} cells {'not comparable' if apart else 'missing'}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from olsrepro.experiments.claims.evidence import FAILS, HOLDS, UNDECIDED, Evidence, Finding, RunEnd, combine, places
+from olsrepro.experiments.claims.evidence import FAILS, HOLDS, UNDECIDED, ClaimResult, Evidence, RunEnd, combine, places
 from olsrepro.experiments.experiment import CellKey, Claim
 
 MOST = 2 / 3  # "in two of three seeds" (evaluations_claims.md B2, F7a.3), for any number of them
 
 
-def diverges(evidence: Evidence, claim: Claim) -> Finding:
+def diverges(evidence: Evidence, claim: Claim) -> ClaimResult:
     """``better`` does not converge: at least two thirds of its runs fail or end above ``bound`` % of chance.
 
     Holds with two thirds or more, fails with one third or fewer, in every place; one run has no verdict.
@@ -18,12 +18,12 @@ def diverges(evidence: Evidence, claim: Claim) -> Finding:
     cells = [claim.cell(claim.better, place) for place in places(evidence.experiment, claim)]
     ended = [evidence.ends.get(cell, ()) for cell in cells]
     if missing := sum(not ends for ends in ended):
-        return Finding(reason=f"{missing} of {len(cells)} cells missing")
+        return ClaimResult(reason=f"{missing} of {len(cells)} cells missing")
     shares = [sum(diverged(item, claim.bound) for item in ends) / len(ends) for ends in ended]
     favours = min(shares) - 0.5
     if min(map(len, ended)) < 2:
-        return Finding("", "n = 1", favours)
-    return Finding(*combine([_by_share(*item) for item in zip(shares, ended, strict=True)]), favours)
+        return ClaimResult("", "n = 1", favours)
+    return ClaimResult(*combine([_by_share(*item) for item in zip(shares, ended, strict=True)]), favours)
 
 
 def diverged(end: RunEnd, percent: float) -> bool:
@@ -39,17 +39,17 @@ def _by_share(share: float, ends: Sequence[RunEnd]) -> tuple[str, str]:
     return (FAILS if share <= 1 - MOST else UNDECIDED), reason
 
 
-def same(evidence: Evidence, claim: Claim) -> Finding:
+def same(evidence: Evidence, claim: Claim) -> ClaimResult:
     """With ``than``: each seed's value equals that of the other cell, bit for bit. Without: means are those printed."""
     return _same_as_cells(evidence, claim) if claim.than else _same_as_printed(evidence, claim)
 
 
-def _same_as_cells(evidence: Evidence, claim: Claim) -> Finding:
+def _same_as_cells(evidence: Evidence, claim: Claim) -> ClaimResult:
     keys = places(evidence.experiment, claim)
     pairs = [(claim.cell(claim.better, key), claim.cell(than, key)) for key in keys for than in claim.than]
     shared = [_shared(evidence, *pair) for pair in pairs]
     if missing := sum(not values for values in shared):
-        return Finding(reason=f"{missing} of {len(pairs)} pairs have no seed in common")
+        return ClaimResult(reason=f"{missing} of {len(pairs)} pairs have no seed in common")
     return _equal([first == second for values in shared for first, second in values], "seeds")
 
 
@@ -58,7 +58,7 @@ def _shared(evidence: Evidence, first: CellKey, second: CellKey) -> list[tuple[f
     return [(one[seed], two[seed]) for seed in sorted(one.keys() & two.keys())]
 
 
-def _same_as_printed(evidence: Evidence, claim: Claim) -> Finding:
+def _same_as_printed(evidence: Evidence, claim: Claim) -> ClaimResult:
     """Every cell of the claim that the paper prints; equal as printed, so within half of the last digit."""
     experiment = evidence.experiment
     lines = experiment.rows if claim.axis == "row" else experiment.columns
@@ -66,9 +66,9 @@ def _same_as_printed(evidence: Evidence, claim: Claim) -> Finding:
     cells = [claim.cell(key, place) for key in keys for place in places(experiment, claim)]
     printed = [cell for cell in cells if cell in evidence.printed]
     if not printed:
-        return Finding(reason="nothing printed")
+        return ClaimResult(reason="nothing printed")
     if missing := evidence.missing(printed):
-        return Finding(reason=f"{missing} of {len(printed)} cells missing")
+        return ClaimResult(reason=f"{missing} of {len(printed)} cells missing")
     return _equal([_as_printed(evidence, cell) for cell in printed], "cells")
 
 
@@ -78,6 +78,6 @@ def _as_printed(evidence: Evidence, cell: CellKey) -> bool:
     return distance < 0.5 * 10.0**-decimals
 
 
-def _equal(equal: Sequence[bool], what: str) -> Finding:
+def _equal(equal: Sequence[bool], what: str) -> ClaimResult:
     favours = 1.0 if all(equal) else -1.0
-    return Finding(HOLDS if all(equal) else FAILS, f"{sum(equal)} of {len(equal)} {what}", favours)
+    return ClaimResult(HOLDS if all(equal) else FAILS, f"{sum(equal)} of {len(equal)} {what}", favours)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from olsrepro.experiments.claims.bounds import above, equivalent, not_above, slope
-from olsrepro.experiments.claims.evidence import UNDECIDED, Evidence, Finding, RunEnd, printed_samples
+from olsrepro.experiments.claims.evidence import UNDECIDED, ClaimResult, Evidence, RunEnd, printed_samples
 from olsrepro.experiments.claims.exact import diverges, same
 from olsrepro.experiments.claims.pairs import adjusted, average, better, family_sizes, ranked
 from olsrepro.experiments.experiment import CellKey, Claim, Experiment
@@ -74,7 +74,7 @@ def judge(
     return Judgement(tuple(verdicts), tuple(ours.pools.values()), family_sizes(experiment))
 
 
-def findings(evidence: Evidence) -> dict[str, Finding]:
+def findings(evidence: Evidence) -> dict[str, ClaimResult]:
     """What every claim comes to on one body of evidence, by its id."""
     family = adjusted(evidence)
     return {
@@ -86,7 +86,13 @@ def findings(evidence: Evidence) -> dict[str, Finding]:
 
 
 def _presented(
-    claim: Claim, preset: str, ours: Evidence, theirs: Evidence, found: Finding, own: Finding, again: Finding
+    claim: Claim,
+    preset: str,
+    ours: Evidence,
+    theirs: Evidence,
+    found: ClaimResult,
+    own: ClaimResult,
+    again: ClaimResult,
 ) -> Verdict:
     verdict = Verdict(claim.id, claim.says, paper=paper_words(claim, theirs, own))
     if preset == NOTHING_FROM:
@@ -99,14 +105,14 @@ def _presented(
     return replace(verdict, verdict=chosen.verdict, reason=chosen.reason, margin=margin)
 
 
-def _gain(evidence: Evidence, found: Finding) -> Interval | None:
+def _gain(evidence: Evidence, found: ClaimResult) -> Interval | None:
     if not found.weights:
         return None
     estimate = evidence.pooled(found.weights)
     return estimate.interval if estimate else Interval(evidence.value(found.weights))
 
 
-def _trend(verdict: Verdict, found: Finding, preset: str) -> Verdict:
+def _trend(verdict: Verdict, found: ClaimResult, preset: str) -> Verdict:
     """Which way the means lean; no verdict on anything."""
     silent = tuple(replace(item, verdict="", reason="") for item in found.comparisons)
     if found.favours is None:
@@ -115,14 +121,14 @@ def _trend(verdict: Verdict, found: Finding, preset: str) -> Verdict:
     return replace(verdict, reason=f"preset {preset}", trend=word, comparisons=silent)
 
 
-def _selected(found: Finding, again: Finding) -> Finding:
+def _selected(found: ClaimResult, again: ClaimResult) -> ClaimResult:
     """A verdict that another choice of epochs changes is none (B1.7)."""
     if found.verdict and again.verdict and found.verdict != again.verdict:
         return replace(found, verdict=UNDECIDED, reason="selection")
     return found
 
 
-def paper_words(claim: Claim, theirs: Evidence, own: Finding) -> str:
+def paper_words(claim: Claim, theirs: Evidence, own: ClaimResult) -> str:
     """What the paper's own numbers get, as in ``undecided, 2 of 5``; empty where it printed none."""
     if own.favours is None or claim.kind == "same":
         return ""

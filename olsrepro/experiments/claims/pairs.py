@@ -10,8 +10,8 @@ from olsrepro.experiments.claims.evidence import (
     FAILS,
     HOLDS,
     UNDECIDED,
+    ClaimResult,
     Evidence,
-    Finding,
     Weights,
     combine,
     incomplete,
@@ -98,7 +98,7 @@ def printed_gain(evidence: Evidence, weights: Weights) -> float | None:
     return None
 
 
-def better(evidence: Evidence, claim: Claim, family: Mapping[CellPair, float]) -> Finding:
+def better(evidence: Evidence, claim: Claim, family: Mapping[CellPair, float]) -> ClaimResult:
     """``better`` beats each of ``than`` in every place.
 
     Args:
@@ -142,7 +142,7 @@ def _p(evidence: Evidence, pair: Pair) -> float:
     return estimate.p if estimate else 1.0
 
 
-def ranked(evidence: Evidence, claim: Claim) -> Finding:
+def ranked(evidence: Evidence, claim: Claim) -> ClaimResult:
     """``better`` beats all (``best``) or at least ``bound`` (``most``) of ``than``, each by itself, in every place.
 
     That u of m rivals are beaten has p = (m - u + 1) p_(u) (for all of them the largest p: intersection-union); Holm
@@ -205,7 +205,7 @@ def _nth_gain(found: Mapping[Pair, Comparison], group: Sequence[Pair], wanted: i
     return sorted(group, key=lambda pair: -found[pair].gain.difference)[wanted - 1]
 
 
-def average(evidence: Evidence, claim: Claim) -> Finding:
+def average(evidence: Evidence, claim: Claim) -> ClaimResult:
     """The mean gain of ``better`` over ``than`` is positive."""
     pairs = pairs_of(evidence.experiment, claim)
     if (lacking := incomplete(evidence, cells_of(pairs))) is not None:
@@ -216,10 +216,10 @@ def average(evidence: Evidence, claim: Claim) -> Finding:
     value = evidence.value(weights)
     few = evidence.too_few(weights)
     if estimate is None or few:
-        return Finding("", few, value, weights, comparisons)
+        return ClaimResult("", few, value, weights, comparisons)
     margin = claim.stated if claim.stated is not None else printed_gain(evidence, weights)
     verdict, reason = settle(estimate.interval, estimate.p, own.p if own else None, margin)
-    return Finding(verdict, reason, value, weights, comparisons)
+    return ClaimResult(verdict, reason, value, weights, comparisons)
 
 
 def _unless_too_few(evidence: Evidence, pair: Pair, comparison: Comparison) -> Comparison:
@@ -229,9 +229,9 @@ def _unless_too_few(evidence: Evidence, pair: Pair, comparison: Comparison) -> C
 
 def _concluded(
     evidence: Evidence, comparisons: Iterable[Comparison], gains: Sequence[Weights], outcome: tuple[str, str]
-) -> Finding:
+) -> ClaimResult:
     """The finding of several comparisons; it has no verdict if a single one may have none."""
     known, weights = tuple(comparisons), mean_weights(gains)
     silent = next((item.reason for item in known if not item.verdict), "")
     verdict, reason = ("", silent) if silent else outcome
-    return Finding(verdict, reason, evidence.value(weights), weights, known)
+    return ClaimResult(verdict, reason, evidence.value(weights), weights, known)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 
+from olsrepro.checks import did_you_mean
 from olsrepro.experiments.render.layout import COLUMNS, Options
 from olsrepro.experiments.table import Table
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 FORMATS = ("terminal", "markdown", "latex", "csv", "json")
 """Each is a module of this package with ``render(tables, options) -> str``."""

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from olsrepro.experiments.render.layout import Block, Entry, Grid, GridLine
+from olsrepro.experiments.render.layout import Block, Entry, GridLine, TableLayout
 
 _SHORT = 16
 
@@ -23,7 +23,7 @@ class Widths:
     columns: tuple[int, ...]
 
 
-def widths(grid: Grid, seen: Seen, longest: int = 1) -> Widths:
+def widths(grid: TableLayout, seen: Seen, longest: int = 1) -> Widths:
     """How wide everything is; long headings are wrapped between words, entries and labels are not.
 
     Args:
@@ -54,7 +54,7 @@ def wrapped(heading: str, width: int) -> list[str]:
     return textwrap.wrap(heading, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
 
 
-def wrap_labels(grid: Grid, width: int) -> Grid:
+def wrap_labels(grid: TableLayout, width: int) -> TableLayout:
     """The grid with labels of at most ``width`` characters, or of one word: the rest goes on in the next lines."""
     return replace(grid, blocks=tuple(_wrap_label(block, width) for block in grid.blocks))
 
@@ -68,7 +68,7 @@ def _wrap_label(block: Block, width: int) -> Block:
     return replace(block, lines=tuple(replace(line, label=label) for line, label in zip(lines, labels, strict=True)))
 
 
-def part_columns(grid: Grid, columns: Sequence[int], room: int, gap: int) -> list[Grid]:
+def part_columns(grid: TableLayout, columns: Sequence[int], room: int, gap: int) -> list[TableLayout]:
     """The grid as several, each with as many columns as fit into ``room`` characters, but at least one.
 
     Args:
@@ -80,7 +80,7 @@ def part_columns(grid: Grid, columns: Sequence[int], room: int, gap: int) -> lis
     return [_columns(grid, part) for part in even_slices([width + gap for width in columns], room)]
 
 
-def part_rows(grid: Grid, length: int) -> list[Grid]:
+def part_rows(grid: TableLayout, length: int) -> list[TableLayout]:
     """The grid as several of at most ``length`` lines each; the lines of a row stay together."""
     sizes = [len(block.lines) + bool(heading) for heading, block in grid.headed_blocks()]
     return [replace(grid, blocks=grid.blocks[part]) for part in even_slices(sizes, length)]
@@ -104,7 +104,7 @@ def even_slices(sizes: Sequence[int], room: int) -> list[slice]:
     return next((slices for slices in tries if len(slices) <= count), slices_within(sizes, room))
 
 
-def _columns(grid: Grid, part: slice) -> Grid:
+def _columns(grid: TableLayout, part: slice) -> TableLayout:
     blocks = tuple(_cut(block, part) for block in grid.blocks)
     return replace(grid, groups=grid.groups[part], heads=grid.heads[part], blocks=blocks)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from olsrepro.experiments.render import fit
 from olsrepro.experiments.render.caption import claim_texts, footnotes, head, notes
-from olsrepro.experiments.render.layout import BOLD, FAINT, MARK, Entry, Grid, Options, Piece, layout
+from olsrepro.experiments.render.layout import BOLD, FAINT, MARK, Entry, Options, Piece, TableLayout, layout
 from olsrepro.experiments.table import Table
 
 WIDTH = 92
@@ -137,7 +137,7 @@ def _texts(table: Table, columns: str) -> Iterator[str]:
         yield f"\\textbf{{{escape(claim.id)}}} {escape(claim.verdict)}: {escape(claim.says.rstrip(_STOP))}.{details}"
 
 
-def _grids(grid: Grid, width: int) -> Iterator[tuple[str, int]]:
+def _grids(grid: TableLayout, width: int) -> Iterator[tuple[str, int]]:
     """The parts of a grid: (tabular, lines)."""
     longest = width // 4
     widths = fit.widths(fit.wrap_labels(grid, longest), _seen)
@@ -147,7 +147,7 @@ def _grids(grid: Grid, width: int) -> Iterator[tuple[str, int]]:
             yield _tabular(part, fit.widths(part, _seen).columns), _length(part)
 
 
-def _length(grid: Grid) -> int:
+def _length(grid: TableLayout) -> int:
     return _HEAD + sum(len(block.lines) + bool(heading) for heading, block in grid.headed_blocks())
 
 
@@ -155,7 +155,7 @@ def _seen(entry: Entry) -> str:
     return "".join(piece.text for piece in entry)
 
 
-def _tabular(grid: Grid, widths: Sequence[int]) -> str:
+def _tabular(grid: TableLayout, widths: Sequence[int]) -> str:
     stub = [""] * (2 if grid.has_sources else 1)
     lines = [
         f"\\begin{{tabular}}{{@{{}}{'l' * (len(stub) + len(grid.heads))}@{{}}}}",
@@ -170,7 +170,7 @@ def _tabular(grid: Grid, widths: Sequence[int]) -> str:
     return "\n".join(lines)
 
 
-def _groups(grid: Grid, stub: int) -> Iterator[str]:
+def _groups(grid: TableLayout, stub: int) -> Iterator[str]:
     spans = fit.spans(grid.groups)
     yield _row([*[""] * stub, *(f"\\multicolumn{{{size}}}{{c}}{{{escape(group)}}}" for group, size in spans)])
     first = stub + 1
@@ -185,7 +185,7 @@ def _heading(text: str, width: int) -> str:
     return lines[0] if len(lines) == 1 else f"\\shortstack[l]{{{_BREAK.join(lines)}}}"
 
 
-def _body(grid: Grid, stub: int) -> Iterator[str]:
+def _body(grid: TableLayout, stub: int) -> Iterator[str]:
     for number, (heading, block) in enumerate(grid.headed_blocks()):
         if heading == "":
             yield r"\midrule"

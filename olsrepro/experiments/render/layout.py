@@ -64,7 +64,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Grid:
+class TableLayout:
     """Headings and lines.
 
     Attributes:
@@ -92,7 +92,7 @@ class Grid:
             above = block.group
 
 
-def layout(table: Table, columns: str = "both") -> Grid:
+def layout(table: Table, columns: str = "both") -> TableLayout:
     """Lay a table out.
 
     Args:
@@ -100,7 +100,7 @@ def layout(table: Table, columns: str = "both") -> Grid:
         columns: ``both``: up to three lines a row, ours, the paper's and the difference; ``ours``: one line a row.
     """
     lines_of = _three_lines if columns == "both" else _one_line
-    return Grid(
+    return TableLayout(
         groups=tuple(column.group for column in table.columns),
         heads=tuple(column.label for column in table.columns),
         blocks=tuple(Block(row.group, lines_of(table, row)) for row in drawn_rows(table)),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from olsrepro.experiments.render.caption import claim_texts, footnotes, head, notes, title
-from olsrepro.experiments.render.layout import BOLD, FAINT, MARK, Entry, Grid, Options, Piece, layout
+from olsrepro.experiments.render.layout import BOLD, FAINT, MARK, Entry, Options, Piece, TableLayout, layout
 from olsrepro.experiments.table import Table
 
 _AROUND = {BOLD: ("**", "**"), FAINT: ("*", "*"), MARK: ("<sup>", "</sup>")}
@@ -42,7 +42,7 @@ def _row(places: Sequence[str]) -> str:
     return f"| {' | '.join(places)} |"
 
 
-def _grid(grid: Grid) -> str:
+def _grid(grid: TableLayout) -> str:
     stub = ["", ""] if grid.has_sources else [""]
     heads = [", ".join(filter(None, pair)) for pair in zip(grid.groups, grid.heads, strict=True)]
     lines = [_row([*stub, *map(escape, heads)]), _row(["---"] * (len(stub) + len(heads)))]

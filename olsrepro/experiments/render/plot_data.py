@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
+from olsrepro.checks import did_you_mean
 from olsrepro.experiments.evaluated import Evaluated
 from olsrepro.experiments.experiment import CellKey
 from olsrepro.experiments.render import csv, json
 from olsrepro.experiments.render.cells import drawn_cells
 from olsrepro.experiments.statistics import Sample, own_spread_contrast
 from olsrepro.experiments.table import Interval, Table
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 Curves = Mapping[CellKey, Sequence[Sequence[float]]]
 """For each cell one series a run, a number an epoch."""

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from olsrepro.experiments.render import fit
 from olsrepro.experiments.render.caption import claim_texts, footnotes, head, notes, title
-from olsrepro.experiments.render.layout import BOLD, MARK, Entry, Grid, Options, Piece, layout
+from olsrepro.experiments.render.layout import BOLD, MARK, Entry, Options, Piece, TableLayout, layout
 from olsrepro.experiments.table import Table
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -94,7 +94,7 @@ def _claims(table: Table) -> Drawing:
     return drawing
 
 
-def _grids(grid: Grid, screen: Screen) -> list[str]:
+def _grids(grid: TableLayout, screen: Screen) -> list[str]:
     """The grid's parts, each as wide as it must be: nothing in it is cut, whatever the screen's width."""
 
     def seen(entry: Entry) -> str:
@@ -108,7 +108,7 @@ def _grids(grid: Grid, screen: Screen) -> list[str]:
     return [screen.draw(_drawing(part, fit.widths(part, seen, longest), screen.color), _ENDLESS) for part in labelled]
 
 
-def _drawing(grid: Grid, widths: fit.Widths, color: bool) -> Drawing:
+def _drawing(grid: TableLayout, widths: fit.Widths, color: bool) -> Drawing:
     drawing = Drawing(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for _ in range(2 if grid.has_sources else 1):
         drawing.add_column(no_wrap=True)

@@ -13,10 +13,7 @@ from torch import Tensor
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.dataset import Data, Photographs
 from olsrepro.data.image_source import Images, split_of
-from olsrepro.data.labels.human_labels import (
-    HumanLabels,
-    human_labels,
-)
+from olsrepro.data.labels.human_labels import HumanLabels, human_labels
 from olsrepro.data.photos.check import without_unreadable
 from olsrepro.data.registry import read_dataset
 from olsrepro.data.settings import DatasetSettings

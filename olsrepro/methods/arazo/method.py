@@ -16,7 +16,7 @@ from olsrepro.methods.arazo.mixup import Pairs, clean_weights, draw_pairs, draw_
 from olsrepro.methods.arazo.noise_model import NoiseModel
 from olsrepro.methods.arazo.settings import WARM_UP_ALPHA, Settings
 from olsrepro.methods.arazo.tracking import evaluated, track
-from olsrepro.methods.base import LabelMethod, Setting, StepOutput
+from olsrepro.methods.base import LabelMethod, MethodContext, StepOutput
 from olsrepro.randomness import address
 
 
@@ -32,14 +32,14 @@ class Method(LabelMethod):
         noise_model: the mixture in force.
     """
 
-    def __init__(self, settings: Settings, setting: Setting) -> None:
+    def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
         self._settings = settings
-        self._seed = setting.seed
-        self._phases = settings.phases(setting.epochs, setting.milestones)
-        self._backbone = (setting.backbone,)  # in a tuple, so that it is no submodule
-        self._training_set = setting.training_set
-        self._train_size = setting.train_size
+        self._seed = context.seed
+        self._phases = settings.phases(context.epochs, context.milestones)
+        self._backbone = (context.backbone,)  # in a tuple, so that it is no submodule
+        self._training_set = context.training_set
+        self._train_size = context.train_size
         low, high = settings.percentiles
         self.noise_model = NoiseModel((low, high), settings.em_iters, settings.lookup_bins)
         self._epoch = 0

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from olsrepro.checks import check_choice, check_range
 from olsrepro.data.settings import DatasetSettings
-from olsrepro.losses.switches import check_choice, check_range
 from olsrepro.methods.arazo.phases import Phases, guided_phases, static_phases
 from olsrepro.methods.settings import MethodSettings, OwnRecipe
 

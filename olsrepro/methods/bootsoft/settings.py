@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from olsrepro.losses.switches import check_range
+from olsrepro.checks import check_range
 from olsrepro.methods.settings import MethodSettings
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
 from olsrepro.losses.criterion import raised
-from olsrepro.methods.base import LabelMethod, Setting, StepOutput
+from olsrepro.methods.base import LabelMethod, MethodContext, StepOutput
 from olsrepro.methods.byot.distillation import journal, logit_kd
 from olsrepro.methods.byot.settings import Settings
 from olsrepro.methods.head_losses import hard_loss
@@ -19,9 +19,9 @@ from olsrepro.methods.heads import HeadedNetwork, draw_heads, tested_network
 class Method(LabelMethod):
     """The heads are the method's own, so that the network's weights are those of a network without any."""
 
-    def __init__(self, settings: Settings, setting: Setting) -> None:
+    def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
-        self.heads = draw_heads(setting)
+        self.heads = draw_heads(context)
         self._settings = settings
         self._weights = per_head("hard_weights", settings.hard_weights, 1 + len(self.heads))
 

@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from olsrepro.losses.switches import check_choice, check_range
+from olsrepro.checks import check_choice, check_range
 from olsrepro.methods.head_weights import EVALUATED, check_head_weights, shortest
 from olsrepro.methods.settings import MethodSettings
 

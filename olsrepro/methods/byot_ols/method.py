@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from olsrepro.data.batch import Batch
 from olsrepro.losses import LabelTable
 from olsrepro.losses.criterion import raised
-from olsrepro.methods.base import Setting, StepOutput
+from olsrepro.methods.base import MethodContext, StepOutput
 from olsrepro.methods.byot_ols.settings import Settings
 from olsrepro.methods.head_losses import hard_loss, softened_loss
 from olsrepro.methods.head_weights import per_head
@@ -26,10 +26,10 @@ class Method(PeriodMethod):
 
     counted_apart = ("table.sums", "table.counts")
 
-    def __init__(self, settings: Settings, setting: Setting) -> None:
+    def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__(settings.period_steps)
-        self.heads = draw_heads(setting)
-        self.table = LabelTable(setting.num_classes, settings.start, settings.empty_class)
+        self.heads = draw_heads(context)
+        self.table = LabelTable(context.num_classes, settings.start, settings.empty_class)
         self._settings = settings
         self._deep = per_head("hard_weights", settings.hard_weights, 1 + len(self.heads))
         self._hard = [settings.alpha * weight for weight in self._deep]

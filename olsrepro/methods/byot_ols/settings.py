@@ -6,13 +6,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from olsrepro.losses.switches import (
-    ACCUMULATE,
-    EMPTY_CLASS,
-    INITIAL_LABELS,
-    check_choice,
-    check_range,
-)
+from olsrepro.checks import check_choice, check_range
+from olsrepro.losses.online_rules import ACCUMULATE, EMPTY_CLASS, INITIAL_LABELS
 from olsrepro.methods.head_weights import EVALUATED, check_head_weights, shortest
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.methods.update_period import period_steps

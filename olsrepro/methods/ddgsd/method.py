@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
-from olsrepro.methods.base import LabelMethod, Setting, StepOutput
+from olsrepro.methods.base import LabelMethod, MethodContext, StepOutput
 from olsrepro.methods.ddgsd.loss import DataDistortionDistillation
 from olsrepro.methods.ddgsd.settings import Settings
 
@@ -14,9 +14,9 @@ from olsrepro.methods.ddgsd.settings import Settings
 class Method(LabelMethod):
     """Data-distortion guided self-distillation; no teacher and no state, and a pair of views stays on its rank."""
 
-    def __init__(self, settings: Settings, setting: Setting) -> None:
+    def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
-        self.criterion = DataDistortionDistillation(setting.num_classes, **settings.criterion_switches())
+        self.criterion = DataDistortionDistillation(context.num_classes, **settings.criterion_switches())
         self._logits = _joint_logits if settings.joint_forward else _separate_logits
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:

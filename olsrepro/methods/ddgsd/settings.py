@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from olsrepro.checks import check_choice, check_range, check_weights
 from olsrepro.data.settings import AugmentSettings, View
-from olsrepro.losses.switches import REDUCTIONS, check_choice, check_range, check_weights
+from olsrepro.losses.switches import REDUCTIONS
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.settings import UserError
 

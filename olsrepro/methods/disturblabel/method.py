@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
-from olsrepro.methods.base import CriterionMethod, Setting, StepOutput
+from olsrepro.methods.base import CriterionMethod, MethodContext, StepOutput
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.randomness import address, integers, uniform
 
@@ -13,9 +13,9 @@ from olsrepro.randomness import address, integers, uniform
 class Method(CriterionMethod):
     """A label differs from epoch to epoch, never between workers, ranks or after a resume."""
 
-    def __init__(self, settings: MethodSettings, setting: Setting) -> None:
-        super().__init__(settings, setting)
-        self._setting = setting
+    def __init__(self, settings: MethodSettings, context: MethodContext) -> None:
+        super().__init__(settings, context)
+        self._context = context
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
         """One forward pass, the criterion with this epoch's draws for these samples."""
@@ -23,7 +23,7 @@ class Method(CriterionMethod):
         return StepOutput(self.criterion(logits, batch.targets, draws=self._draws(batch)), logits)
 
     def _draws(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        seed, classes = self._setting.seed, self._setting.num_classes
+        seed, classes = self._context.seed, self._context.num_classes
         return (
             uniform(address(seed, "disturb", batch.epoch), batch.indices),
             integers(address(seed, "disturb_shift", batch.epoch), batch.indices, 1, classes),

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
 from olsrepro.distributed.sums import summed, total_of
-from olsrepro.methods.base import LabelMethod, Setting, StepOutput
+from olsrepro.methods.base import LabelMethod, MethodContext, StepOutput
 from olsrepro.methods.forward_mode import OwnPass
 from olsrepro.methods.l2rw.settings import Settings
 from olsrepro.methods.meta_gradient import ByName, MetaGradient, clean_part, full_precision, sample_losses
@@ -29,14 +29,14 @@ class Method(LabelMethod):
     mean over ranks, by their shares of the batch, is the sum over all.
     """
 
-    def __init__(self, settings: Settings, setting: Setting) -> None:
+    def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
-        assert setting.backbone is not None, "the meta-gradient is the network's"
+        assert context.backbone is not None, "the meta-gradient is the network's"
         self._settings = settings
-        self._setting = setting
-        self._network = (setting.backbone,)  # in a tuple: it is no part of the method
+        self._context = context
+        self._network = (context.backbone,)  # in a tuple: it is no part of the method
         decay = settings.clean_decay if settings.clean_loss_decay else 0.0
-        self._meta = MetaGradient(setting.backbone, scaled=settings.bn_stats == "batch", decay=decay)
+        self._meta = MetaGradient(context.backbone, scaled=settings.bn_stats == "batch", decay=decay)
         self._steps = 0
         self._steps_per_epoch: int | None = None
         self._predictions: Tensor | None = None
@@ -64,8 +64,8 @@ class Method(LabelMethod):
         clamped = products.clamp_min(0)
         if self._settings.weight_norm == "sum_clamped":
             return normalised(clamped)
-        assert self._setting.learning_rate is not None, "products are taken times the learning rate"
-        return clamped * self._setting.learning_rate(epoch)
+        assert self._context.learning_rate is not None, "products are taken times the learning rate"
+        return clamped * self._context.learning_rate(epoch)
 
     def _clean_direction(self, batch: Batch) -> ByName | None:
         """∇L_c at the network as it is; None where the graph finds it by itself."""
@@ -110,7 +110,7 @@ class Method(LabelMethod):
         """Whether a step, counted from 0 over the run, is one of the last that train on clean batches alone."""
         if not self._settings.finetune_steps or self._steps_per_epoch is None:
             return False
-        return step >= self._setting.epochs * self._steps_per_epoch - self._settings.finetune_steps
+        return step >= self._context.epochs * self._steps_per_epoch - self._settings.finetune_steps
 
     def _clean_step(self, network: nn.Module, batch: Batch) -> StepOutput:
         images, targets = clean_part(batch)
@@ -121,14 +121,14 @@ class Method(LabelMethod):
 
     @torch.no_grad()
     def _predicted_classes(self) -> Tensor:
-        (network,), training_set = self._network, self._setting.training_set
+        (network,), training_set = self._network, self._context.training_set
         assert training_set is not None, "fine-tuning needs the training set to count errors on"
         network.eval()
         epoch = self._steps // (self._steps_per_epoch or 1) - 1
         found: Tensor | None = None
         for batch in training_set.batches(epoch, augmented=False):
             classes = network(batch.images).float().argmax(1)
-            found = classes.new_full((self._setting.train_size,), -1) if found is None else found
+            found = classes.new_full((self._context.train_size,), -1) if found is None else found
             found[batch.indices] = classes
         network.train()
         assert found is not None, "steps train on some images"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from olsrepro.checks import check_choice, check_range
 from olsrepro.data.settings import DatasetSettings
-from olsrepro.losses.switches import check_choice, check_range
 from olsrepro.methods.meta_settings import MetaSettings, check_size, falling_rates
 from olsrepro.methods.settings import CleanSet, MethodSettings, OwnRecipe
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from olsrepro.losses.switches import SPREADS, check_choice, check_range
+from olsrepro.checks import check_choice, check_range
+from olsrepro.losses.switches import SPREADS
 from olsrepro.methods.settings import MethodSettings
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
 from olsrepro.distributed.sums import summed, summed_by_name, total_of
-from olsrepro.methods.base import LabelMethod, Setting, StepOutput
+from olsrepro.methods.base import LabelMethod, MethodContext, StepOutput
 from olsrepro.methods.forward_mode import OwnPass
 from olsrepro.methods.meta_gradient import ByName, MetaGradient, full_precision, sample_losses
 from olsrepro.methods.mw_net.look_ahead import Momentum, sgd
@@ -43,12 +43,12 @@ class Method(LabelMethod):
     weight_sum: Tensor
     weight_count: Tensor
 
-    def __init__(self, settings: Settings, setting: Setting) -> None:
+    def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
-        assert setting.backbone is not None, "the meta-gradient is the network's"
+        assert context.backbone is not None, "the meta-gradient is the network's"
         self._settings = settings
-        self._learning_rate = setting.learning_rate
-        self._meta = MetaGradient(setting.backbone)
+        self._learning_rate = context.learning_rate
+        self._meta = MetaGradient(context.backbone)
         self.weight_net = WeightNet(settings.hidden)
         self._optimizer = _meta_optimizer(settings, self.weight_net)
         own = settings.inner_step == "optimizer"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from olsrepro.losses.switches import check_choice, check_range
+from olsrepro.checks import check_choice, check_range
 from olsrepro.methods.meta_settings import MetaSettings, check_size, falling_rates
 from olsrepro.methods.settings import CleanSet, OwnRecipe
 

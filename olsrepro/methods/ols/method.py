@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
 from olsrepro.losses import OnlineLabelSmoothing
-from olsrepro.methods.base import Setting, StepOutput
+from olsrepro.methods.base import MethodContext, StepOutput
 from olsrepro.methods.ols.settings import Settings
 from olsrepro.methods.period import PeriodMethod
 
@@ -16,9 +16,9 @@ class Method(PeriodMethod):
 
     counted_apart = ("criterion.table.sums", "criterion.table.counts")
 
-    def __init__(self, settings: Settings, setting: Setting) -> None:
+    def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__(settings.period_steps)
-        self.criterion = OnlineLabelSmoothing(setting.num_classes, **settings.criterion_switches())
+        self.criterion = OnlineLabelSmoothing(context.num_classes, **settings.criterion_switches())
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
         """One forward pass; the criterion gathers its statistics from the same logits."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from olsrepro.losses.switches import OlsRules, resolve_ols
+from olsrepro.losses.online_rules import OlsRules, resolve_ols
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.methods.update_period import period_steps
 

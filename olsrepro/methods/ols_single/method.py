@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
 from olsrepro.losses.criterion import cross_entropy, raised, weighted_sum
-from olsrepro.methods.base import LabelMethod, Setting, StepOutput
+from olsrepro.methods.base import LabelMethod, MethodContext, StepOutput
 from olsrepro.methods.ols_single.partners import NONE, draw_partners_in_batch, rows_or_uniform
 from olsrepro.methods.ols_single.settings import Settings
 from olsrepro.methods.ols_single.still_statistics import still_statistics
@@ -30,13 +30,13 @@ class Method(LabelMethod):
         store: the predictions of the previous epoch; None where the settings need none.
     """
 
-    def __init__(self, settings: Settings, setting: Setting) -> None:
+    def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
         self._settings = settings
-        self._seed = setting.seed
+        self._seed = context.seed
         self.store: PredictionStore | None = None
         if settings.keeps_store:
-            self.store = PredictionStore(setting.train_size, setting.num_classes, correct_only=settings.correct_only)
+            self.store = PredictionStore(context.train_size, context.num_classes, correct_only=settings.correct_only)
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
         """The loss of a batch; in training mode its predictions are kept for the next epoch."""

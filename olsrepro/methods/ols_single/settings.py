@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from olsrepro.checks import check_choice, check_range
 from olsrepro.data.settings import AugmentSettings, DatasetSettings, View
-from olsrepro.losses.switches import check_choice, check_range
 from olsrepro.methods.settings import MethodSettings
 
 SOURCES = ("previous_epoch", "same_batch", "extra_forward")

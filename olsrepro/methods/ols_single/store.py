@@ -7,13 +7,7 @@ from torch import Tensor, nn
 
 from olsrepro.distributed.gather import gathered
 from olsrepro.distributed.ranks import rank_count
-from olsrepro.methods.ols_single.partners import (
-    NONE,
-    Candidates,
-    draw_partners,
-    list_candidates,
-    rows_or_uniform,
-)
+from olsrepro.methods.ols_single.partners import NONE, Candidates, draw_partners, list_candidates, rows_or_uniform
 
 
 class PredictionStore(nn.Module):

@@ -6,18 +6,18 @@ from torch import nn
 
 from olsrepro.data.batch import Batch
 from olsrepro.losses import HardLabel, PairwiseConfusion
-from olsrepro.methods.base import LabelMethod, Setting, StepOutput
+from olsrepro.methods.base import LabelMethod, MethodContext, StepOutput
 from olsrepro.methods.pairwise_confusion.settings import Settings
 
 
 class Method(LabelMethod):
     """Which loss it is follows from the batch's epoch alone, so that there is nothing to remember."""
 
-    def __init__(self, settings: Settings, setting: Setting) -> None:
+    def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
-        self.criterion = PairwiseConfusion(setting.num_classes, **settings.criterion_switches())
-        self._hard = HardLabel(setting.num_classes)
-        self._first_epoch = settings.first_epoch(setting.epochs)
+        self.criterion = PairwiseConfusion(context.num_classes, **settings.criterion_switches())
+        self._hard = HardLabel(context.num_classes)
+        self._first_epoch = settings.first_epoch(context.epochs)
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
         """One forward pass; partners are rows of the two halves of the batch as it comes."""

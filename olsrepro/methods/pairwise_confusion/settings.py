@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from olsrepro.losses.switches import PairwiseRules, resolve_pairwise
+from olsrepro.losses.pairwise_rules import PairwiseRules, resolve_pairwise
 from olsrepro.methods.settings import MethodSettings
 
 

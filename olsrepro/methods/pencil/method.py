@@ -12,7 +12,7 @@ from olsrepro.data.batch import Batch
 from olsrepro.distributed.gather import gathered
 from olsrepro.distributed.ranks import rank_count
 from olsrepro.losses.criterion import raised, weighted_sum
-from olsrepro.methods.base import LabelMethod, Setting, StepOutput
+from olsrepro.methods.base import LabelMethod, MethodContext, StepOutput
 from olsrepro.methods.pencil.labels import correction_loss, divergence, first_scores, moved
 from olsrepro.methods.pencil.settings import Settings
 
@@ -36,16 +36,16 @@ class Method(LabelMethod):
     given: Tensor
     shown: Tensor
 
-    def __init__(self, settings: Settings, setting: Setting) -> None:
+    def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
         self._settings = settings
-        self._stages = settings.stages(setting.epochs, setting.milestones)
-        self._factor = float(setting.num_classes) if settings.scales_by_k else 1.0
+        self._stages = settings.stages(context.epochs, context.milestones)
+        self._factor = float(context.num_classes) if settings.scales_by_k else 1.0
         self._stage = 1
         self._to_move: tuple[Tensor, Tensor] | None = None
-        self.register_buffer("change", torch.zeros(setting.train_size, setting.num_classes))
-        self.register_buffer("given", torch.full((setting.train_size,), UNSEEN))
-        self.register_buffer("shown", torch.zeros(setting.train_size, dtype=torch.bool))
+        self.register_buffer("change", torch.zeros(context.train_size, context.num_classes))
+        self.register_buffer("given", torch.full((context.train_size,), UNSEEN))
+        self.register_buffer("shown", torch.zeros(context.train_size, dtype=torch.bool))
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
         """The loss of the stage that the batch's epoch is in."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
+from olsrepro.checks import check_choice, check_range
 from olsrepro.data.settings import DatasetSettings
-from olsrepro.losses.switches import check_choice, check_range
 from olsrepro.methods.pencil.stages import OWN_ENDS, Stages, after_share, fitted, own_rates, stages_of_drop
 from olsrepro.methods.settings import MethodSettings, OwnRecipe
 

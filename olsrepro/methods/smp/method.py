@@ -12,7 +12,7 @@ from olsrepro.data.batch import Batch
 from olsrepro.distributed.gather import gathered
 from olsrepro.distributed.ranks import rank, rank_count
 from olsrepro.losses.criterion import raised, weighted_sum
-from olsrepro.methods.base import LabelMethod, Setting, StepOutput, TrainingSet
+from olsrepro.methods.base import LabelMethod, MethodContext, StepOutput, TrainingSet
 from olsrepro.methods.smp.prototypes import UNKNOWN, Choice, class_centres, corrected, rows_by_class
 from olsrepro.methods.smp.settings import Settings
 from olsrepro.models.backbone import Backbone
@@ -32,15 +32,15 @@ class Method(LabelMethod):
 
     corrected: Tensor
 
-    def __init__(self, settings: Settings, setting: Setting) -> None:
+    def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
         self._settings = settings
         self._choice = Choice(settings.num_prototypes, settings.s_c_quantile, settings.eta_threshold, settings.diagonal)
-        self._setting = setting
-        self._first = settings.first_epoch(setting.epochs, setting.milestones)
+        self._context = context
+        self._first = settings.first_epoch(context.epochs, context.milestones)
         self._epoch = 0
         self._changed: Tensor | None = None
-        self.register_buffer("corrected", torch.full((setting.train_size,), UNKNOWN))
+        self.register_buffer("corrected", torch.full((context.train_size,), UNKNOWN))
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
         """The cross entropy with both labels; with the given one alone until there are others."""
@@ -58,7 +58,7 @@ class Method(LabelMethod):
     def end_epoch(self) -> None:
         """Correct all labels for the next epoch, if it learns them."""
         self._changed = None
-        if self._first - 1 <= self._epoch < self._setting.epochs - 1:
+        if self._first - 1 <= self._epoch < self._context.epochs - 1:
             self._correct()
 
     def corrected_labels(self) -> Tensor | None:
@@ -74,13 +74,13 @@ class Method(LabelMethod):
         return torch.where(found == UNKNOWN, batch.targets, found)
 
     def _correct(self) -> None:
-        setting = self._setting
-        if setting.backbone is None or setting.training_set is None:
-            raise ValueError("smp needs the run's network and its training images in its setting")
-        features, targets, indices = _all_features(setting.backbone, setting.training_set, self._epoch)
-        key = address(setting.seed, "prototypes", self._epoch)
+        context = self._context
+        if context.backbone is None or context.training_set is None:
+            raise ValueError("smp needs the run's network and its training images in its context")
+        features, targets, indices = _all_features(context.backbone, context.training_set, self._epoch)
+        key = address(context.seed, "prototypes", self._epoch)
         rows = rows_by_class(
-            targets, setting.num_classes, most=self._settings.samples_per_class, key=key, indices=indices
+            targets, context.num_classes, most=self._settings.samples_per_class, key=key, indices=indices
         )
         labels = corrected(features, class_centres(features, rows, self._choice))
         self.corrected.index_copy_(0, indices, labels)

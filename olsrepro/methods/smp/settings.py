@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from olsrepro.checks import check_range
 from olsrepro.data.settings import DatasetSettings
-from olsrepro.losses.switches import check_range
 from olsrepro.methods.settings import MethodSettings
 
 

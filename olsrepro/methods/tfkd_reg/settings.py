@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from olsrepro.losses.switches import REDUCTIONS, check_choice, check_range, check_weights
+from olsrepro.checks import check_choice, check_range, check_weights
+from olsrepro.losses.switches import REDUCTIONS
 from olsrepro.methods.settings import MethodSettings
 
 

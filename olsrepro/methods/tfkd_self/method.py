@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
 from olsrepro.losses import SelfDistillation
-from olsrepro.methods.base import LabelMethod, Setting, StepOutput
+from olsrepro.methods.base import LabelMethod, MethodContext, StepOutput
 from olsrepro.methods.tfkd_self.settings import Settings
 
 
@@ -17,21 +17,21 @@ class Method(LabelMethod):
     The teacher's weights are neither trained nor part of the checkpoint: its run id stands for them.
 
     Raises:
-        ValueError: the setting has no teacher.
+        ValueError: the context has no teacher.
     """
 
-    def __init__(self, settings: Settings, setting: Setting) -> None:
+    def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
-        if setting.teacher is None:
-            raise ValueError("tfkd_self needs a trained teacher in its setting")
+        if context.teacher is None:
+            raise ValueError("tfkd_self needs a trained teacher in its context")
         self.criterion = SelfDistillation(
-            setting.num_classes,
+            context.num_classes,
             alpha=settings.alpha,
             T=settings.T,
             multiplier=settings.multiplier,
             reduction=settings.reduction,
         )
-        self._teacher = (setting.teacher,)  # in a tuple, so that it is no submodule
+        self._teacher = (context.teacher,)  # in a tuple, so that it is no submodule
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
         """The criterion on the logits of both networks."""

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from olsrepro.losses.switches import REDUCTIONS, check_choice, check_range, check_weights
+from olsrepro.checks import check_choice, check_range, check_weights
+from olsrepro.losses.switches import REDUCTIONS
 from olsrepro.methods.settings import MethodSettings
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from olsrepro.checks import check_choice
 from olsrepro.models.settings import BackboneSettings
-from olsrepro.settings import check_choice
 
 BLOCKS = {10: (2, 1, 2, 4, 1), 15: (3, 2, 3, 5, 2), 19: (3, 3, 4, 6, 3)}
 """Blocks of the five stages by depth, which is their sum."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from olsrepro.checks import check_choice
 from olsrepro.models.settings import BackboneSettings
-from olsrepro.settings import check_choice
 
 LAYERS_PER_STEP = {"basic": 6, "bottleneck": 9}
 """Convolutions that one more block in each of the three stages adds; the stem and the head are the other two layers."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from olsrepro.checks import check_choice, check_range
 from olsrepro.models.library import TIMM, LibrarySettings
 from olsrepro.models.published import PublishedWeights
-from olsrepro.settings import check_choice, check_range
 
 MODELS = ("tf_efficientnet_b7", "efficientnet_b7")
 """timm's names: the first pads as TensorFlow does and has a BN epsilon of 1e-3, the second pads evenly and has 1e-5."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from olsrepro.checks import check_range
 from olsrepro.models.library import TORCHVISION, LibrarySettings
 from olsrepro.models.published import PublishedWeights
-from olsrepro.settings import check_range
 
 IMAGENET_WEIGHTS = PublishedWeights(
     "torchvision", "mobilenet_v2", "IMAGENET1K_V1", f"{TORCHVISION}/mobilenet_v2-b0353104.pth"

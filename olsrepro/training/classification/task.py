@@ -13,7 +13,7 @@ from olsrepro.data.batch import Batch
 from olsrepro.data.dataset import Photographs
 from olsrepro.data.labels.clean_set import CleanBatches
 from olsrepro.data.labels.noise import NoisyLabels
-from olsrepro.data.loaders import Loader, Pictures, Reading, test_pass, training_loader
+from olsrepro.data.loaders import Loader, Pictures, ReaderOptions, test_pass, training_loader
 from olsrepro.data.shard import Shard
 from olsrepro.distributed.gather import gathered
 from olsrepro.distributed.ranks import rank, rank_count
@@ -27,7 +27,7 @@ from olsrepro.training.task import Evaluation, shortened
 EVALUATION_BATCH = 500
 
 
-class Classification:
+class ClassificationTask:
     """Images of one label each; tested by top-1 and top-5 error.
 
     Args:
@@ -54,12 +54,12 @@ class Classification:
         *,
         channels_last: bool = False,
         clean: Tensor | None = None,
-        reading: Reading | None = None,
+        reading: ReaderOptions | None = None,
         accumulate: int = 1,
     ) -> None:
         wanted, batch_size = method.clean_set(), method.images_per_batch(recipe.batch_size)
         together = wanted is not None and wanted.in_training
-        reading = reading or Reading()
+        reading = reading or ReaderOptions()
         shard = Shard(rank(), rank_count(), in_pairs=method.needs_pairs)
         self._loader = training_loader(
             data,

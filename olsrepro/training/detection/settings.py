@@ -6,11 +6,8 @@ from collections.abc import Container
 from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
-from olsrepro.data.detection.settings import (
-    CROP_SIDES,
-    STRIDE,
-)
-from olsrepro.settings import check_choice, check_range
+from olsrepro.checks import check_choice, check_range
+from olsrepro.data.detection.settings import CROP_SIDES, STRIDE
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.schedule import cosine_rate
 

@@ -11,12 +11,9 @@ from torch import Tensor, nn
 
 from olsrepro.data.dataset import DetectionSet
 from olsrepro.data.detection.batch import DetectionBatch
-from olsrepro.data.detection.loader import (
-    DetectionLoader,
-    test_batches,
-)
+from olsrepro.data.detection.loader import DetectionLoader, test_batches
 from olsrepro.data.detection.settings import DetectionAugment
-from olsrepro.data.loaders import Reading
+from olsrepro.data.loaders import ReaderOptions
 from olsrepro.data.shard import Shard
 from olsrepro.detection.assignment import assign
 from olsrepro.detection.grid import grid_of
@@ -30,10 +27,7 @@ from olsrepro.evaluation.detection.passes import MapsNotFinite, detect
 from olsrepro.evaluation.detection.settings import Settings as TestSettings
 from olsrepro.methods.base import LabelMethod
 from olsrepro.training.counters import StepCounters
-from olsrepro.training.detection.settings import (
-    KEPT,
-    DetectionRecipe,
-)
+from olsrepro.training.detection.settings import KEPT, DetectionRecipe
 from olsrepro.training.task import Evaluation, NonFinite, shortened
 
 
@@ -90,7 +84,7 @@ class DetectionCounters(StepCounters):
         self._parts.copy_(state["parts"])
 
 
-class Detection:
+class DetectionTask:
     """Images with objects in them; tested by mean average precision at one size, without a mirror image.
 
     Args:
@@ -111,7 +105,7 @@ class Detection:
         seed: int,
         device: torch.device,
         *,
-        reading: Reading,
+        reading: ReaderOptions,
         accumulate: int = 1,
     ) -> None:
         self._shard = Shard(rank(), rank_count())

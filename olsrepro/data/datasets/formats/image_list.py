@@ -7,16 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from olsrepro.data.dataset import (
-    Geometry,
-    PathTable,
-    Photographs,
-)
+from olsrepro.data.dataset import Geometry, PathTable, Photographs
 from olsrepro.data.datasets.settings import PhotoSettings
-from olsrepro.data.download.manifest import (
-    ROOT_VARIABLE,
-    source_of,
-)
+from olsrepro.data.download.manifest import ROOT_VARIABLE, source_of
 from olsrepro.settings import UserError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from olsrepro.settings import UserError
 
 
 @dataclass(frozen=True)
-class Entry:
+class ListEntry:
     """A line of a list: a key, a blank, and a value that may have blanks; ``place`` says where it stands."""
 
     key: str
@@ -41,13 +41,13 @@ def lines(path: Path) -> list[tuple[int, str]]:
     return [(number, line) for number, line in numbered if line]
 
 
-def entries(path: Path) -> dict[str, Entry]:
+def entries(path: Path) -> dict[str, ListEntry]:
     """The lines of a list by their keys, in its order.
 
     Raises:
         UserError: a line has no value, or the key of an earlier one; as :func:`lines`.
     """
-    found: dict[str, Entry] = {}
+    found: dict[str, ListEntry] = {}
     for number, line in lines(path):
         key, _, value = line.partition(" ")
         place = f"{path}, line {number}"
@@ -55,7 +55,7 @@ def entries(path: Path) -> dict[str, Entry]:
             raise damaged(place, f"{line!r} has one column instead of two")
         if key in found:
             raise damaged(place, f"{key} is there already")
-        found[key] = Entry(key, value.strip(), place)
+        found[key] = ListEntry(key, value.strip(), place)
     return found
 
 
@@ -75,7 +75,7 @@ def values_for(path: Path, keys: Collection[str], known: Collection[str]) -> dic
     return {key: found[key].value for key in keys}
 
 
-def known_values(path: Path, known: Collection[str]) -> dict[str, Entry]:
+def known_values(path: Path, known: Collection[str]) -> dict[str, ListEntry]:
     """As :func:`entries`; a value that isn't known is refused (:class:`UserError`)."""
     found = entries(path)
     for entry in found.values():

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
+from olsrepro.checks import did_you_mean
 from olsrepro.data.objects import Annotated
-from olsrepro.settings import UserError, did_you_mean
+from olsrepro.settings import UserError
 
 _MOST_BYTES = 1 << 20  # of the published ones none comes near
 _SIDES = ("width", "height")

@@ -24,7 +24,7 @@ _STAMP_SHARE, _LARGEST_STAMP = 0.8, 72.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class PanelGrid:
     """How a sheet is parted, in inches.
 
     Attributes:
@@ -87,7 +87,7 @@ class Plan:
         return self.head_height + self.key_height + self.lines * self.panel_height + self.foot_height
 
 
-def sheet(plan: Plan) -> tuple[Figure, list[list[Axes]]]:
+def sheet(plan: PanelGrid) -> tuple[Figure, list[list[Axes]]]:
     """A figure with title, caption and stamp, and its empty panels, line by line."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -104,7 +104,7 @@ def sheet(plan: Plan) -> tuple[Figure, list[list[Axes]]]:
     return figure, [list(line) for line in axes]
 
 
-def add_key(figure: Figure, plan: Plan, handles: Sequence[Artist], length: float = 2.4) -> None:
+def add_key(figure: Figure, plan: PanelGrid, handles: Sequence[Artist], length: float = 2.4) -> None:
     """The key above the panels: a handle, ``length`` times the type's size, for each name of the plan's."""
     figure.legend(
         list(handles),
@@ -133,7 +133,7 @@ def _height(lines: int, size: float) -> float:
     return lines * size * _LEADING / POINTS
 
 
-def _write(figure: Figure, plan: Plan) -> None:
+def _write(figure: Figure, plan: PanelGrid) -> None:
     left = MARGIN / plan.width
     top = 1 - MARGIN / plan.height
     figure.text(left, top, "\n".join(plan.title), size=TITLE, weight="bold", va="top", linespacing=_LEADING)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Place:
+class RankInfo:
     """A process among those that ``torchrun`` has started.
 
     Attributes:
@@ -22,12 +22,12 @@ class Place:
     local_ranks: int
 
 
-ALONE = Place(0, 1, 0, 1)
+ALONE = RankInfo(0, 1, 0, 1)
 _VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 
 
-def place(environment: Mapping[str, str] = os.environ) -> Place:
+def rank_info(environment: Mapping[str, str] = os.environ) -> RankInfo:
     """Where this process stands; :data:`ALONE` outside of ``torchrun``."""
     if any(name not in environment for name in _VARIABLES):
         return ALONE
-    return Place(*(int(environment[name]) for name in _VARIABLES))
+    return RankInfo(*(int(environment[name]) for name in _VARIABLES))

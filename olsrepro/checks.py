@@ -1,0 +1,63 @@
+"""Checks of values that a user gives, with the nearest valid choices: one set for settings and criteria. No torch."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+from itertools import takewhile
+from numbers import Integral, Real
+
+_NEAR = 0.5
+
+
+def nearest(name: object, choices: Iterable[str], count: int = 3) -> list[str]:
+    """Find the valid names closest to a misspelt one, best first; empty where none comes near."""
+    typed = str(name).lower()
+
+    def likeness(choice: str) -> tuple[float, int]:
+        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(typed, choice.lower(), strict=False)))
+        return difflib.SequenceMatcher(None, typed, choice.lower()).ratio(), shared
+
+    near = [choice for choice in sorted(choices) if likeness(choice)[0] >= _NEAR]
+    return sorted(near, key=likeness, reverse=True)[:count]
+
+
+def did_you_mean(name: object, choices: Iterable[str]) -> str:
+    """Write a clause for an error line: the nearest valid names, or all of them where none is near."""
+    known = sorted(choices)
+    close = nearest(name, known)
+    return f"did you mean {' or '.join(close)}?" if close else f"valid: {', '.join(known)}"
+
+
+def check_choice(key: str, value: str, choices: Iterable[str]) -> None:
+    """Refuse a value outside ``choices`` with the nearest valid ones (:class:`ValueError`)."""
+    if value not in (known := tuple(choices)):
+        raise ValueError(f"{key}={value} is not known; {did_you_mean(value, known)}")
+
+
+def check_range(key: str, value: float, low: float, high: float = math.inf) -> None:
+    """Refuse what is no finite number of the closed interval [low, high] (:class:`ValueError`)."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError(f"{key}={value} must be a number")
+    if not low <= value <= high or math.isinf(value):
+        bounds = f"at least {low:g}" if math.isinf(high) else f"in [{low:g}, {high:g}]"
+        raise ValueError(f"{key}={value:g} must be {bounds}")
+
+
+def check_whole(key: str, value: object, low: int) -> None:
+    """Refuse what is no whole number, or one below ``low`` (:class:`ValueError`)."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < low:
+        raise ValueError(f"{key}={value} must be a whole number of at least {low}")
+
+
+def check_flag(key: str, value: object) -> None:
+    """Refuse what is neither true nor false (:class:`ValueError`)."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{key}={value} must be true or false")
+
+
+def check_weights(**weights: float) -> None:
+    """Refuse weights of a loss that are all 0, which would leave no term (:class:`ValueError`)."""
+    if not any(weights.values()):
+        raise ValueError(f"{' and '.join(weights)} are both 0: the loss has no term left")
