@@ -15,7 +15,7 @@ from olsrepro.losses.online_rules import resolve_ols
 
 BAD_SWITCHES: list[tuple[str, dict[str, Any], str]] = [
     ("hrad", {}, "criterion=hrad is not known; did you mean hard"),
-    ("zzz", {}, "valid: hard, ls, bootsoft"),
+    ("zzz", {}, "valid: boothard, bootsoft"),
     ("ls", {"epss": 0.1}, "criterion ls has no switch epss; did you mean eps"),
     ("hard", {"eps": 0.1}, "criterion hard has no switch eps; it has none"),
     ("ols", {"num_class": 3}, "criterion ols has no switch num_class"),
@@ -29,6 +29,8 @@ BAD_SWITCHES: list[tuple[str, dict[str, Any], str]] = [
     ("sce", {"variant": "author"}, "did you mean authors"),
     ("sce", {"alpha": 0, "beta": 0}, "alpha and beta are both 0"),
     ("sce", {"beta": -1}, "beta=-1 must be at least 0"),
+    ("sce", {"alpha": float("inf")}, "alpha=inf must be at least 0"),
+    ("ols", {"variant": "OFFICIAL_CIFAR"}, "did you mean official_cifar"),
     ("tfkd_reg", {"T": 0}, "T=0 must be at least 1e-06"),
     ("tfkd_reg", {"alpha": 1, "multiplier": 0}, "are both 0"),
     ("tfkd_reg", {"reduction": "batch_mean"}, "did you mean batchmean"),
@@ -38,7 +40,7 @@ BAD_SWITCHES: list[tuple[str, dict[str, Any], str]] = [
     ("ols", {"hard_weight": 0, "soft_weight": 0}, "hard_weight and soft_weight are both 0"),
     ("ols", {"soft_weight": -1}, "soft_weight=-1 must be at least 0"),
     ("ols", {"initial_labels": "unifrom"}, "did you mean uniform"),
-    ("ols", {"accumulate": "some"}, "valid: correct, all"),
+    ("ols", {"accumulate": "some"}, "valid: all, correct"),
     ("ols", {"empty_class": "zero"}, "did you mean zeros"),
     ("ols", {"freeze_at": -0.1}, "freeze_at=-0.1 must be at least 0"),
     ("pairwise_confusion", {"variant": "author"}, "variant=author is not known; did you mean authors"),
@@ -60,8 +62,10 @@ def test_a_bad_name_or_switch_names_key_value_and_the_nearest_valid(
 
 @pytest.mark.parametrize("name", criterion_names())
 def test_fewer_than_two_classes_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="num_classes=1 must be at least 2"):
+    with pytest.raises(ValueError, match="num_classes=1 must be a whole number of at least 2"):
         build_criterion(name, 1)
+    with pytest.raises(ValueError, match=r"num_classes=2.5 must be a whole number"):
+        build_criterion(name, 2.5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", criterion_names())

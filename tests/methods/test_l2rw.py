@@ -211,7 +211,7 @@ def test_a_user_is_told_when_the_run_is_composed() -> None:
         ({"meta_gradient": "jpv"}, "meta_gradient=jpv is not known; did you mean jvp"),
         ({"schedule": "ours"}, "schedule=ours is not known"),
         ({"clean_batch": 0}, "clean_batch=0 must be at least 1"),
-        ({"weight_norm": "sum"}, "weight_norm=sum is not known; valid: sum_clamped, none"),
+        ({"weight_norm": "sum"}, "weight_norm=sum is not known; valid: none, sum_clamped"),
         ({"clean_decay": -1}, "clean_decay=-1 must be at least 0"),
         ({"bn_stats": "batches"}, "bn_stats=batches is not known; did you mean batch"),
         ({"finetune_steps": -1}, "finetune_steps=-1 must be at least 0"),
