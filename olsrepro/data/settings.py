@@ -30,8 +30,13 @@ class DatasetSettings(Component):
     image_size: int = fact()
     sample_index: bool = fact(True)
 
+    @property
+    def skips_unreadable(self) -> bool:
+        """Whether images that can't be decoded are left out, and recorded, instead of ending the run."""
+        return False
+
     def resolved(self) -> DatasetSettings:
-        """With the facts that its switches lead to."""
+        """Return them with the facts that their switches lead to."""
         return self
 
     outside_id: ClassVar[frozenset[str]] = frozenset()

@@ -15,11 +15,10 @@ from olsrepro.models.settings import BackboneSettings
 from olsrepro.store.facts import SPEED, facts_id, speed_records
 from olsrepro.store.folder import Store
 from olsrepro.store.record import FINISHED, Record
-from olsrepro.training.detection.settings import KEPT
+from olsrepro.training.tasks import task_kind
 
 BYTES = 4
 TEST_FILES = 2  # of the best and of the last epoch
-BOX_BYTES = 4 * BYTES + BYTES + 8  # its edges, its score, its class
 TIMED_ON = "timed on {}, loader not included"
 SUM_FILES = 3  # the finished sums of ensembles, and those in both checkpoints
 
@@ -138,7 +137,7 @@ def _disk(config: RunConfig) -> float:
 
 def _output_bytes(config: RunConfig) -> int:
     """Of a test image: its logits, or the boxes that are kept of it."""
-    return KEPT * BOX_BYTES if config.dataset.task == "detection" else config.dataset.num_classes * BYTES
+    return task_kind(config.dataset.task).output_bytes(config.dataset.num_classes)
 
 
 def _for_ensembles(config: RunConfig, weights: float) -> float:

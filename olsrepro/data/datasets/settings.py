@@ -16,29 +16,46 @@ CARS_PACKAGINGS = ("car_ims", "cars_train")
 
 
 @dataclass(frozen=True)
-class PhotoSettings(DatasetSettings):
-    """A data set of image files.
-
-    A test, and training but for ``recipe.crop=resized``, first resizes an image: to ``resized_to`` pixels on both
-    sides (``resize=square``), or on its shorter one (``short_side``); then it takes ``image_size`` pixels square.
+class ImageFileSettings(DatasetSettings):
+    """A data set whose images lie in files of their own.
 
     Args:
-        input_size: pixels of a side as they enter the network; None: the paper's 224. ``resized_to`` follows it.
+        input_size: pixels of a side as they enter the network; None: the data set's own.
         skip_unreadable: whether images that can't be decoded are left out, and recorded, instead of ending the run.
     """
 
-    crops: ClassVar[tuple[str, ...]] = ("window", "resized", "centre")
     is_in_memory: ClassVar[bool] = False
 
-    resize: str = fact("square")
-    resized_to: int = fact(256)
     input_size: int | None = None
     skip_unreadable: bool = False
 
     def __post_init__(self) -> None:
-        check_choice("resize", self.resize, RESIZES)
         if self.input_size is not None:
             check_whole("input_size", self.input_size, 1)
+
+    @property
+    def skips_unreadable(self) -> bool:
+        """Whether images that can't be decoded are left out, and recorded, instead of ending the run."""
+        return self.skip_unreadable
+
+
+@dataclass(frozen=True)
+class PhotoSettings(ImageFileSettings):
+    """Photographs of one class each.
+
+    A test, and training but for ``recipe.crop=resized``, first resizes an image: to ``resized_to`` pixels on both
+    sides (``resize=square``), or on its shorter one (``short_side``); then it takes ``image_size`` pixels square.
+    ``input_size`` None is the paper's 224; ``resized_to`` follows it.
+    """
+
+    crops: ClassVar[tuple[str, ...]] = ("window", "resized", "centre")
+
+    resize: str = fact("square")
+    resized_to: int = fact(256)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("resize", self.resize, RESIZES)
 
     def resolved(self) -> PhotoSettings:
         """With image size and resized side of the input size; the data set's own size, typed, is the default."""
@@ -93,23 +110,10 @@ class CarsSettings(PhotoSettings):
 
 
 @dataclass(frozen=True)
-class VocSettings(DatasetSettings):
-    """PASCAL VOC, or shapes in its layout; ``image_size`` is the side of the letter-box that a run is tested in.
-
-    Args:
-        input_size: of that letter-box in pixels; None: the data set's own.
-        skip_unreadable: whether images that can't be decoded are left out, and recorded, instead of ending the run.
-    """
+class VocSettings(ImageFileSettings):
+    """PASCAL VOC, or shapes in its layout; ``image_size`` is the side of the letter-box that a run is tested in."""
 
     task: ClassVar[str] = "detection"
-    is_in_memory: ClassVar[bool] = False
-
-    input_size: int | None = None
-    skip_unreadable: bool = False
-
-    def __post_init__(self) -> None:
-        if self.input_size is not None:
-            check_whole("input_size", self.input_size, 1)
 
     def resolved(self) -> VocSettings:
         """With the image size that ``input_size`` says; the data set's own, typed, is the default."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olsrepro.data.dataset import ImageData
+from olsrepro.data.dataset import ImageData, LabelledImages
 from olsrepro.data.download.manifest import LABEL_FILES, ROOT_VARIABLE
 from olsrepro.data.download.source import LabelFile
 from olsrepro.settings import UserError
@@ -16,8 +16,6 @@ from olsrepro.settings import UserError
 if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import Tensor
-
-    from olsrepro.data.dataset import Data
 
     Shares = npt.NDArray[Any]
 
@@ -42,7 +40,7 @@ class HumanLabels:
     source: str
 
 
-def human_labels(name: str, data: Data, root: Path) -> HumanLabels:
+def human_labels(name: str, data: LabelledImages, root: Path) -> HumanLabels:
     """The human labels of a data set: for ``cifar10`` those of CIFAR-10H (Peterson et al. 2019, jcpeterson/cifar-10h).
 
     Args:
@@ -63,7 +61,7 @@ def human_labels(name: str, data: Data, root: Path) -> HumanLabels:
     raise UserError(f"dataset={name} has no human labels here; {labelled} has them, {STAND_IN} has stand-ins for them")
 
 
-def _read(item: LabelFile, data: Data, root: Path) -> HumanLabels:
+def _read(item: LabelFile, data: LabelledImages, root: Path) -> HumanLabels:
     import torch
 
     path = root / item.place
@@ -102,7 +100,7 @@ def _array(content: bytes) -> Shares | None:
     return array if array.dtype.kind == "f" else None
 
 
-def _misfit(shares: Shares | None, data: Data) -> str:
+def _misfit(shares: Shares | None, data: LabelledImages) -> str:
     """What keeps an array from being label distributions of a test set in its order; empty if nothing does."""
     shape = (len(data.test_targets), len(data.class_names))
     if shares is None:
