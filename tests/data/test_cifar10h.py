@@ -173,7 +173,7 @@ def test_fetching_says_the_licence_first_and_leaves_the_file(
 def test_a_mirror_with_another_file_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
     (tmp_path / "other.npy").write_bytes(b"other")
     root = tmp_path / "root"
-    with pytest.raises(UserError, match="not the file expected"):
+    with pytest.raises(UserError, match="not the expected file"):
         fetch("cifar10h", root, urls=[(tmp_path / "other.npy").as_uri()], say=lambda _: None)
     assert list(verify("cifar10h", root)) == [FileStatus(FILE, "missing")]
 
