@@ -34,7 +34,7 @@ class Batch:
 
     @property
     def share(self) -> float:
-        """Share of the step's images; the step's mean loss is the sum of its parts' losses times their shares."""
+        """Share of the step's images in this part; the step's mean loss is the sum of the parts' times their shares."""
         return 1.0 if self.step_size is None else len(self.targets) / self.step_size
 
     def parts(self, count: int, *, in_pairs: bool = False) -> tuple[Batch, ...]:

@@ -1,4 +1,4 @@
-"""Rows gathered from all ranks of ``torch.distributed``, of which each may have another number."""
+"""Rows gathered from all ranks of ``torch.distributed``, whose numbers of rows may differ."""
 
 from __future__ import annotations
 

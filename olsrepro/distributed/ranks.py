@@ -43,7 +43,7 @@ def join(*, cuda: bool, timeout_s: float) -> None:
 
 
 def leave() -> None:
-    """Part from the other ranks, if this process has joined them."""
+    """Close the process group, if this process has joined one."""
     if is_joined():
         _control.clear()
         dist.destroy_process_group()

@@ -30,7 +30,7 @@ class Speed:
 
     Attributes:
         images_per_s: through one forward and backward pass: the median of finished runs, or of some bare steps.
-        device: that it was measured on: the one that most of the runs had.
+        device: the one that it was measured on; of several runs, that of most.
         of_steps: whether it comes from bare steps, without the loader, since no such run is finished.
     """
 
@@ -54,7 +54,7 @@ class Cost:
         disk_bytes: weights, two checkpoints, test logits (a detector's boxes, at most), label tables, what is kept for
             ensembles.
         images_per_s: training speed of similar runs in the store, else of timed steps; None where there is none.
-        measured_on: the device that it was measured on.
+        measured_on: the device that this speed was measured on.
         of_steps: whether it comes from timed steps, without the loader.
     """
 
@@ -96,7 +96,7 @@ def rate_text(images_per_s: float) -> str:
 def estimate(config: RunConfig, speeds: Speeds) -> Cost:
     """Estimate a run's cost: multiply-adds grow with the image's area, the square of the width, the depth.
 
-    Training images may differ in size from the data set's, which those of tests and of timed steps have.
+    Training images may differ in size from the data set's, which tests and timed steps use.
 
     Args:
         config: the run.

@@ -24,8 +24,8 @@ def canonical(config: RunConfig) -> dict[str, Any]:
     """Return what the id is a hash of: each component's version and the fields that differ from their frozen defaults.
 
     A field that is added later with a default therefore renames no old run, while a change of code that moves results
-    raises a component's ``version``. Preset, device, paths, workers and logging are not in it. The teacher
-    run's id is, whether it was named or implied.
+    raises a component's ``version``. Preset, device, paths, workers and logging are not in it. The id of the teacher's
+    run is, whether it was named or implied.
     """
     family, method = config.backbone.family, config.method.name
     return {

@@ -24,7 +24,7 @@ _SPLIT_SEED = 0
 
 
 def read(settings: DatasetSettings, root: Path) -> ImageData:
-    """Return the digits, always split 1437 / 360 alike; ``root`` isn't used."""
+    """Return the digits in their fixed split, 1437 / 360; ``root`` isn't used."""
     images, targets = all_digits()
     train, test = ((images[part], targets[part]) for part in split(targets))
     return image_data(train, test, range(10))

@@ -36,7 +36,7 @@ class DetectionBatch:
 
     @property
     def share(self) -> float:
-        """Share of the step's images; the step's mean loss is the sum of its parts' losses times their shares."""
+        """Share of the step's images in this part; the step's mean loss is the sum of the parts' times their shares."""
         return 1.0 if self.step_size is None else len(self.images) / self.step_size
 
     def parts(self, count: int, *, in_pairs: bool = False) -> tuple[DetectionBatch, ...]:

@@ -29,7 +29,7 @@ class DetectionLoader:
 
     Args:
         data: the photographs and their objects; steps train on its training set.
-        augment: what changes an image, and its sizes.
+        augment: changes to an image, and its sizes.
         batch_size: images in each batch but the last, on all ranks.
         seed: of the run.
         device: where the batches go.

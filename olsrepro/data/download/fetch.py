@@ -54,8 +54,8 @@ def fetch(
     Args:
         name: of the data set, or of a file of labels (``cifar10h``).
         root: folder of all data sets.
-        urls: of the archive or file, in place of the published ones (a mirror, ``file:///...``); of several archives
-            each is known by the file name that its URL ends in. The checksum must be the same.
+        urls: of the archive or file, in place of the published ones (a mirror, ``file:///...``); with several
+            archives, each URL ends in the file name of its own. The checksum must be the same.
         say: called with each line on what happens.
         progress: called with the bytes that are done and the bytes in all, of a download or of an unpacking.
 
@@ -136,7 +136,7 @@ def _is_done(source: Source, archive: Archive, root: Path, states: set[str]) -> 
 
 
 def _lying(source: Source, archive: Archive, root: Path) -> Path | None:
-    """Find the file of an archive, if it is here; a plain file that is already in its place doesn't count."""
+    """Find an archive's file; None if it isn't here. A plain file that is already in its place doesn't count."""
     folders = [root] if archive.form == "plain" else [root, root / source.folder]
     return next((folder / archive.file for folder in folders if (folder / archive.file).is_file()), None)
 

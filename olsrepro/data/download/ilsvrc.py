@@ -38,7 +38,7 @@ def unpack_devkit(archive: Path, folder: Path) -> Iterator[FileSum]:
 
 
 def unpack_train(archive: Path, folder: Path) -> Iterator[FileSum]:
-    """Unpack the training images, a tar of one tar a class, to ``train/<wnid>/``; the inner tars are read in place.
+    """Unpack the training images, a tar of one tar per class, to ``train/<wnid>/``; the inner tars are read in place.
 
     A class's folder is whole or absent. An interrupted unpacking is resumed: what is done is noted class by class in a
     work folder, which is removed at the end.

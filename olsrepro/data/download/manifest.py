@@ -150,5 +150,5 @@ def published(name: str) -> Source | LabelFile:
 
 
 def default_root() -> Path:
-    """Return the folder of all data sets: environment variable ``OLSREPRO_DATA``, else ``data`` in the current one."""
+    """Return the root of all data sets: environment variable ``OLSREPRO_DATA``, else ``data`` in the current folder."""
     return Path(os.environ.get(ROOT_VARIABLE) or "data")

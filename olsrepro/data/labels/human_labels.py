@@ -133,6 +133,6 @@ def neighbour_shares(data: ImageData, count: int) -> Tensor:
 
 
 def _squared_distances(data: ImageData) -> Tensor:
-    """Compute those between test and training images, (N_test, N_train): integers below 2**53, so exact in float64."""
+    """Compute distances of test from training images, (N_test, N_train): integers below 2**53, so exact in float64."""
     test, train = (images.flatten(1).double() for images in (data.test_images, data.train_images))
     return test.square().sum(1)[:, None] + train.square().sum(1) - 2 * test @ train.T

@@ -27,7 +27,7 @@ _WHITE = 255.0
 
 
 def jitter_weights(factors: Tensor, orders: Tensor) -> Tensor:
-    """Compute the sum of the three changes of colour: float64 (B, 3), the weights own, grey and level.
+    """Combine the three changes of colour: float64 (B, 3), the weights own, grey and level.
 
     Args:
         factors: float64 (B, 3), of brightness, contrast and saturation; 1 changes nothing.

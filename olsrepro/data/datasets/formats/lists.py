@@ -15,7 +15,7 @@ from olsrepro.settings import UserError
 
 @dataclass(frozen=True)
 class ListEntry:
-    """A line of a list: a key, a space, and a value that may have spaces; ``place`` is its file and number."""
+    """A line of a list: a key, a space, and a value that may have spaces; ``place`` is its file and line number."""
 
     key: str
     value: str
