@@ -1,4 +1,4 @@
-"""The record: the one small file that a run leaves, whether it finished or failed."""
+"""Record of a run: the one small file that it leaves, whether it finished or failed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Record = dict[str, Any]
 
 
 def read_record(folder: Path) -> Record | None:
-    """The record in a run's folder; None if there is none.
+    """Read the record in a run's folder; None if there is none.
 
     Raises:
         UserError: it is damaged, of another schema, of another run, or was edited; it is left alone.
@@ -51,19 +51,19 @@ def _refused(path: Path, why: str) -> UserError:
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> Path:
-    """Write a run's record with its schema and a digest, by which a later edit is noticed; where it now lies."""
+    """Write a run's record with its schema and a digest, by which a later edit is noticed; return its path."""
     write_text(folder / NAME, with_digest(record))
     return folder / NAME
 
 
 def with_digest(record: Mapping[str, Any]) -> str:
-    """A record as the text of its file; the last entry is the SHA-256 of the text without it."""
+    """Return a record as the text of its file; the last entry is the SHA-256 of the text without it."""
     text = json.dumps({"schema": SCHEMA, **record}, indent=2, allow_nan=False)
     return f"{text.removesuffix(_END)}{_DIGEST}{hashlib.sha256(text.encode()).hexdigest()}{_AFTER}"
 
 
 def _is_as_written(text: bytes) -> bool:
-    """Whether the digest is that of the rest, to the letter: hashing the text is ten times as fast as its meaning."""
+    """Return whether the digest fits the rest byte for byte, ten times as fast as hashing its parsed content."""
     rest, _, digest = text.rpartition(_DIGEST.encode())
     return digest == (hashlib.sha256(rest + _END.encode()).hexdigest() + _AFTER).encode()
 

@@ -195,7 +195,7 @@ def test_a_full_disk_is_told_with_the_place_of_the_cache(
     line = refused(photo_run("cub", data, tmp_path / "runs", "runtime.pixel_cache=true"))
     assert line.startswith("runtime.pixel_cache=true needs ")
     assert f" bytes in {data / 'cache'}, where 1 are free; " in line
-    assert line.endswith("name another folder by runtime.cache_dir, or set runtime.pixel_cache=false")
+    assert line.endswith("name another folder with runtime.cache_dir, or set runtime.pixel_cache=false")
 
 
 def test_the_runs_of_a_set_are_the_same_run_with_and_without_a_pixel_cache(data: Path, tmp_path: Path) -> None:

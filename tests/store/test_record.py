@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from olsrepro.settings import UserError
 from olsrepro.store.record import FAILED, FINISHED, NAME, SCHEMA, errors, read_record, write_record
 
-
 TESTED = ("top1_err", "top5_err")
 
 
