@@ -112,7 +112,7 @@ def _at_least(text: str, unknown: int, runs: int) -> str:
 
 @dataclass(frozen=True)
 class PlannedExperiment:
-    """Plan of one experiment.
+    """Plan of one experiment: its runs by state, and what the missing ones cost.
 
     Attributes:
         name, place: of the experiment.

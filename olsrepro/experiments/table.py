@@ -90,7 +90,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Verdict on one claim.
+    """Verdict on one claim, with the numbers behind it.
 
     Attributes:
         claim: its id.
