@@ -201,7 +201,7 @@ def _keeping(run: Wanted, ensembles: Sequence[Ensemble]) -> Wanted:
     runtime = run.config.runtime
     grids = {one.grid for one in ensembles}
     if len(grids) > 1:
-        raise UserError(f"{run.id}: ensembles need epochs of {' and of '.join(sorted(grids))}; give one ensemble.grid")
+        raise UserError(f"{run.id}: ensembles need epochs of {' and of '.join(sorted(grids))}; set one ensemble.grid")
     kept = replace(
         runtime,
         ensemble_sizes=sorted({*runtime.ensemble_sizes, *(one.size for one in ensembles)}),
