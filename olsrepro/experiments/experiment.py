@@ -77,7 +77,7 @@ class AverageRow:
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement that the numbers should support (``evaluations_claims.md`` part B).
+    """A statement that the numbers should support (``docs/claims.md``).
 
     Attributes:
         id: such as ``C2.1``.

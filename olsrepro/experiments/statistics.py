@@ -1,4 +1,4 @@
-"""Means, spreads and tests of a few runs per cell (evaluations_claims.md C1), from scipy.special alone.
+"""Means, spreads and tests of a few runs per cell (docs/claims.md, sections 1 and 2), from scipy.special alone.
 
 ``scipy.stats`` takes over a second to import, ``scipy.special`` a tenth of that, and neither before a quantile is
 needed. Every comparison is a contrast: a weighted sum of cell means with a standard error and its degrees of freedom.

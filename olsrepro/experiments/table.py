@@ -42,7 +42,7 @@ class Cell:
         mean, sd: of the values; sd by n - 1, None for fewer than two.
         paper: what the paper prints.
         difference: ours - paper's.
-        bold: whether it belongs to the best of its kind (evaluations_claims.md C2).
+        bold: whether it belongs to the best of its kind (docs/claims.md, section 7).
         marks: numbers of its footnotes.
     """
 

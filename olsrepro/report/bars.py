@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FLOOR = 1e-4
-"""Value at which smaller ones are drawn, as a logarithmic axis has no zero (evaluations_claims.md A9)."""
+"""Value at which smaller ones are drawn, as a logarithmic axis has no zero."""
 
 PANEL_HEIGHT = 2.2
 _LOWEST, _HIGHEST = FLOOR / 2, 1.5  # a bar at the floor must be seen

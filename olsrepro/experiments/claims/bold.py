@@ -1,4 +1,4 @@
-"""Choice of the cells that are printed bold (evaluations_claims.md C2)."""
+"""Choice of the cells that are printed bold (docs/claims.md, section 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims about a size: ``slope``, ``above``, ``not_above`` and ``equivalent`` (evaluations_claims.md B1, B2)."""
+"""Claims about a size: ``slope``, ``above``, ``not_above`` and ``equivalent`` (docs/claims.md, section 4)."""
 
 from __future__ import annotations
 

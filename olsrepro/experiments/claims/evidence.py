@@ -12,7 +12,7 @@ from olsrepro.experiments.statistics import ALPHA, Estimate, Sample, contrast, o
 from olsrepro.experiments.table import Comparison, Interval, Pool
 
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
-LEAST_DF_FOR_TWO = 8  # two runs are enough only with a pool that their neighbours share (evaluations_claims.md C2)
+LEAST_DF_FOR_TWO = 8  # two runs are enough only with a pool that their neighbours share (docs/claims.md, section 3)
 QUARTER = 0.25
 
 Weights = Mapping[CellKey, float]
@@ -147,7 +147,7 @@ def other_axis(experiment: Experiment, claim: Claim) -> Mapping[str, Line]:
 
 
 def settle(gain: Interval, p: float | None, p_own: float | None, margin: float | None = None) -> tuple[str, str]:
-    """Return verdict and reason on a gain (evaluations_claims.md B1.4).
+    """Return verdict and reason on a gain (docs/claims.md, section 3).
 
     Args:
         gain: positive in favour of the claim, with its pooled interval.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from olsrepro.experiments.claims.evidence import FAILS, HOLDS, UNDECIDED, ClaimResult, Evidence, RunEnd, combine, places
 from olsrepro.experiments.experiment import CellKey, Claim
 
-MOST = 2 / 3  # "in two of three seeds" (evaluations_claims.md B2, F7a.3), for any number of them
+MOST = 2 / 3  # "in two of three seeds" (docs/claims.md, section 4), for any number of them
 
 
 def diverges(evidence: Evidence, claim: Claim) -> ClaimResult:

@@ -1,4 +1,4 @@
-"""Verdicts on all claims of an experiment (evaluations_claims.md part B)."""
+"""Verdicts on all claims of an experiment (docs/claims.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims of better and worse: ``better``, ``best``, ``most`` and ``average`` (evaluations_claims.md B1)."""
+"""Claims of better and worse: ``better``, ``best``, ``most`` and ``average`` (docs/claims.md, section 4)."""
 
 from __future__ import annotations
 
