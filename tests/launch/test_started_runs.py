@@ -146,7 +146,7 @@ def test_the_weights_of_another_network_are_refused_before_there_is_a_run(tmp_pa
 
 def drawn_parts(config: RunConfig, start: Path | None) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Trunk; head and all that the method adds."""
-    learner = learner_of(config, CPU, start=start)
+    learner = learner_of(config, CPU, weights=start)
     state = learner.network.state_dict()
     trunk = {key: value for key, value in state.items() if not key.startswith("fc.")}
     others = {key: value for key, value in state.items() if key not in trunk}

@@ -50,7 +50,7 @@ def test_weights_come_with_their_epoch_and_their_test(tmp_path: Path) -> None:
 
 
 def test_logits_that_do_not_lie_in_a_row_are_written_as_they_read(tmp_path: Path) -> None:
-    turned = Evaluation({}, 0.0, {"logits": LOGITS.T, "targets": torch.tensor([0, 1, 2])})
+    turned = Evaluation({}, 0.0, {"logits": LOGITS.T, "targets": torch.tensor([0, 1, 2])}, "logits")
     Artifacts(tmp_path).weights("last", torch.nn.Linear(1, 1), 1, turned)
     assert torch.equal(load_file(tmp_path / "last_logits.safetensors")["logits"], LOGITS.T)
 

@@ -40,7 +40,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> DetectionSet:
 
 def task_of(data: DetectionSet, *, accumulate: int = 1, **recipe: Any) -> DetectionTask:
     settings = DetectionRecipe(epochs=2, batch_size=BATCH, **recipe)
-    return DetectionTask(data, settings, SIDE, 0, CPU, reading=ReaderOptions(), accumulate=accumulate)
+    return DetectionTask(data, settings, SIDE, 0, CPU, reader=ReaderOptions(), accumulate=accumulate)
 
 
 def method_of(name: str, *lines: str, classes: int = CLASSES) -> LabelMethod:

@@ -197,7 +197,10 @@ def test_weights_that_a_kill_left_out_are_written_from_the_checkpoint(tmp_path: 
 def test_a_full_disk_leaves_no_torn_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     artifacts, network = Artifacts(tmp_path), nn.Linear(2, 3)
     test = Evaluation(
-        {"test_top1_err": 50.0}, 50.0, {"logits": torch.zeros(2, 3), "targets": torch.zeros(2, dtype=torch.int64)}
+        {"test_top1_err": 50.0},
+        50.0,
+        {"logits": torch.zeros(2, 3), "targets": torch.zeros(2, dtype=torch.int64)},
+        kind="logits",
     )
     artifacts.epoch_weights(network, 15, test)
     before = (tmp_path / "epochs/epoch_0015.pt").read_bytes()
