@@ -14,9 +14,9 @@ from torch import nn
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
-from olsrepro.launch.many import run_many
 from olsrepro.launch.run import run
 from olsrepro.launch.teacher import load_teacher
+from olsrepro.launchers.many import run_many
 from olsrepro.models.registry import build_backbone
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id

@@ -11,8 +11,9 @@ from rich.console import Console
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.files.lease import Lease
-from olsrepro.launch.many import run_many
-from olsrepro.launch.watchers import Pace
+from olsrepro.launch.run import Interrupted
+from olsrepro.launchers import many
+from olsrepro.launchers.many import run_many
 from olsrepro.settings import UserError
 from olsrepro.store.folder import Store
 from olsrepro.store.identity import run_id
@@ -57,11 +58,14 @@ def test_nothing_is_started_where_a_data_set_is_missing(tmp_path: Path) -> None:
     assert not list((tmp_path / "runs").glob("*-s*"))
 
 
-def test_the_pace_lets_a_line_through_when_its_time_has_come() -> None:
-    times = iter([0.0, 4.0, 10.0, 15.0, 20.0])
-    pace = Pace(10.0, lambda: next(times))
-    assert [pace.is_due() for _ in range(4)] == [False, True, False, True]
+def test_a_stop_is_told_with_what_was_trained_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[RunConfig] = []
 
+    def stop_at_the_second(config: RunConfig, **_: object) -> None:
+        if trained:
+            raise Interrupted("stopped in epoch 1")
+        trained.append(config)
 
-def test_without_a_pace_every_line_comes_through() -> None:
-    assert all(Pace(0.0).is_due() for _ in range(3))
+    monkeypatch.setattr(many, "run", stop_at_the_second)
+    done = run_many([config(), config("seed=1"), config("seed=2")], console())
+    assert (done.trained, done.interrupted) == (1, "stopped in epoch 1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,11 +11,12 @@ from rich.console import Console
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.registry import read_dataset
 from olsrepro.distributed.news import from_first
-from olsrepro.distributed.ranks import is_first
+from olsrepro.distributed.ranks import is_first, leave
 from olsrepro.files.lease import Held
 from olsrepro.launch.pretrained import weights_file
 from olsrepro.launch.ranks import meet, refuse_uneven, together
-from olsrepro.launch.run import RankFailed, RunFailed, run
+from olsrepro.launch.run import Interrupted, RankFailed, RunFailed, run
+from olsrepro.launchers.base import Launched, OutOfStep
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 from olsrepro.store.teacher import teacher_record
@@ -25,22 +25,12 @@ from olsrepro.training.device import prepare_device
 PACE_S = 10.0
 
 
-@dataclass(frozen=True)
-class Finished:
-    """What came of a set of runs: how many were trained, and a line for each that was not."""
-
-    trained: int
-    failed: tuple[str, ...] = ()
-    held: tuple[str, ...] = ()
-
-
-def run_many(configs: Sequence[RunConfig], console: Console) -> Finished:
-    """Train runs in order; an epoch's line at most every :data:`PACE_S` seconds.
+def run_many(configs: Sequence[RunConfig], console: Console) -> Launched:
+    """Train runs in order, each with an epoch's line at most every :data:`PACE_S` seconds; every rank must call it.
 
     Raises:
         UserError: a device, a data set or a teacher that they need is not here; nothing was started.
-        Interrupted: a signal asked for a stop; the same command goes on.
-        RankFailed: of several ranks this one failed by itself.
+        OutOfStep: of several ranks this one failed by itself.
     """
     meet(configs[0].runtime)
     first = from_first([run_id(config) for config in configs])
@@ -53,13 +43,16 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Finished:
             console.print(f"[{number}/{len(configs)}] ", end="", markup=False, highlight=False)
         try:
             run(config, console=console, pace_s=PACE_S)
-        except RankFailed:
-            raise
+        except RankFailed as error:
+            raise OutOfStep(str(error)) from error
+        except Interrupted as stop:
+            return Launched(number - 1 - len(failed) - len(held), tuple(failed), tuple(held), str(stop))
         except Held as error:
             held.append(_told(str(error), console))
         except (RunFailed, UserError) as error:
             failed.append(_told(str(error), console))
-    return Finished(len(configs) - len(failed) - len(held), tuple(failed), tuple(held))
+    leave()
+    return Launched(len(configs) - len(failed) - len(held), tuple(failed), tuple(held))
 
 
 def _refuse_other_runs(configs: Sequence[RunConfig], first: Sequence[str]) -> None:
