@@ -43,7 +43,7 @@ def filled_by(experiments: Sequence[Experiment], request: Request, arguments: ar
 def _fill(filled: Filled, *, ask: bool) -> int:
     from rich.console import Console
 
-    from olsrepro.launchers.base import OutOfStep
+    from olsrepro.launch.errors import RankFailed
     from olsrepro.launchers.fill import fill
     from olsrepro.launchers.in_process import InProcess
 
@@ -54,7 +54,7 @@ def _fill(filled: Filled, *, ask: bool) -> int:
     launcher = InProcess(Console(stderr=True, highlight=False, soft_wrap=True))
     try:
         filling = fill(filled, launcher, agree=agree, say=_say)
-    except OutOfStep as error:
+    except RankFailed as error:
         print(f"olsrepro: {error}", file=sys.stderr)  # what this rank alone knows
         raise SystemExit(exit_codes.RUN_FAILED) from None
     if filling.left_to_first:  # its exit code alone tells of failures: another's would have `torchrun` end the first

@@ -1,7 +1,21 @@
-"""Launchers train runs; the missing runs of tables and figures go to one of them, the finished ones are measured."""
+"""Launchers: where the runs that experiments want are executed.
+
+``fill_table`` loads on first use; torch, once there is something to train or to measure.
+"""
 
 from __future__ import annotations
 
-from olsrepro.launchers.table import fill_table
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from olsrepro.launchers.table import fill_table
 
 __all__ = ["fill_table"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from olsrepro.launchers.table import fill_table
+
+    return fill_table

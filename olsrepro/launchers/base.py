@@ -17,7 +17,7 @@ class Launched:
         trained: how many are finished.
         failed: a line on each that could not be finished.
         held: a line on each that another process is writing.
-        interrupted: why the rest was not begun, after a signal or the loss of a rank: the same runs go on where they
+        interrupted: why the rest was not begun, after a signal or the loss of a rank: the same runs resume where they
             stopped; empty: nothing stopped them.
     """
 
@@ -25,10 +25,6 @@ class Launched:
     failed: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     interrupted: str = ""
-
-
-class OutOfStep(Exception):
-    """Of several ranks this one failed by itself: the others are elsewhere, so that this process must end."""
 
 
 class Launcher(Protocol):
@@ -42,5 +38,5 @@ class Launcher(Protocol):
 
         Raises:
             UserError: something that the runs need is not here; nothing was started.
-            OutOfStep: of several ranks this one failed by itself.
+            RankFailed: of several ranks this one failed by itself, so that this process must end.
         """

@@ -49,7 +49,7 @@ def fill(filled: Filled, launcher: Launcher, *, agree: Callable[[str], bool], sa
 
     Raises:
         UserError: a device or a data set is not here; nothing was started.
-        OutOfStep: of several ranks this one failed by itself.
+        RankFailed: of several ranks this one failed by itself.
     """
     is_first = rank_info().rank == 0
     if is_first:

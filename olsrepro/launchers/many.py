@@ -13,10 +13,11 @@ from olsrepro.data.registry import read_dataset
 from olsrepro.distributed.news import from_first
 from olsrepro.distributed.ranks import is_first, leave
 from olsrepro.files.lease import Held
-from olsrepro.launch.pretrained import weights_file
+from olsrepro.launch.errors import Interrupted, RankFailed, RunFailed
+from olsrepro.launch.pretrained import pretrained_file
 from olsrepro.launch.ranks import meet, refuse_uneven, together
-from olsrepro.launch.run import Interrupted, RankFailed, RunFailed, run
-from olsrepro.launchers.base import Launched, OutOfStep
+from olsrepro.launchers.base import Launched
+from olsrepro.launchers.dependencies import run_with_dependencies
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 from olsrepro.store.teacher import teacher_record
@@ -30,7 +31,7 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Launched:
 
     Raises:
         UserError: a device, a data set or a teacher that they need is not here; nothing was started.
-        OutOfStep: of several ranks this one failed by itself.
+        RankFailed: of several ranks this one failed by itself.
     """
     meet(configs[0].runtime)
     first = from_first([run_id(config) for config in configs])
@@ -42,9 +43,9 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Launched:
         if is_first():
             console.print(f"[{number}/{len(configs)}] ", end="", markup=False, highlight=False)
         try:
-            run(config, console=console, pace_s=PACE_S)
-        except RankFailed as error:
-            raise OutOfStep(str(error)) from error
+            run_with_dependencies(config, console=console, pace_s=PACE_S)
+        except RankFailed:
+            raise
         except Interrupted as stop:
             return Launched(number - 1 - len(failed) - len(held), tuple(failed), tuple(held), str(stop))
         except Held as error:
@@ -74,7 +75,7 @@ def _refuse_unready(configs: Sequence[RunConfig], say: Callable[[str], None]) ->
         read_dataset(config.dataset, Path(config.runtime.data_dir))
     starts = {(config.recipe.start, config.runtime.data_dir): config for config in configs}
     for config in starts.values():
-        weights_file(config, say)
+        pretrained_file(config, say)
     for config in configs:
         refuse_uneven(config)
         teacher_record(config)

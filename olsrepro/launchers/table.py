@@ -12,6 +12,7 @@ from olsrepro.experiments.files import find, load_with_extras
 from olsrepro.experiments.filled import want
 from olsrepro.experiments.request import parse_request
 from olsrepro.experiments.table import Table
+from olsrepro.launch.errors import Interrupted
 from olsrepro.launchers.base import Launcher
 from olsrepro.launchers.fill import Filling, fill
 from olsrepro.launchers.in_process import InProcess
@@ -44,8 +45,9 @@ def fill_table(
 
     Raises:
         UserError: a name or an override is not known, or a device or a data set is not here; nothing was started.
-        Interrupted: (of ``olsrepro.launch.run``) a signal asked for a stop; the same call goes on.
-        OutOfStep: of several ranks this one failed by itself.
+        Interrupted: a signal asked for a stop; the same call resumes the training. As the next one, it is of
+            ``olsrepro.launch.errors``.
+        RankFailed: of several ranks this one failed by itself.
     """
     request = parse_request([*overrides, *([] if runs_dir is None else [_runs_line(fspath(runs_dir))])])
     experiment = find(name, "table")
@@ -67,8 +69,6 @@ def _agreeing(say: Callable[[str], None]) -> Callable[[str], bool]:
 
 def _refuse_interrupted(filling: Filling) -> None:
     if filling.launched.interrupted:
-        from olsrepro.launch.run import Interrupted
-
         raise Interrupted(filling.launched.interrupted)
 
 

@@ -65,6 +65,8 @@ class MethodSettings(Component):
     """Whether it remembers something of each training sample."""
     passes: ClassVar[float] = 1.0
     """Passes forward and back for each training image, roughly, as planning counts them; forward alone is a third."""
+    takes_meta_gradient: ClassVar[bool] = False
+    """Whether it differentiates through a step of the network, as torch can't with statistics of several ranks."""
     wants_teacher: ClassVar[bool] = False
     """Whether a trained network teaches."""
 

@@ -29,7 +29,7 @@ def runs_in(store: Path) -> list[RunConfig]:
 
 def train_many(runs: Sequence[RunConfig], failing: Sequence[int], name: str) -> None:
     """Train them; on ``failing`` ranks a call of the trainer fails, in the first run."""
-    from olsrepro.launchers.base import OutOfStep
+    from olsrepro.launch.errors import RankFailed
     from olsrepro.launchers.many import run_many
     from olsrepro.training.trainer import Trainer
 
@@ -44,7 +44,7 @@ def train_many(runs: Sequence[RunConfig], failing: Sequence[int], name: str) -> 
     with open(os.devnull, "w") as nowhere:
         try:
             code = INTERRUPTED if run_many(runs, Console(file=nowhere)).interrupted else DONE
-        except OutOfStep:
+        except RankFailed:
             code = FAILED
         except UserError:
             code = REFUSED

@@ -15,7 +15,8 @@ from olsrepro.distributed.ranks import join
 from olsrepro.experiments.files import find
 from olsrepro.experiments.filled import want
 from olsrepro.experiments.request import parse_request
-from olsrepro.launchers.base import Launched, OutOfStep
+from olsrepro.launch.errors import RankFailed
+from olsrepro.launchers.base import Launched
 from olsrepro.launchers.in_process import InProcess
 from olsrepro.settings import UserError
 
@@ -75,7 +76,7 @@ def test_a_rank_that_failed_by_itself_tells_it_and_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(self: InProcess, configs: object) -> Launched:
-        raise OutOfStep("failed on rank 1: no memory")
+        raise RankFailed("failed on rank 1: no memory")
 
     monkeypatch.setattr(InProcess, "train", fail)
     as_rank(monkeypatch, 1)

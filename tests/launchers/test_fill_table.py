@@ -11,7 +11,7 @@ from table_store import fill_table2
 from olsrepro.cli.main import main
 from olsrepro.config.run_config import RunConfig
 from olsrepro.experiments.render import render
-from olsrepro.launch.run import Interrupted
+from olsrepro.launch.errors import Interrupted
 from olsrepro.launchers import fill_table
 from olsrepro.launchers.base import Launched
 from olsrepro.settings import UserError
