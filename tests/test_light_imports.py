@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from table_store import fill_table2
 
 import olsrepro
 from olsrepro.cli.main import COMMANDS
@@ -75,6 +76,19 @@ def test_tables_load_scipys_special_functions_alone(arguments: list[str], tmp_pa
     assert not loaded_by(program, tmp_path) & ({*HEAVY, "sklearn"} - {"scipy", "numpy"})
 
 
+@pytest.mark.parametrize(
+    "program",
+    [
+        COMMAND.format(arguments=["table", "2"], code=0),
+        "from olsrepro.launchers import fill_table\nassert fill_table('2').is_complete",
+    ],
+    ids=["command", "call"],
+)
+def test_a_complete_table_loads_no_torch_though_it_may_train(program: str, tmp_path: Path) -> None:
+    fill_table2(tmp_path / "runs")
+    assert "torch" not in loaded_by(program, tmp_path)
+
+
 def settings_modules() -> list[str]:
     found = pkgutil.walk_packages(olsrepro.__path__, "olsrepro.")
     return sorted(item.name for item in found if item.name.endswith((".settings", ".registry", ".switches")))
@@ -95,11 +109,16 @@ LIGHT = [
     "olsrepro.cli.main",
     *(f"olsrepro.cli.{name}" for name in COMMANDS),
     "olsrepro.experiments.aggregate",
+    "olsrepro.experiments.filled",
+    "olsrepro.experiments.missing",
     "olsrepro.experiments.plan",
     "olsrepro.experiments.standing",
     "olsrepro.experiments.sweep",
     "olsrepro.experiments.render",
     "olsrepro.store.facts",
+    "olsrepro.launchers",
+    "olsrepro.launchers.fill",
+    "olsrepro.launchers.in_process",
 ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -50,10 +49,3 @@ def read_words(
     request = parse_request([word for word in words if "=" in word])
     found = {item.name: item for name in names for item in named(name)}
     return [load_with_extras(name) if request.extra else item for name, item in found.items()], request
-
-
-def command_line(verb: str, request: Request, experiment: Experiment) -> str:
-    """The command that trains what an experiment lacks, by the shortest name that it takes: ``2`` for ``table2``."""
-    rest = experiment.name.removeprefix(verb)
-    name = rest if rest and rest[0].isdecimal() else experiment.name
-    return shlex.join(["olsrepro", verb, name, *request.words()])

@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
-from olsrepro.cli.experiment_words import KEYS, command_line
+from olsrepro.cli.experiment_words import KEYS
+from olsrepro.cli.filling import RANKS, add_filling_arguments, filled_by
 from olsrepro.cli.output import (
     add_output_arguments,
     format_of,
@@ -18,13 +19,11 @@ from olsrepro.cli.output import (
     strict_code,
     write,
 )
-from olsrepro.cli.table import RANKS, add_filling_arguments, filled_by, print_filled
+from olsrepro.cli.table import print_filled
 
 if TYPE_CHECKING:
-    from olsrepro.cli.filling import Filled
     from olsrepro.cli.table import CommandOf
     from olsrepro.experiments.experiment import Experiment
-    from olsrepro.experiments.render.plot_data import Plotted
     from olsrepro.experiments.request import Request
 
 SUMMARY = "train what a figure lacks, draw it or give its plot data"
@@ -58,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     from olsrepro.cli.experiment_words import read_words
 
     wanted, request = read_words(arguments.overrides, "figure", lambda item: item.kind != "table")
-    return print_figures(wanted, request, arguments, partial(command_line, "figure", request))
+    return print_figures(wanted, request, arguments, partial(request.command, "figure"))
 
 
 def print_figures(
@@ -76,22 +75,9 @@ def print_figures(
     if chosen not in PLOT_FORMATS:
         return print_filled(experiments, request, arguments, command_of)
     filled, code = filled_by(experiments, request, arguments)
-    figures = [_plotted(item, filled, command_of(item)) for item in experiments]
+    figures = [filled.plotted(item, command_of(item)) for item in experiments]
     write(plot_data(figures, chosen), arguments)
     return strict_code([figure.table for figure in figures], code) if arguments.strict else code
-
-
-def _plotted(experiment: Experiment, filled: Filled, command: str) -> Plotted:
-    """A figure's table with the curves or evaluations that it is drawn from."""
-    from olsrepro.experiments.collect import cell_curves
-    from olsrepro.experiments.evaluated import evaluated
-    from olsrepro.experiments.render.plot_data import Plotted
-
-    wanted = filled.wanted[experiment.name]
-    table = filled.table(experiment, command)
-    curves = cell_curves(experiment, wanted, filled.found) if experiment.kind == "curves" else None
-    shown = experiment.kind in ("bars", "embedding")
-    return Plotted(table, curves, evaluated(wanted, filled.found, table.select) if shown else {})
 
 
 def _draw(
@@ -107,7 +93,7 @@ def _draw(
         check_suffix(path)
         refuse_existing(path, arguments)
     filled, code = filled_by(experiments, request, arguments)
-    figures = [_plotted(item, filled, command_of(item)) for item in experiments]
+    figures = [filled.plotted(item, command_of(item)) for item in experiments]
     for figure, path in zip(figures, paths, strict=True):
         save(draw(figure), path)
         print(path)

@@ -6,8 +6,8 @@ import argparse
 import shlex
 
 from olsrepro.cli import exit_codes
+from olsrepro.cli.filling import RANKS, add_filling_arguments
 from olsrepro.cli.output import add_output_arguments
-from olsrepro.cli.table import RANKS, add_filling_arguments
 
 SUMMARY = "train every combination of some values, print a table over them"
 DESCRIPTION = """\

@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
-from olsrepro.cli.experiment_words import KEYS, command_line
-from olsrepro.cli.filling import Filled, fill, want
+from olsrepro.cli.experiment_words import KEYS
+from olsrepro.cli.filling import RANKS, add_filling_arguments, filled_by
 from olsrepro.cli.output import add_output_arguments, format_of, on_terminal, strict_code, write
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ DESCRIPTION = """\
 Composes the runs of a table, trains those that the store lacks, and prints the table: ours, the paper's, the difference
 with its 95 % interval, and a verdict on each of the paper's claims. Runs that tables share are trained once; the same
 command a second time trains nothing. Names are numbers (2, II, table2), demo, ols_single, check, or all."""
-
-RANKS = """\
-many GPUs: `torchrun --nproc-per-node 4 -m olsrepro COMMAND ...` trains each run on four, as for `olsrepro train`."""
 
 EPILOG = f"""\
 {KEYS}
@@ -48,19 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output_arguments(parser)
 
 
-def add_filling_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--no-train``, ``--yes``, ``--strict``."""
-    parser.add_argument("--no-train", action="store_true", help="train nothing; show what the store has")
-    parser.add_argument("--yes", action="store_true", help="train without asking at a terminal")
-    parser.add_argument("--strict", action="store_true", help="exit with 3 if incomplete, with 4 if a claim fails")
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Fill and print tables; the exit code."""
     from olsrepro.cli.experiment_words import read_words
 
     wanted, request = read_words(arguments.overrides, "table", lambda item: item.kind == "table")
-    return print_filled(wanted, request, arguments, partial(command_line, "table", request))
+    return print_filled(wanted, request, arguments, partial(request.command, "table"))
 
 
 def print_filled(
@@ -71,7 +61,7 @@ def print_filled(
     Args:
         experiments: at least one.
         request: what is asked of them.
-        arguments: with the options of :func:`add_filling_arguments` and ``add_output_arguments``.
+        arguments: with the options of ``add_filling_arguments`` and ``add_output_arguments``.
         command_of: the command that fills an experiment, which foot-notes name.
     """
     from olsrepro.experiments.render import render
@@ -82,9 +72,3 @@ def print_filled(
     columns = "ours" if arguments.ours else "both"
     write(render(tables, chosen, columns, color=on_terminal(arguments)), arguments)
     return strict_code(tables, code) if arguments.strict else code
-
-
-def filled_by(experiments: Sequence[Experiment], request: Request, arguments: argparse.Namespace) -> tuple[Filled, int]:
-    """Experiments with what became of their runs, trained if they may be; the exit code so far."""
-    filled = want(experiments, request)
-    return filled, exit_codes.DONE if arguments.no_train else fill(filled, ask=not arguments.yes)

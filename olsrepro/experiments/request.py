@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,12 @@ class Request:
         extra = "true" if self.extra else None
         named = (("preset", self.preset), ("seeds", seeds), ("select", self.select), ("extra", extra))
         return (*(f"{key}={value}" for key, value in named if value is not None), *self.overrides)
+
+    def command(self, verb: str, experiment: Experiment) -> str:
+        """Return the command that trains what an experiment lacks, named in the shortest way: ``2`` for ``table2``."""
+        rest = experiment.name.removeprefix(verb)
+        name = rest if rest and rest[0].isdecimal() else experiment.name
+        return shlex.join(["olsrepro", verb, name, *self.words()])
 
 
 def _is_parameter(line: str) -> bool:

@@ -29,9 +29,8 @@ def runs_in(store: Path) -> list[RunConfig]:
 
 def train_many(runs: Sequence[RunConfig], failing: Sequence[int], name: str) -> None:
     """Train them; on ``failing`` ranks a call of the trainer fails, in the first run."""
-    from olsrepro.distributed.ranks import leave
-    from olsrepro.launch.errors import Interrupted, RankFailed
-    from olsrepro.launch.many import run_many
+    from olsrepro.launch.errors import RankFailed
+    from olsrepro.launchers.many import run_many
     from olsrepro.training.trainer import Trainer
 
     if rank_info().rank in failing:
@@ -43,14 +42,10 @@ def train_many(runs: Sequence[RunConfig], failing: Sequence[int], name: str) -> 
 
         setattr(Trainer, name, fail)
     with open(os.devnull, "w") as nowhere:
-        code = DONE
         try:
-            run_many(runs, Console(file=nowhere))
-            leave()
+            code = INTERRUPTED if run_many(runs, Console(file=nowhere)).interrupted else DONE
         except RankFailed:
             code = FAILED
-        except Interrupted:
-            code = INTERRUPTED
         except UserError:
             code = REFUSED
     os._exit(code)

@@ -13,7 +13,11 @@ from olsrepro.cli import exit_codes, filling
 from olsrepro.cli.main import COMMANDS, OVER_RANKS, main
 from olsrepro.distributed.ranks import join
 from olsrepro.experiments.files import find
+from olsrepro.experiments.filled import want
 from olsrepro.experiments.request import parse_request
+from olsrepro.launch.errors import RankFailed
+from olsrepro.launchers.base import Launched
+from olsrepro.launchers.in_process import InProcess
 from olsrepro.settings import UserError
 
 
@@ -58,14 +62,29 @@ def test_what_is_for_one_process_is_refused_with_what_is_for_many(
 def test_the_first_rank_alone_tells_of_failed_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else ``torchrun`` would end it while it measures and prints."""
     request = parse_request(["preset=smoke", f"runtime.runs_dir={tmp_path}"])
-    filled = filling.want([find("demo", "table")], request)
-    monkeypatch.setattr(filling, "_train", lambda missing: exit_codes.RUN_FAILED)
+    filled = want([find("demo", "table")], request)
+    monkeypatch.setattr(InProcess, "train", lambda self, configs: Launched(failed=("a run failed",)))
     as_rank(monkeypatch, 1)
     with pytest.raises(SystemExit) as left:
-        filling.fill(filled, ask=False)
+        filling._fill(filled, ask=False)
     assert left.value.code == exit_codes.DONE
     as_rank(monkeypatch, 0)
-    assert filling.fill(filled, ask=False) == exit_codes.RUN_FAILED
+    assert filling._fill(filled, ask=False) == exit_codes.RUN_FAILED
+
+
+def test_a_rank_that_failed_by_itself_tells_it_and_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(self: InProcess, configs: object) -> Launched:
+        raise RankFailed("failed on rank 1: no memory")
+
+    monkeypatch.setattr(InProcess, "train", fail)
+    as_rank(monkeypatch, 1)
+    with pytest.raises(SystemExit) as left:
+        main(["table", "demo", "preset=smoke", f"runtime.runs_dir={tmp_path}"])
+    assert left.value.code == exit_codes.RUN_FAILED
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "olsrepro: failed on rank 1: no memory\n")
 
 
 def test_a_rank_that_nobody_joins_is_told_how_long_it_waited(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,9 @@ from torch import nn
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
-from olsrepro.launch.many import run_many
 from olsrepro.launch.teacher import load_teacher
 from olsrepro.launchers.dependencies import run_with_dependencies as run
+from olsrepro.launchers.many import run_many
 from olsrepro.models.registry import build_backbone
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
@@ -91,6 +91,6 @@ def test_weights_that_are_not_those_of_the_record_are_refused(tmp_path: Path) ->
 def test_a_bad_teacher_stops_a_sweep_before_its_first_run(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     good, bad = composed(runs, "ls"), composed(runs, "tfkd_self", "method.teacher=0123456789abcdef-s0")
-    with pytest.raises(UserError, match=r"^method.teacher=0123456789abcdef-s0: no finished run"):
+    with pytest.raises(UserError, match=r"^method.teacher=0123456789abcdef-s0: there is no finished run"):
         run_many([good, bad], Console(quiet=True))
     assert not list(runs.glob("*/record.json"))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from olsrepro.launch.watchers import Bar, Lines, TensorBoard, epoch_line
+from olsrepro.launch.watchers import Bar, Lines, Pace, TensorBoard, epoch_line
 from olsrepro.training.progress import TrainingProgress
 from olsrepro.training.tasks import task_kind
 
@@ -95,3 +95,13 @@ def test_points_past_the_checkpoint_are_replaced_and_not_doubled(tmp_path: Path)
 def test_a_process_that_finishes_no_epoch_writes_no_file(tmp_path: Path) -> None:
     write(tmp_path / "board", [], process=0)
     assert not (tmp_path / "board").exists()
+
+
+def test_the_pace_lets_a_line_through_when_its_time_has_come() -> None:
+    times = iter([0.0, 4.0, 10.0, 15.0, 20.0])
+    pace = Pace(10.0, lambda: next(times))
+    assert [pace.is_due() for _ in range(4)] == [False, True, False, True]
+
+
+def test_without_a_pace_every_line_comes_through() -> None:
+    assert all(Pace(0.0).is_due() for _ in range(3))

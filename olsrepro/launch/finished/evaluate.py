@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from rich.console import Console
 from safetensors.torch import save as to_safetensors
 
 from olsrepro.config.run_config import RunConfig
@@ -30,13 +29,13 @@ from olsrepro.training.device import prepare_device
 Wish = tuple[RunConfig, EvaluationSettings]
 
 
-def evaluate(config: RunConfig, settings: EvaluationSettings, console: Console | None = None) -> Path:
+def evaluate(config: RunConfig, settings: EvaluationSettings, say: Callable[[str], None] | None = None) -> Path:
     """Measure a finished run, unless that was done; the record's path.
 
     Args:
         config: of the run.
         settings: what is measured, and how.
-        console: where it is told; nowhere by default.
+        say: is told what is measured; nobody by default.
 
     Raises:
         UserError: the run is not finished, or has not what the evaluation needs.
@@ -48,8 +47,8 @@ def evaluate(config: RunConfig, settings: EvaluationSettings, console: Console |
     record = _finished(folder)
     _refuse_other_task(config, settings)
     device = prepare_device(config.runtime)
-    if console is not None:
-        console.print(f"{settings.name} of {folder.name} ({settings.weights})", markup=False, highlight=False)
+    if say is not None:
+        say(f"{settings.name} of {folder.name} ({settings.weights})")
     run = finished_class(config.dataset.task)(config, folder, record, settings.weights, device)
     result = measure(settings, cast("Subject | DetectorSubject", run))
     _refuse_infinite(settings, folder, result)
@@ -65,15 +64,15 @@ def _refuse_other_task(config: RunConfig, settings: EvaluationSettings) -> None:
         )
 
 
-def evaluate_many(wishes: Sequence[Wish], console: Console) -> list[str]:
+def evaluate_many(wishes: Sequence[Wish], say: Callable[[str], None]) -> list[str]:
     """Make evaluations in order; a line on each that could not be made, told at once too."""
     problems = []
     for config, settings in wishes:
         try:
-            evaluate(config, settings, console)
+            evaluate(config, settings, say)
         except UserError as error:
             problems.append(f"{run_id(config)}: {error}")
-            console.print(problems[-1], markup=False, highlight=False)
+            say(problems[-1])
     return problems
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,12 +11,13 @@ from rich.console import Console
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.registry import read_dataset
 from olsrepro.distributed.news import from_first
-from olsrepro.distributed.ranks import is_first
+from olsrepro.distributed.ranks import is_first, leave
 from olsrepro.files.lease import Held
-from olsrepro.launch.errors import RankFailed, RunFailed
+from olsrepro.launch.errors import Interrupted, RankFailed, RunFailed
 from olsrepro.launch.pretrained import pretrained_file
 from olsrepro.launch.ranks import meet, refuse_uneven, together
-from olsrepro.launch.run import run
+from olsrepro.launchers.base import Launched
+from olsrepro.launchers.dependencies import run_with_dependencies
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 from olsrepro.store.teacher import teacher_record
@@ -26,21 +26,11 @@ from olsrepro.training.device import prepare_device
 PACE_S = 10.0
 
 
-@dataclass(frozen=True)
-class Finished:
-    """What came of a set of runs: how many were trained, and a line for each that was not."""
-
-    trained: int
-    failed: tuple[str, ...] = ()
-    held: tuple[str, ...] = ()
-
-
-def run_many(configs: Sequence[RunConfig], console: Console) -> Finished:
-    """Train runs in order; an epoch's line at most every :data:`PACE_S` seconds.
+def run_many(configs: Sequence[RunConfig], console: Console) -> Launched:
+    """Train runs in order, each with an epoch's line at most every :data:`PACE_S` seconds; every rank must call it.
 
     Raises:
         UserError: a device, a data set or a teacher that they need is not here; nothing was started.
-        Interrupted: a signal asked for a stop; the same command goes on.
         RankFailed: of several ranks this one failed by itself.
     """
     meet(configs[0].runtime)
@@ -53,14 +43,17 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Finished:
         if is_first():
             console.print(f"[{number}/{len(configs)}] ", end="", markup=False, highlight=False)
         try:
-            run(config, console=console, pace_s=PACE_S)
+            run_with_dependencies(config, console=console, pace_s=PACE_S)
         except RankFailed:
             raise
+        except Interrupted as stop:
+            return Launched(number - 1 - len(failed) - len(held), tuple(failed), tuple(held), str(stop))
         except Held as error:
             held.append(_told(str(error), console))
         except (RunFailed, UserError) as error:
             failed.append(_told(str(error), console))
-    return Finished(len(configs) - len(failed) - len(held), tuple(failed), tuple(held))
+    leave()
+    return Launched(len(configs) - len(failed) - len(held), tuple(failed), tuple(held))
 
 
 def _refuse_other_runs(configs: Sequence[RunConfig], first: Sequence[str]) -> None:

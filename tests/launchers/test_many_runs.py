@@ -11,8 +11,9 @@ from rich.console import Console
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.files.lease import Lease
-from olsrepro.launch.many import run_many
-from olsrepro.launch.watchers import Pace
+from olsrepro.launch.errors import Interrupted
+from olsrepro.launchers import many
+from olsrepro.launchers.many import run_many
 from olsrepro.settings import UserError
 from olsrepro.store.folder import Store
 from olsrepro.store.identity import run_id
@@ -44,6 +45,14 @@ def test_a_failure_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / run_id(config("seed=1")) / "record.json").is_file()
 
 
+def test_a_run_whose_teacher_fails_is_told_and_the_rest_goes_on() -> None:
+    taught = compose_run([*TINY[:-1], "method=tfkd_self", "recipe.weight_decay=1e30"])
+    done = run_many([taught, config("seed=1")], console())
+    (line,) = done.failed
+    assert "has no teacher" in line
+    assert done.trained == 1
+
+
 def test_a_run_that_another_process_writes_is_left_to_it(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
     with Lease(store.run_folder(run_id(config())), store.locks, lambda _: None, prepare=lambda: None):
@@ -57,11 +66,14 @@ def test_nothing_is_started_where_a_data_set_is_missing(tmp_path: Path) -> None:
     assert not list((tmp_path / "runs").glob("*-s*"))
 
 
-def test_the_pace_lets_a_line_through_when_its_time_has_come() -> None:
-    times = iter([0.0, 4.0, 10.0, 15.0, 20.0])
-    pace = Pace(10.0, lambda: next(times))
-    assert [pace.is_due() for _ in range(4)] == [False, True, False, True]
+def test_a_stop_is_told_with_what_was_trained_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[RunConfig] = []
 
+    def stop_at_the_second(config: RunConfig, **_: object) -> None:
+        if trained:
+            raise Interrupted("stopped in epoch 1")
+        trained.append(config)
 
-def test_without_a_pace_every_line_comes_through() -> None:
-    assert all(Pace(0.0).is_due() for _ in range(3))
+    monkeypatch.setattr(many, "run_with_dependencies", stop_at_the_second)
+    done = run_many([config(), config("seed=1"), config("seed=2")], console())
+    assert (done.trained, done.interrupted) == (1, "stopped in epoch 1")

@@ -1,0 +1,78 @@
+"""A table by a call from Python, as the command ``olsrepro table`` fills it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from os import PathLike, fspath
+
+from olsrepro.distributed.rank_info import rank_info
+from olsrepro.experiments.files import find, load_with_extras
+from olsrepro.experiments.filled import want
+from olsrepro.experiments.request import parse_request
+from olsrepro.experiments.table import Table
+from olsrepro.launch.errors import Interrupted
+from olsrepro.launchers.base import Launcher
+from olsrepro.launchers.fill import Filling, fill
+from olsrepro.launchers.in_process import InProcess
+from olsrepro.launchers.line_console import line_console
+
+
+def _say_nothing(line: str) -> None:
+    """Keep a line to oneself."""
+
+
+def fill_table(
+    name: str,
+    overrides: Sequence[str] = (),
+    *,
+    runs_dir: str | PathLike[str] | None = None,
+    launcher: Launcher | None = None,
+    say: Callable[[str], None] = _say_nothing,
+) -> Table:
+    """Train and measure what a table lacks, and return it; a second call trains nothing and loads no torch.
+
+    Runs that fail are missing in the table, whose foot-notes say why: ``table.is_complete`` is then false. Under
+    ``torchrun`` every rank must call it, once; the first one's table has what is evaluated after training.
+
+    Args:
+        name: of a table, as for ``olsrepro table``: ``2``, ``demo``; or of a figure, ``figure7a``.
+        overrides: ``key=value``, as for ``olsrepro table``: ``preset=short``, ``seeds=3``, ``recipe.epochs=8``.
+        runs_dir: the store; None: ``OLSREPRO_RUNS``, or ``./runs``.
+        launcher: trains what is missing; None: this process does.
+        say: is told, line by line, what is to be trained and how it goes; on the first rank alone.
+
+    Raises:
+        UserError: a name or an override is not known, or a device or a data set is not here; nothing was started.
+        Interrupted: a signal asked for a stop; the same call resumes the training. As the next one, it is of
+            ``olsrepro.launch.errors``.
+        RankFailed: of several ranks this one failed by itself.
+    """
+    request = parse_request([*overrides, *([] if runs_dir is None else [_runs_line(fspath(runs_dir))])])
+    experiment = find(name, "table")
+    if request.extra:
+        experiment = load_with_extras(experiment.name)
+    told = say if rank_info().rank == 0 else _say_nothing
+    filled = want([experiment], request)
+    _refuse_interrupted(fill(filled, launcher or InProcess(line_console(told)), agree=_agreeing(told), say=told))
+    return filled.table(experiment, request.command("table", experiment))
+
+
+def _agreeing(say: Callable[[str], None]) -> Callable[[str], bool]:
+    def agree(cost: str) -> bool:
+        say(cost)
+        return True
+
+    return agree
+
+
+def _refuse_interrupted(filling: Filling) -> None:
+    if filling.launched.interrupted:
+        raise Interrupted(filling.launched.interrupted)
+
+
+def _runs_line(folder: str) -> str:
+    """Return the override, in which Hydra's grammar wants special characters in quotes."""
+    is_plain = re.fullmatch(r"[\w/.:+@-]+", folder, re.ASCII)
+    return f"runtime.runs_dir={folder if is_plain else json.dumps(folder, ensure_ascii=False)}"
