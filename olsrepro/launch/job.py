@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 
@@ -25,6 +26,12 @@ class Job:
     def __post_init__(self) -> None:
         self.run_id = run_id(self.config)
         self.folder = self.store.run_folder(self.run_id)
+
+    def about(self) -> dict[str, Any]:
+        """Return the run's id and its config, without how it is executed, as plain containers."""
+        config = self.config.as_dict()
+        del config["runtime"]
+        return {"run_id": self.run_id, "config": config}
 
     def say(self, line: str) -> None:
         """Tell the user a line; of several ranks the first one speaks."""

@@ -52,10 +52,7 @@ def _unreadable(data: Data | DetectionSet) -> dict[str, list[str]]:
 
 def _noise(config: RunConfig, labels: NoisyLabels) -> dict[str, Any]:
     """What the labels were made of, all switches, and what they came to."""
-    noise = config.noise
-    seed = config.seed if noise.seed is None else noise.seed
-    return asdict(noise) | {
-        "seed": None if noise.kind == "file" else seed,
+    return asdict(config.noise.in_force(config.seed)) | {
         "measured_rate": labels.rate,
         "flipped": int(labels.flipped.sum()),
         "labels_sha256": labels.sha256,
@@ -85,9 +82,7 @@ def _cost(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _identity(job: Job) -> Record:
-    config = job.config.as_dict()
-    runtime = config.pop("runtime")
-    return {"run_id": job.run_id, "canonical": canonical(job.config), "config": config, "runtime": runtime}
+    return {**job.about(), "canonical": canonical(job.config), "runtime": asdict(job.config.runtime)}
 
 
 def record_failure(job: Job, error: Exception, device: torch.device) -> str:
