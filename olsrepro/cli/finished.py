@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def finished_config(name: str, lines: Sequence[str]) -> RunConfig:
     """Of the run of an id, to be measured as ``runtime.*`` says; :class:`UserError` where none is finished."""
     from olsrepro.config.compose import compose_run
-    from olsrepro.config.restore import restored
+    from olsrepro.config.restore import as_written
+    from olsrepro.store.identity import run_id
     from olsrepro.store.record import FINISHED, read_record
 
     runtime = compose_run([line for line in lines if line.startswith("runtime.")]).runtime
@@ -29,4 +30,5 @@ def finished_config(name: str, lines: Sequence[str]) -> RunConfig:
         raise UserError(f"{name} is no run in {root}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
     if record["status"] != FINISHED:
         raise UserError(f"{name} failed ({record['error']['kind']}), so that nothing can be measured of it")
-    return restored(record["config"], runtime)
+    config = as_written(record["config"], runtime)
+    return config if run_id(config) == name else config.shortest()

@@ -82,7 +82,7 @@ def _composed(lines: Sequence[str], folders: ConfigFolders, trees: Trees) -> Run
         _check_keys(overrides, trees.of_choices(overrides.choices_of(*GROUPS)))
     config = _resolve(trees.of_run(overrides), folders.paths, preset=CUSTOM)
     validate(config)
-    return replace(config, preset=_preset(config, overrides, folders, trees))
+    return replace(config.shortest(), preset=_preset(config, overrides, folders, trees))
 
 
 def _folders(config_dir: Path | None) -> ConfigFolders:

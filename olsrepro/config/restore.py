@@ -16,7 +16,16 @@ from olsrepro.training.tasks import task_kind
 
 
 def restored(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig:
-    """The config that :meth:`RunConfig.as_dict` gave, to be executed as ``runtime`` says.
+    """Return the run whose config :meth:`RunConfig.as_dict` gave, to be executed as ``runtime`` says.
+
+    Raises:
+        UserError: it holds what the code no longer knows.
+    """
+    return as_written(config, runtime).shortest()
+
+
+def as_written(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig:
+    """Return the run of a config with each switch at the value that is written, also where the recipe implies it.
 
     Raises:
         UserError: it holds what the code no longer knows.

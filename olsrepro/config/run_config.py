@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from olsrepro.data.labels.settings import NoiseSettings
 from olsrepro.data.settings import DatasetSettings
-from olsrepro.methods.settings import MethodSettings
+from olsrepro.methods.settings import MethodSettings, RunContext
 from olsrepro.models.settings import BackboneSettings
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.runtime import RuntimeSettings
@@ -31,6 +31,24 @@ class RunConfig:
     seed: int
     preset: str
 
+    def in_force(self) -> RunConfig:
+        """Return the same run with the value in force for each switch that is left to a variant, recipe or seed.
+
+        What is written out is this form; :meth:`shortest` undoes it.
+        """
+        return replace(self, noise=self.noise.in_force(self.seed), method=self.method.in_force(self._context))
+
+    def shortest(self) -> RunConfig:
+        """Return the same run with None for each switch that says no more than recipe and seed do.
+
+        A run id is made of this form, so that a value that was left out and the same one typed are one run.
+        """
+        return replace(self, noise=self.noise.shortest(self.seed), method=self.method.shortest(self._context))
+
+    @property
+    def _context(self) -> RunContext:
+        return RunContext(self.dataset, self.recipe.epochs, self.recipe.milestones, self.recipe.batch_size)
+
     def as_dict(self) -> dict[str, Any]:
-        """As plain nested dictionaries."""
-        return asdict(self)
+        """Return the run as plain nested dictionaries, the values in force for what is left to a rule."""
+        return asdict(self.in_force())

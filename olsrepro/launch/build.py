@@ -65,7 +65,7 @@ def trainer_of(
         learner=learner_of(config, device, teacher, task.training_set(), inputs.weights),
         recipe=config.recipe,
         runtime=config.runtime,
-        artifacts=Artifacts(job.folder),
+        artifacts=Artifacts(job.folder, job.about()),
         checkpoints=CheckpointFolder(job.folder, job.say, guard=guard),
         stop=stop,
         observers=observers,

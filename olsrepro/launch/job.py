@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -45,6 +46,12 @@ class Job:
             return False
         self.say(f"{self.run_id} is finished already; --fresh would train it anew")
         return True
+
+    def about(self) -> dict[str, Any]:
+        """Return the run's id and its config, without how it is executed, as plain containers."""
+        config = self.config.as_dict()
+        del config["runtime"]
+        return {"run_id": self.run_id, "config": config}
 
     def say(self, line: str) -> None:
         """Tell the user a line; of several ranks the first one speaks."""

@@ -68,9 +68,7 @@ def _cost(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _identity(job: Job) -> Record:
-    config = job.config.as_dict()
-    runtime = config.pop("runtime")
-    return {"run_id": job.run_id, "canonical": canonical(job.config), "config": config, "runtime": runtime}
+    return {**job.about(), "canonical": canonical(job.config), "runtime": asdict(job.config.runtime)}
 
 
 def record_failure(job: Job, error: Exception, device: torch.device) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
+from typing import Any
 
 from olsrepro.checks import check_choice, check_range, check_weights
 from olsrepro.losses.switches import given
@@ -12,6 +13,8 @@ OLS_VARIANTS = ("paper", "official_cifar", "official_finegrained")
 INITIAL_LABELS = ("uniform", "zeros", "identity_over_k", "smoothed", "hard_only")
 ACCUMULATE = ("correct", "all")
 EMPTY_CLASS = ("uniform", "zeros", "keep")
+NO_LIMIT = 2.0
+"""A ``freeze_at`` that no probability reaches."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,21 @@ def resolve_ols(
     )
     _check_rules(rules)
     return rules
+
+
+def ols_switches(variant: str, rules: OlsRules) -> dict[str, Any]:
+    """Return the switches that :func:`resolve_ols` makes the same rules of, every one concrete that may be typed.
+
+    ``alpha`` is None beside a variant that states both weights, and where they don't follow from one number.
+    ``freeze_at`` is None where no row is frozen, or :data:`NO_LIMIT` if that undoes the limit of the variant.
+    """
+    bundle = OLS_BUNDLES[variant]
+    one_number = bundle.alpha is not None and rules.soft_weight == 1.0 - rules.hard_weight
+    unfrozen = None if bundle.freeze_at is None else NO_LIMIT
+    return asdict(rules) | {
+        "alpha": rules.hard_weight if one_number else None,
+        "freeze_at": given(rules.freeze_at, unfrozen),
+    }
 
 
 def _ols_weights(variant: str, bundle: OlsBundle, alpha: float | None) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 from olsrepro.data.settings import AugmentSettings, DatasetSettings, View
@@ -47,6 +47,21 @@ class CleanSet:
 
 
 @dataclass(frozen=True)
+class RunContext:
+    """What of a run the switches of its method may follow, where they are left at None.
+
+    Attributes:
+        dataset: of the run.
+        epochs, milestones, batch_size: of its recipe.
+    """
+
+    dataset: DatasetSettings
+    epochs: int
+    milestones: Sequence[int]
+    batch_size: int
+
+
+@dataclass(frozen=True)
 class MethodSettings(Component):
     """Base of every method's settings. Fields carry the switch names of the method's card; ``name`` is the folder's.
 
@@ -69,6 +84,8 @@ class MethodSettings(Component):
     """Whether it differentiates through a step of the network, as torch can't with statistics of several ranks."""
     wants_teacher: ClassVar[bool] = False
     """Whether a trained network teaches."""
+    follow_run: ClassVar[tuple[str, ...]] = ()
+    """Switches that follow the run's recipe where they are left at None."""
 
     name: str = ""
 
@@ -94,6 +111,30 @@ class MethodSettings(Component):
     def resolved_for(self, dataset: DatasetSettings) -> MethodSettings:
         """With a number in the place of each None that stands for one that depends on the data set's size."""
         return self
+
+    def in_force(self, context: RunContext) -> MethodSettings:
+        """Return the settings with the value in force in the place of each None that a variant or the run fills.
+
+        The run id is the same. Where None is the value in force, or no value may stand beside others, it stays.
+        """
+        return self
+
+    def shortest(self, context: RunContext) -> MethodSettings:
+        """Return the settings with None for each switch of ``follow_run`` that has the value None stands for."""
+        settings = self
+        for key in self.follow_run:
+            if getattr(settings, key) is not None:
+                left_out: dict[str, Any] = {key: None}
+                shorter = replace(settings, **left_out)
+                settings = shorter if shorter._does_the_same_as(settings, context) else settings
+        return settings
+
+    def _does_the_same_as(self, other: MethodSettings, context: RunContext) -> bool:
+        try:
+            self.check_run(context.dataset, context.epochs, context.milestones)
+        except ValueError:  # the recipe has nothing that the switch could follow
+            return False
+        return self.in_force(context) == other.in_force(context)
 
     def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
         """Refuse what the method can't do with a data set, so many epochs and these drops (:class:`ValueError`)."""

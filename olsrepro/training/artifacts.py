@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
@@ -22,10 +24,18 @@ ENSEMBLE = "ensemble_sums.safetensors"
 
 
 class Artifacts:
-    """Writes a run's curves, weights (``best.pt``, ``last.pt``, an ensemble's), test logits, label tables and sums."""
+    """Writes a run's curves, weights (``best.pt``, ``last.pt``, an ensemble's), test logits, label tables and sums.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: of the run.
+        about: ``run_id`` and ``config`` of the run as plain containers, by which a copied file can be identified. Files
+            of weights hold both, files of tensors have the id in their metadata.
+    """
+
+    def __init__(self, folder: Path, about: Mapping[str, Any] = MappingProxyType({})) -> None:
         self.folder = folder
+        self._about = dict(about)
+        self._metadata = {"run_id": about["run_id"]} if about else {}
 
     def curves(self, rows: Iterable[Row]) -> None:
         """All rows so far, one JSON object a line."""
@@ -41,7 +51,7 @@ class Artifacts:
         return int(checkpoint.load(self.folder / f"{which}.pt")["epoch"])
 
     def weights(self, which: str, network: nn.Module, epoch: int, evaluation: Evaluation) -> None:
-        """``{which}.pt`` (weights, epoch counted from 1, the test's numbers) and the test's raw output beside it."""
+        """``{which}.pt`` (weights, epoch counted from 1, the test's numbers, the run) and the test's raw output."""
         self._weights(f"{which}.pt", network, epoch, evaluation)
         self._tensors(f"{which}_{evaluation.kind}.safetensors", dict(evaluation.outputs))
 
@@ -66,10 +76,10 @@ class Artifacts:
         self._tensors(ENSEMBLE, {str(size): total for size, total in sums.items()}, names)
 
     def _weights(self, name: str, network: nn.Module, epoch: int, evaluation: Evaluation) -> None:
-        state = {"epoch": epoch, "weights": network.state_dict(), "test": evaluation.fields}
+        state = {"epoch": epoch, "weights": network.state_dict(), "test": evaluation.fields, **self._about}
         checkpoint.save(self.folder / name, state)
 
-    def _tensors(self, name: str, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    def _tensors(self, name: str, tensors: dict[str, Tensor], facts: Mapping[str, str] = MappingProxyType({})) -> None:
         plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         with replacing(self.folder / name) as file:
-            file.write(to_safetensors(plain, metadata))
+            file.write(to_safetensors(plain, {**self._metadata, **facts} or None))

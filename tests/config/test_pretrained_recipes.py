@@ -182,4 +182,4 @@ def test_a_key_that_a_recipes_file_leaves_to_its_default_can_be_set(tmp_path: Pa
 def test_a_record_gives_the_start_back_though_the_file_is_gone(weights: Path) -> None:
     config = compose_run([f"recipe.pretrained={weights}"])
     weights.unlink()
-    assert restored(config.as_dict(), config.runtime) == config
+    assert restored(config.as_dict(), config.runtime).in_force() == config.in_force()

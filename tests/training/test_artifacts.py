@@ -22,6 +22,9 @@ TARGETS = torch.tensor([0, 1, 2, 0])
 EVALUATION = Evaluation({"test_top1_err": 25.0, "n_test": 4}, 25.0, {"logits": LOGITS, "targets": TARGETS}, "logits")
 
 
+ABOUT = {"run_id": "3f9c2a17b04d5e61-s0", "config": {"method": {"name": "ols", "alpha": 0.5}, "seed": 0}}
+
+
 def names(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
@@ -47,6 +50,27 @@ def test_weights_come_with_their_epoch_and_their_test(tmp_path: Path) -> None:
     assert torch.equal(logits["logits"], LOGITS)
     assert torch.equal(logits["targets"], TARGETS)
     assert names(tmp_path) == ["best.pt", "best_logits.safetensors"]
+
+
+@pytest.mark.parametrize("name", ["best.pt", "last.pt", "epochs/epoch_0007.pt"])
+def test_weights_name_their_run_and_hold_its_config(name: str, tmp_path: Path) -> None:
+    artifacts, network = Artifacts(tmp_path, ABOUT), torch.nn.Linear(2, 3)
+    artifacts.weights("best", network, 7, EVALUATION)
+    artifacts.weights("last", network, 7, EVALUATION)
+    artifacts.epoch_weights(network, 7, EVALUATION)
+    state = torch.load(tmp_path / name, weights_only=True)
+    assert {key: state[key] for key in ABOUT} == ABOUT
+    assert state.keys() == {"epoch", "weights", "test", *ABOUT}
+
+
+def test_files_of_tensors_name_their_run(tmp_path: Path) -> None:
+    artifacts = Artifacts(tmp_path, ABOUT)
+    artifacts.weights("best", torch.nn.Linear(2, 3), 1, EVALUATION)
+    artifacts.label_table(1, LOGITS)
+    artifacts.ensemble({2: LOGITS}, {2: [5, 10]})
+    for name in ("best_logits", "label_tables/epoch_0001", "ensemble_sums"):
+        with safe_open(tmp_path / f"{name}.safetensors", "pt") as opened:
+            assert opened.metadata()["run_id"] == ABOUT["run_id"]
 
 
 def test_logits_that_do_not_lie_in_a_row_are_written_as_they_read(tmp_path: Path) -> None:

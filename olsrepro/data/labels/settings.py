@@ -98,7 +98,15 @@ class NoiseSettings(Component):
             return self._with_sum()
         if self.kind == "none" or self.rate == 0:
             return NoiseSettings()
-        return replace(self, seed=None if self.seed == run_seed else self.seed)
+        return self.shortest(run_seed)
+
+    def in_force(self, run_seed: int) -> NoiseSettings:
+        """Return the noise with the seed that its labels are drawn from; None stays where none are drawn."""
+        return replace(self, seed=run_seed) if self.rate and self.seed is None else self
+
+    def shortest(self, run_seed: int) -> NoiseSettings:
+        """Return the noise with None for a seed that is the run's own."""
+        return replace(self, seed=None) if self.seed == run_seed else self
 
     def _with_sum(self) -> NoiseSettings:
         if self.path is None:  # said by check_fits: presets are compared by their groups' own values, which name none

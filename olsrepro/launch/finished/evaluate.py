@@ -107,7 +107,7 @@ def _record(
     if result.tensors:
         plain = {key: tensor.detach().cpu().contiguous() for key, tensor in result.tensors.items()}
         with replacing(folder / TENSORS) as file:
-            file.write(to_safetensors(plain))
+            file.write(to_safetensors(plain, {"run_id": run_id(config)}))
     return {
         "run_id": evaluation_id(settings),
         "status": FINISHED,

@@ -70,10 +70,7 @@ class TaskInputs(Inputs):
 
 def noise_fields(config: RunConfig, labels: NoisyLabels) -> dict[str, Any]:
     """Return all switches of the noise and what they led to, for a record."""
-    noise = config.noise
-    seed = config.seed if noise.seed is None else noise.seed
-    return asdict(noise) | {
-        "seed": None if noise.kind == "file" else seed,
+    return asdict(config.noise.in_force(config.seed)) | {
         "measured_rate": labels.rate,
         "flipped": int(labels.flipped.sum()),
         "labels_sha256": labels.sha256,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from olsrepro.checks import check_choice, check_range
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.methods.arazo.phases import Phases, guided_phases, static_phases
-from olsrepro.methods.settings import MethodSettings, OwnRecipe
+from olsrepro.methods.settings import MethodSettings, OwnRecipe, RunContext
 
 VARIANTS = ("m_dyr_h", "m_dyr_s", "md_dyr_sh")
 SCHEDULES = ("common", "own")
@@ -49,6 +49,7 @@ class Settings(MethodSettings):
     """
 
     needs_sample_index: ClassVar[bool] = True
+    follow_run: ClassVar[tuple[str, ...]] = ("bootstrap_start", *_MD_KEYS)
 
     passes: ClassVar[float] = 4 / 3
 
@@ -130,6 +131,18 @@ class Settings(MethodSettings):
             return static_phases(epochs, drop, self.bootstrap_start)
         typed = (self.md_guided_start, self.md_bootstrap_start, self.md_temperature_epochs)
         return guided_phases(epochs, drop, *typed)
+
+    def in_force(self, context: RunContext) -> Settings:
+        """Return the settings with the epochs in which the variant's stages begin in this run."""
+        phases = self.phases(context.epochs, context.milestones)
+        if not self.is_guided:
+            return replace(self, bootstrap_start=phases.start)
+        return replace(
+            self,
+            md_guided_start=phases.start,
+            md_bootstrap_start=phases.bootstrap,
+            md_temperature_epochs=phases.temperature_epochs,
+        )
 
     def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
         """Refuse epochs that the stages don't fit into, and stages that nothing says the beginning of."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from olsrepro.checks import check_choice, check_range
 from olsrepro.losses.online_rules import ACCUMULATE, EMPTY_CLASS, INITIAL_LABELS
 from olsrepro.methods.head_weights import EVALUATED, check_head_weights, shortest
-from olsrepro.methods.settings import MethodSettings
+from olsrepro.methods.settings import MethodSettings, RunContext
 from olsrepro.methods.update_period import period_steps
 
 STARTS_OF = MappingProxyType(
@@ -76,6 +76,10 @@ class Settings(MethodSettings):
     def start(self) -> str:
         """The concrete ``initial_labels``."""
         return self.initial_labels or STARTS_OF[self.first_period][0]
+
+    def in_force(self, context: RunContext) -> Settings:
+        """Return the settings with the soft labels that the first period implies."""
+        return replace(self, initial_labels=self.start)
 
     @property
     def period_steps(self) -> int | None:

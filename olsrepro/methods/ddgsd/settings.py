@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from olsrepro.checks import check_choice, check_range, check_weights
 from olsrepro.data.settings import AugmentSettings, View
 from olsrepro.losses.switches import REDUCTIONS
-from olsrepro.methods.settings import MethodSettings
+from olsrepro.methods.settings import MethodSettings, RunContext
 from olsrepro.settings import UserError
 
 SUPERVISIONS = ("logits", "class_labels")
@@ -100,6 +100,10 @@ class Settings(MethodSettings):
             batch=self.batch,
             joint_forward=self.joint_forward,
         )
+
+    def in_force(self, context: RunContext) -> Settings:
+        """Return the settings with the weight of the divergences that the supervision implies."""
+        return replace(self, lam=0.0) if self.supervision == "class_labels" else self
 
     def identity(self) -> dict[str, Any]:
         """The resolved switches: ``class_labels`` and ``lam`` 0 are one run."""

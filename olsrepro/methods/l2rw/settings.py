@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from olsrepro.checks import check_choice, check_range
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.methods.meta_settings import MetaSettings, check_size, falling_rates
-from olsrepro.methods.settings import CleanSet, MethodSettings, OwnRecipe
+from olsrepro.methods.settings import CleanSet, MethodSettings, OwnRecipe, RunContext
 
 WEIGHT_NORMS = ("sum_clamped", "none")
 BN_STATS = ("batch", "batch_unscaled")
@@ -35,6 +35,7 @@ class Settings(MetaSettings):
     OWN_EPOCHS: ClassVar[int] = 300
 
     passes: ClassVar[float] = 3.0
+    follow_run: ClassVar[tuple[str, ...]] = ("clean_batch",)
 
     name: str = "l2rw"
     clean_batch: int | None = None
@@ -51,6 +52,10 @@ class Settings(MetaSettings):
         check_range("clean_decay", self.clean_decay, 0)
         check_choice("bn_stats", self.bn_stats, BN_STATS)
         check_range("finetune_steps", self.finetune_steps, 0)
+
+    def in_force(self, context: RunContext) -> Settings:
+        """Return the settings with the number of clean images that come with each batch of this run."""
+        return replace(self, clean_batch=self.clean_batch or context.batch_size)
 
     def clean_set(self) -> CleanSet:
         """True labels that the weights are measured by."""

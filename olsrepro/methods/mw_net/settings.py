@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from olsrepro.checks import check_choice, check_range
 from olsrepro.methods.meta_settings import MetaSettings, check_size, falling_rates
-from olsrepro.methods.settings import CleanSet, OwnRecipe
+from olsrepro.methods.settings import CleanSet, OwnRecipe, RunContext
 
 META_OPTIMIZERS = ("adam", "sgd")
 WEIGHT_NORMS = ("none", "sum")
@@ -35,6 +35,7 @@ class Settings(MetaSettings):
     OWN_DECAY: ClassVar[float] = 5e-4
 
     passes: ClassVar[float] = 3.0
+    follow_run: ClassVar[tuple[str, ...]] = ("meta_batch",)
 
     name: str = "mw_net"
     hidden: int = 100
@@ -61,6 +62,10 @@ class Settings(MetaSettings):
                 "inner_step=optimizer must be sgd with schedule=common, whose momentum and weight decay the look-ahead"
                 " does not know; set schedule=own"
             )
+
+    def in_force(self, context: RunContext) -> Settings:
+        """Return the settings with the number of clean images that come with each batch of this run."""
+        return replace(self, meta_batch=self.meta_batch or context.batch_size)
 
     def clean_set(self) -> CleanSet:
         """True labels that the small network learns by."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
-from olsrepro.losses.online_rules import OlsRules, resolve_ols
-from olsrepro.methods.settings import MethodSettings
+from olsrepro.losses.online_rules import OlsRules, ols_switches, resolve_ols
+from olsrepro.methods.settings import MethodSettings, RunContext
 from olsrepro.methods.update_period import period_steps
 
 
@@ -45,6 +45,10 @@ class Settings(MethodSettings):
         """The concrete rules that variant and switches come to."""
         switches = {key: value for key, value in self.switches().items() if key != "update_period"}
         return resolve_ols(**switches)
+
+    def in_force(self, context: RunContext) -> Settings:
+        """Return the settings with the rules in place of what is left to the variant."""
+        return replace(self, **ols_switches(self.variant, self.rules()))
 
     def criterion_switches(self) -> dict[str, Any]:
         """The switches of the criterion: all but ``update_period``, which is the training's."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 from olsrepro.losses.pairwise_rules import PairwiseRules, resolve_pairwise
-from olsrepro.methods.settings import MethodSettings
+from olsrepro.methods.settings import MethodSettings, RunContext
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class Settings(MethodSettings):
     def rules(self) -> PairwiseRules:
         """The concrete rules that variant and switches come to."""
         return resolve_pairwise(**self.switches())
+
+    def in_force(self, context: RunContext) -> Settings:
+        """Return the settings with the rules in place of what is left to the variant."""
+        return replace(self, **asdict(self.rules()))
 
     def criterion_switches(self) -> dict[str, Any]:
         """The switches of the criterion: all but ``start``, which is the training's."""

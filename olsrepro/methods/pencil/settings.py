@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 from olsrepro.checks import check_choice, check_range
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.methods.pencil.stages import OWN_ENDS, Stages, after_share, fitted, own_rates, stages_of_drop
-from olsrepro.methods.settings import MethodSettings, OwnRecipe
+from olsrepro.methods.settings import MethodSettings, OwnRecipe, RunContext
 
 SCHEDULES = ("own", "common")
 COMPATS = ("official_code", "paper")
@@ -41,6 +41,7 @@ class Settings(MethodSettings):
     """
 
     needs_sample_index: ClassVar[bool] = True
+    follow_run: ClassVar[tuple[str, ...]] = ("stage1_end", "stage2_end")
 
     name: str = "pencil"
     schedule: str = "own"
@@ -95,6 +96,13 @@ class Settings(MethodSettings):
         implied = OWN_ENDS if self.schedule == "own" else (None, None)
         first, second = (self.stage1_end, self.stage2_end)
         return implied[0] if first is None else first, implied[1] if second is None else second
+
+    def in_force(self, context: RunContext) -> Settings:
+        """Return the settings with what the schedule implies: ends of stages as shares of this run's epochs."""
+        by_drop = stages_of_drop(context.epochs, context.milestones)
+        ends = zip(self._shares(), by_drop, strict=True)
+        first, second = (end / context.epochs if share is None else share for share, end in ends)
+        return replace(self, stage1_end=first, stage2_end=second, times_k=self.scales_by_k)
 
     def own_recipe(self, epochs: int) -> OwnRecipe | None:
         """PENCIL's plain SGD with its rates in ``epochs`` epochs, if the schedule is its own."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from olsrepro.checks import check_range
 from olsrepro.data.settings import DatasetSettings
-from olsrepro.methods.settings import MethodSettings
+from olsrepro.methods.settings import MethodSettings, RunContext
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Settings(MethodSettings):
     """
 
     needs_sample_index: ClassVar[bool] = True
+    follow_run: ClassVar[tuple[str, ...]] = ("start_epoch",)
 
     passes: ClassVar[float] = 1.5
 
@@ -56,6 +57,12 @@ class Settings(MethodSettings):
         if self.start_epoch is not None:
             return max(1, round(self.start_epoch * epochs))
         return milestones[0] if milestones else epochs
+
+    def in_force(self, context: RunContext) -> Settings:
+        """Return the settings with the share of this run's epochs at which its first drop comes."""
+        if self.start_epoch is not None:
+            return self
+        return replace(self, start_epoch=self.first_epoch(context.epochs, context.milestones) / context.epochs)
 
     def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
         """Refuse epochs and drops that leave no epoch for corrected labels."""
