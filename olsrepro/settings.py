@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 
 class UserError(Exception):
-    """A user's mistake, reported in one line: the key, the value, the nearest valid choices, what to do."""
+    """Mistake of the user's, reported in one line: the key, the value, the nearest valid choices, what to do."""
 
 
 def fact(default: Any = MISSING) -> Any:

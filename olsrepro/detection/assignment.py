@@ -1,4 +1,4 @@
-"""Assignment of objects to the predictions that must detect them."""
+"""Assignment of objects to predictions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEAR = 0.3
 
 @dataclass(frozen=True)
 class Assignment:
-    """Assignment of M objects in B images to places: one in each object's cell for each of C = S · A anchors.
+    """Places of M objects in B images: one in each object's cell for each of C = S · A anchors.
 
     All sizes follow from M, B and the grid, so that nothing waits for the device: each object has an entry for every
     anchor, and ``positive`` marks those that count.

@@ -11,7 +11,7 @@ from olsrepro.checks import check_whole
 
 
 class Criterion(nn.Module):
-    """A loss ``(logits (B, K), target (B,)) -> scalar``, the mean over the batch.
+    """Loss ``(logits (B, K), target (B,)) -> scalar``, the mean over the batch.
 
     Half-precision logits are raised to fp32, under any autocast; float64 stays float64. Subclasses define :meth:`loss`.
 

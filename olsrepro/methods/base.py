@@ -29,7 +29,7 @@ class TrainingSet(Protocol):
 
 @dataclass(frozen=True)
 class MethodContext:
-    """Run that a method works in, as far as it needs to know it.
+    """Properties of the run that a method works in.
 
     Attributes:
         num_classes: K.

@@ -141,5 +141,5 @@ def _filled(cls: type[T], node: Mapping[str, Any]) -> T:
     known = [item.name for item in fields(cls)]  # type: ignore[arg-type]
     for key in node:
         if key not in known:
-            raise ValueError(f"{key} is no key of a card; {did_you_mean(str(key), known)}")
+            raise ValueError(f"{key} is not a key of a card; {did_you_mean(str(key), known)}")
     return cls(**node)

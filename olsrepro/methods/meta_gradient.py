@@ -45,13 +45,13 @@ def full_precision(device: torch.device) -> Iterator[None]:
 
 def clean_part(batch: Batch) -> tuple[Tensor, Tensor]:
     """Return the clean images and targets that came with a batch."""
-    assert batch.clean_images is not None, "the settings ask for a clean set"
+    assert batch.clean_images is not None, "a meta-gradient needs clean images in each batch"
     assert batch.clean_targets is not None, "clean images come with their targets"
     return batch.clean_images, batch.clean_targets
 
 
 class MetaGradient:
-    """Calls of a bare network for a meta-gradient; its weights and running statistics stay as they are.
+    """Calls of a bare network for a meta-gradient; its weights and running statistics are not changed.
 
     Batch normalisation follows the network's mode, in training the statistics of the batch; each call gets its own
     buffers and discards them.

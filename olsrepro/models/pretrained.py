@@ -61,7 +61,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     weights = _unwrapped(_content(path))
     if not weights:
-        raise UserError(f"{path} holds no weights, neither by themselves nor under {', '.join(NESTED_UNDER)}")
+        raise UserError(f"{path} holds no weights, neither at its top level nor under {', '.join(NESTED_UNDER)}")
     return weights
 
 

@@ -15,7 +15,7 @@ from olsrepro.losses.criterion import weighted_sum
 
 
 class Labels(NamedTuple):
-    """Labels of the samples and the trust in them.
+    """Given and guessed labels of samples, and the probability that the given ones are wrong.
 
     Attributes:
         targets: int64 (B,), given labels.

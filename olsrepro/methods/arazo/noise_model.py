@@ -1,4 +1,4 @@
-"""Estimate from the losses of an epoch whether a sample's label is wrong, for the next epoch."""
+"""Probability that a sample's label is wrong, from the losses of the previous epoch."""
 
 from __future__ import annotations
 

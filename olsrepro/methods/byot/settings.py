@@ -22,7 +22,7 @@ SWITCHES_OF = MappingProxyType(
 
 @dataclass(frozen=True)
 class Settings(MethodSettings):
-    """Side heads after each stage but the last learn the label and, but for ``class_labels``, the deepest head.
+    """BYOT: side heads after all stages but the last learn the label and, unless ``class_labels``, the deepest head.
 
     ``supervision``: ``logit_kd`` (luanyunteng/pytorch-be-your-own-teacher), ``class_labels`` (deep supervision, the
     authors' code), ``journal`` (ArchipLab-LinfengZhang/pytorch-self-distillation-final). A switch that it doesn't have

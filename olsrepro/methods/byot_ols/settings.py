@@ -24,7 +24,7 @@ STARTS_OF = MappingProxyType(
 
 @dataclass(frozen=True)
 class Settings(MethodSettings):
-    """All heads learn the label and one table of soft labels, which the deepest head's predictions form.
+    """BYOT with OLS: all heads learn the label and one table of soft labels, formed by the deepest head's predictions.
 
     Weights are those of the heads, deepest first; the last applies to every further head. ``alpha`` weights the hard
     terms, ``1 - alpha`` the soft ones. ``first_period``: ``main_only`` trains the deepest head alone, with weight 1;

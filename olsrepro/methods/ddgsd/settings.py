@@ -18,7 +18,7 @@ BATCHES = ("images", "forwards")
 
 @dataclass(frozen=True)
 class Settings(MethodSettings):
-    """Two distorted views of an image learn from its label and from each other; features are left out (paper V-A).
+    """Self-distillation between two distorted views of an image, beside its label; without features (paper V-A).
 
     Args:
         supervision: ``logits``, or ``class_labels``: cross entropy of both views alone, the same as ``lam`` 0.

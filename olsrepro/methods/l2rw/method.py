@@ -31,7 +31,7 @@ class Method(LabelMethod):
 
     def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
-        assert context.backbone is not None, "the meta-gradient is the network's"
+        assert context.backbone is not None, "the meta-gradient needs the run's network"
         self._settings = settings
         self._context = context
         self._network = (context.backbone,)  # in a tuple, so that it is no submodule
@@ -64,7 +64,7 @@ class Method(LabelMethod):
         clamped = products.clamp_min(0)
         if self._settings.weight_norm == "sum_clamped":
             return normalised(clamped)
-        assert self._context.learning_rate is not None, "products are taken times the learning rate"
+        assert self._context.learning_rate is not None, "weight_norm=none needs the run's learning rate"
         return clamped * self._context.learning_rate(epoch)
 
     def _clean_direction(self, batch: Batch) -> ByName | None:
@@ -122,7 +122,7 @@ class Method(LabelMethod):
     @torch.no_grad()
     def _predicted_classes(self) -> Tensor:
         (network,), training_set = self._network, self._context.training_set
-        assert training_set is not None, "fine-tuning needs the training set to count errors on"
+        assert training_set is not None, "fine-tuning needs the training set for the training error"
         network.eval()
         epoch = self._steps // (self._steps_per_epoch or 1) - 1
         found: Tensor | None = None
@@ -131,7 +131,7 @@ class Method(LabelMethod):
             found = classes.new_full((self._context.train_size,), -1) if found is None else found
             found[batch.indices] = classes
         network.train()
-        assert found is not None, "steps train on some images"
+        assert found is not None, "the training set has images"
         return found
 
 

@@ -45,7 +45,7 @@ class Method(LabelMethod):
 
     def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
-        assert context.backbone is not None, "the meta-gradient is the network's"
+        assert context.backbone is not None, "the meta-gradient needs the run's network"
         self._settings = settings
         self._learning_rate = context.learning_rate
         self._meta = MetaGradient(context.backbone)
@@ -147,7 +147,7 @@ class Method(LabelMethod):
         return self._meta.products(step.batch, direction, step.own)
 
     def _rate(self, step: _Step) -> float:
-        assert self._learning_rate is not None, "the look-ahead is as long as a step of the network"
+        assert self._learning_rate is not None, "the look-ahead needs the run's learning rate"
         return self._learning_rate(step.batch.epoch)
 
     def _divisor(self, values: Tensor) -> Tensor:

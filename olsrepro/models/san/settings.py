@@ -26,8 +26,8 @@ class Settings(BackboneSettings):
     min_image_size: ClassVar[int] = 128  # a map must exceed half a window: 4 pixels in the last stage, at 1/32
     counted_at: ClassVar[int] = 224
     weights_elsewhere: ClassVar[str] = (
-        "SAN's own, which the paper starts from and which were trained with label smoothing, lie on the drive that its"
-        " README links"
+        "SAN's own, which the paper starts from and which were trained with label smoothing, are on the drive that its"
+        " README links to"
     )
 
     family: str = "san"

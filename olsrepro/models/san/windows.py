@@ -20,7 +20,7 @@ def reflect_pad(features: Tensor, margin: int) -> Tensor:
 def _reflect_along(features: Tensor, margin: int, dim: int) -> Tensor:
     size = features.shape[dim]
     if size <= margin:
-        raise ValueError(f"a map of side {size} is too small to reflect {margin} pixels of it: {margin + 1} at least")
+        raise ValueError(f"a map of side {size} cannot reflect {margin} pixels: it must have at least {margin + 1}")
     before = features.narrow(dim, 1, margin).flip(dim)
     after = features.narrow(dim, size - 1 - margin, margin).flip(dim)
     return torch.cat([before, features, after], dim)
