@@ -313,7 +313,7 @@ class Trap:
 def test_code_in_a_file_is_never_run(small: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = saved(tmp_path / "trap.pth", {"state_dict": small.state_dict(), "more": Trap()})
-    assert "nothing but tensors and plain values" in refusal(small, path)
+    assert "only tensors and plain values" in refusal(small, path)
     assert not Path("sprung").exists()
 
 
