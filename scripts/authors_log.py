@@ -18,7 +18,7 @@ import torch
 from olsrepro.config.compose import compose_run
 from olsrepro.data.labels.noise import noisy_targets
 from olsrepro.data.registry import read_dataset
-from olsrepro.launch.learner import learner_of
+from olsrepro.launch.build import learner_of
 from olsrepro.store.identity import run_id
 from olsrepro.training.classification.task import ClassificationTask
 from olsrepro.training.device import prepare_device

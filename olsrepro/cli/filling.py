@@ -194,8 +194,8 @@ def _console() -> Console:
 
 def _train(missing: Sequence[Outcome]) -> int:
     from olsrepro.distributed.ranks import leave
+    from olsrepro.launch.errors import Interrupted, RankFailed
     from olsrepro.launch.many import run_many
-    from olsrepro.launch.run import Interrupted, RankFailed
 
     configs = [outcome.wanted.config for outcome in missing if outcome.wanted.config is not None]
     try:

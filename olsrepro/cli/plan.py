@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 SUMMARY = "count the runs of tables and figures, and what they cost"
 DESCRIPTION = """\
 Lists, experiment by experiment, how many distinct runs it wants, how many of them no experiment before it wants, what
-the store has of those, and what the missing ones cost: multiply-adds, hours where a speed was measured in this store,
-disk; then the same set under cheaper presets. What needs a part that is not built yet is counted and named.
+the store has of those, and what the missing ones cost: hours where a speed was measured in this store, disk,
+multiply-adds; then the same set under cheaper presets. What needs a part that is not built yet is counted and named.
 
-Hours come from the speed of finished runs of the same network on the same images. With --measure the networks that none
-of them shows are timed here, some seconds each: forward pass, backward pass and SGD on random images, without data and
-label method. Such hours are marked ~; they are kept in the store, and finished runs replace them."""
+Hours come from the speed of finished runs of the same network on the same images. With --measure, networks without such
+a run are timed here, a few seconds each: forward pass, backward pass and SGD on random images, without loading data or
+the label method. Such hours are marked ~; the timings are kept in the store, and finished runs take precedence."""
 
 EPILOG = f"""\
 {KEYS}
@@ -82,7 +82,7 @@ def _say(line: str) -> None:
 def _text(plan: Plan) -> str:
     from olsrepro.cli.listing import listing
 
-    head = ("", "runs", "new", "done", "failed", "missing", "waiting", "EMAC", "hours", "disk GB")
+    head = ("", "runs", "new", "done", "failed", "missing", "waiting", "hours", "GB", "MACs")
     rows = [
         (
             entry.place or entry.name,
@@ -100,7 +100,8 @@ def _text(plan: Plan) -> str:
         listing(head, rows),
         f"preset {plan.preset}: {plan.runs} distinct runs; to train: {plan.total.line()}",
         *(f"  all of it under preset={name}: {work.line()}" for name, work in plan.cheaper.items()),
-        "new: wanted by none above; waiting: for what is not built yet",
+        "new: not wanted by an experiment above; waiting: for a part that is not built yet",
+        "GB: on disk; MACs: multiply-adds",
         *_on_hours([plan.total, *plan.cheaper.values()]),
         *(f"  {entry.place or entry.name} waits for {what}" for entry in plan.entries if (what := entry.waits)),
     ]
@@ -108,8 +109,8 @@ def _text(plan: Plan) -> str:
 
 
 def _on_hours(works: Sequence[Work]) -> Iterator[str]:
-    """How to read the signs that stand with hours, as far as they occur."""
+    """Explain the signs at hours, as far as they occur."""
     if any(work.timed_on for work in works):
-        yield "~: by the speed of steps that were timed, not of runs"
+        yield "~: estimated from timed training steps, not from finished runs"
     if any(work.untimed for work in works):
-        yield "? and >: no speed of all or some of the runs in this store yet; --measure times them"
+        yield "? or >: no speed is known in this store for all or some of the runs; --measure times them"

@@ -90,11 +90,11 @@ def _dry_run(config: RunConfig) -> int:
 def _train(config: RunConfig, *, fresh: bool) -> int:
     from olsrepro.distributed.ranks import leave
     from olsrepro.files.lease import Held
-    from olsrepro.launch.run import Interrupted, RankFailed, RunFailed
-    from olsrepro.launch.run import run as train_run
+    from olsrepro.launch.errors import Interrupted, RankFailed, RunFailed
+    from olsrepro.launchers.dependencies import run_with_dependencies
 
     try:
-        record = train_run(config, fresh=fresh)
+        record = run_with_dependencies(config, fresh=fresh)
         leave()
     except Held as error:
         return _stop(error, exit_codes.HELD)

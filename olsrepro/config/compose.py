@@ -31,10 +31,10 @@ from olsrepro.methods import registry as methods
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.models import registry as models
 from olsrepro.settings import UserError
-from olsrepro.training.detection.settings import recipe_class
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.schedule import scaled_milestones
+from olsrepro.training.tasks import task_kind
 
 DEFAULT_PRESET = "smoke"  # as configs/config.yaml has it; tested
 
@@ -125,7 +125,7 @@ def _check_keys(overrides: Overrides, tree: Tree) -> None:
             raise UserError(f"{key}={value}: a preset has nothing to set; choose one by preset=NAME")
         if group not in GROUPS:
             raise UserError(f"{key}={value}: {group} is no group; {did_you_mean(group, GROUPS)}")
-        known = switch_names(_settings_class(group, tree[group]))
+        known = switch_names(_settings_class(group, tree))
         if name in tree[group] and name not in known and name not in ("by_dataset", "reference"):
             raise UserError(
                 f"{key}={value}: {name} describes the {group} and can't be set; choose another by {group}=…"
@@ -134,7 +134,8 @@ def _check_keys(overrides: Overrides, tree: Tree) -> None:
             raise UserError(unknown_key(group, name, value, known, tree[group].get("name", "")))
 
 
-def _settings_class(group: str, node: Mapping[str, Any]) -> type[Any]:
+def _settings_class(group: str, tree: Tree) -> type[Any]:
+    node: Mapping[str, Any] = tree[group]
     if group in ("backbone", "method"):
         key = "family" if group == "backbone" else "name"
         if key not in node:
@@ -143,7 +144,7 @@ def _settings_class(group: str, node: Mapping[str, Any]) -> type[Any]:
     if group == "dataset":
         return dataset_class(str(node.get("name", "")))
     if group == "recipe":
-        return recipe_class(node)
+        return task_kind(_settings_class("dataset", tree).task).recipe
     plain: dict[str, type[Any]] = {
         "noise": NoiseSettings,
         "runtime": RuntimeSettings,
@@ -153,17 +154,15 @@ def _settings_class(group: str, node: Mapping[str, Any]) -> type[Any]:
 
 def _resolve(tree: Tree, folders: Sequence[Path], preset: str) -> RunConfig:
     seed = _seed(tree["seed"])
-    backbone = renamed(fill("backbone", _settings_class("backbone", tree["backbone"]), tree["backbone"]), folders)
-    dataset = sized(
-        fill("dataset", dataset_class(tree["dataset"].get("name", "")), tree["dataset"]), backbone
-    ).resolved()
+    backbone = renamed(fill("backbone", _settings_class("backbone", tree), tree["backbone"]), folders)
+    dataset = sized(fill("dataset", _settings_class("dataset", tree), tree["dataset"]), backbone).resolved()
     method = _for_dataset(tree["method"], dataset.name)
     return RunConfig(
         dataset=dataset,
         noise=fill("noise", NoiseSettings, tree["noise"]).resolved(seed),
         backbone=backbone,
         method=_method(method, dataset),
-        recipe=started(shrunk(_recipe(tree["recipe"]), dataset), backbone),
+        recipe=started(shrunk(_recipe(tree["recipe"], dataset), dataset), backbone),
         runtime=_placed(fill("runtime", RuntimeSettings, tree["runtime"])),
         seed=seed,
         preset=preset,
@@ -171,7 +170,7 @@ def _resolve(tree: Tree, folders: Sequence[Path], preset: str) -> RunConfig:
 
 
 def _method(node: Tree, dataset: DatasetSettings) -> MethodSettings:
-    settings: MethodSettings = fill("method", _settings_class("method", node), node)
+    settings: MethodSettings = fill("method", _settings_class("method", {"method": node}), node)
     return settings.resolved_for(dataset)
 
 
@@ -191,10 +190,11 @@ def _absolute(path: str) -> str:
     return str(Path(os.path.expanduser(path)).absolute())
 
 
-def _recipe(tree: Tree) -> RecipeSettings:
-    """The recipe; milestones that nobody gave are scaled from its reference's to its epochs."""
-    node = {key: value for key, value in tree.items() if key != "reference"}
-    kind = recipe_class(node)
+def _recipe(tree: Tree, dataset: DatasetSettings) -> RecipeSettings:
+    """Return the recipe; milestones that nobody gave are scaled from its reference's to its epochs."""
+    _refuse_other_task(tree.get("task", "classification"), dataset)
+    kind = task_kind(dataset.task).recipe
+    node = {key: value for key, value in tree.items() if key not in ("reference", "task")}
     if node.get("milestones") is not None:
         return fill("recipe", kind, node)
     recipe = fill("recipe", kind, node | {"milestones": []})
@@ -204,6 +204,14 @@ def _recipe(tree: Tree) -> RecipeSettings:
     except (KeyError, TypeError, ZeroDivisionError):
         raise UserError("recipe.milestones=null needs a recipe.reference with epochs and milestones") from None
     return fill("recipe", kind, node | {"milestones": milestones})
+
+
+def _refuse_other_task(task: str, dataset: DatasetSettings) -> None:
+    if task != dataset.task:
+        raise UserError(
+            f"this recipe is for {task}, and dataset={dataset.name} for {dataset.task}: leave recipe=… out, the data"
+            f" set has its own; a recipe of yours says `task: {dataset.task}` in its file"
+        )
 
 
 def _for_dataset(method: Tree, dataset: str) -> Tree:

@@ -11,8 +11,8 @@ from olsrepro.data.datasets.settings import dataset_class
 from olsrepro.data.labels.settings import NoiseSettings
 from olsrepro.methods import registry as methods
 from olsrepro.models import registry as models
-from olsrepro.training.detection.settings import recipe_class
 from olsrepro.training.runtime import RuntimeSettings
+from olsrepro.training.tasks import task_kind
 
 
 def restored(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig:
@@ -22,12 +22,13 @@ def restored(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig:
         UserError: it holds what the code no longer knows.
     """
     backbone, method = config["backbone"], config["method"]
+    dataset = fill("dataset", dataset_class(config["dataset"]["name"]), config["dataset"])
     return RunConfig(
-        dataset=fill("dataset", dataset_class(config["dataset"]["name"]), config["dataset"]),
+        dataset=dataset,
         noise=fill("noise", NoiseSettings, config["noise"]),
         backbone=fill("backbone", models.settings_class(backbone["family"]), backbone),
         method=fill("method", methods.settings_class(method["name"]), method),
-        recipe=fill("recipe", recipe_class(config["recipe"]), config["recipe"]),
+        recipe=fill("recipe", task_kind(dataset.task).recipe, config["recipe"]),
         runtime=runtime,
         seed=config["seed"],
         preset=config["preset"],

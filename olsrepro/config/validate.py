@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.settings import UserError
+from olsrepro.training.tasks import task_kind
 
 
 def validate(config: RunConfig) -> None:
@@ -26,38 +27,17 @@ def validate(config: RunConfig) -> None:
 
 
 def _tasks_agree(config: RunConfig) -> None:
-    backbone, dataset = config.backbone, config.dataset
-    if backbone.task == dataset.task:
-        return
-    if backbone.task == "detection":
+    network, data = task_kind(config.backbone.task), task_kind(config.dataset.task)
+    if network is not data:
         raise UserError(
-            f"backbone={backbone.name} detects objects, dataset={dataset.name} has one label an image: choose a"
-            " backbone that classifies, such as resnet56, or dataset=voc"
+            f"backbone={config.backbone.name} {network.backbone_does}, dataset={config.dataset.name} has"
+            f" {data.dataset_has}: choose {data.backbones}, or {network.datasets}"
         )
-    raise UserError(
-        f"backbone={backbone.name} classifies images, dataset={dataset.name} has boxes of objects: choose"
-        " backbone=yolo_mobilenetv2, or a data set with one label an image, such as cifar100"
-    )
 
 
 def _task_takes_it(config: RunConfig) -> None:
-    """What a task can do nothing with."""
-    if config.recipe.task != config.dataset.task:
-        raise UserError(
-            f"this recipe is for {config.recipe.task}, and dataset={config.dataset.name} for {config.dataset.task}:"
-            " leave recipe=… out, the data set has its own"
-        )
-    if config.dataset.task != "detection":
-        return
-    if not config.method.labels_classes:
-        raise UserError(
-            f"method={config.method.name} labels images, and dataset={config.dataset.name} has objects, whose classes"
-            " are all that a method can label: choose hard, ls or ols"
-        )
-    if config.noise.kind != "none":
-        raise UserError(f"noise={config.noise.kind} is for labels of images; dataset={config.dataset.name} has boxes")
-    if config.runtime.ensemble_sizes:
-        raise UserError(f"runtime.ensemble_sizes={config.runtime.ensemble_sizes} is for classifiers; set []")
+    dataset = config.dataset
+    task_kind(dataset.task).check_parts(dataset.name, config.method, config.noise.kind, config.runtime)
 
 
 def _image_fits_backbone(config: RunConfig) -> None:

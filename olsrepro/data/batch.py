@@ -1,4 +1,4 @@
-"""What a training step gets."""
+"""Batch of a training step."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Batch:
 
     @property
     def share(self) -> float:
-        """Which part of the step's images these are: the step's mean loss is the sum of the parts' by their shares."""
+        """Share of the step's images in this part; the step's mean loss is the sum of the parts' times their shares."""
         return 1.0 if self.step_size is None else len(self.targets) / self.step_size
 
     def parts(self, count: int, *, in_pairs: bool = False) -> tuple[Batch, ...]:
-        """The batch in ``count`` parts, which are told the size of the whole step; in pairs as the shards of ranks."""
+        """Split the batch into ``count`` parts, which keep the size of the whole step; in pairs, as ranks' shards."""
         if count == 1:
             return (self,)
         clean = 0 if self.clean_targets is None else len(self.clean_targets)

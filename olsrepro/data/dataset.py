@@ -1,9 +1,10 @@
-"""What a data set is, as it was read: in memory, as photographs with a class each, or as photographs with objects."""
+"""Data sets as they were read: images in memory, photographs with a class each, photographs with objects."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from olsrepro.data.objects import Objects
 if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import Tensor
+    from typing_extensions import Self
 
     Pixels = npt.NDArray[Any]
 
@@ -36,10 +38,18 @@ class PathTable(Sequence[str]):
         at = range(len(self))[index]
         return self._bytes[self._ends[at] : self._ends[at + 1]].tobytes().decode("utf-8", "surrogateescape")
 
+    def rows_without(self, paths: Container[str]) -> list[int]:
+        """Return the rows whose paths are none of these, rising."""
+        return [row for row, path in enumerate(self) if path not in paths]
+
+    def chosen(self, rows: Sequence[int]) -> PathTable:
+        """Return the table of some rows, in this order."""
+        return PathTable([self[row] for row in rows])
+
 
 @dataclass(frozen=True)
 class Geometry:
-    """What an image becomes: ``side`` pixels square, cut out of one resized to ``resized_to``.
+    """Size of an image: ``side`` pixels square, cut out of one resized to ``resized_to``.
 
     ``resize`` is ``square`` (both sides, the aspect ratio is lost) or ``short_side``.
     """
@@ -49,9 +59,75 @@ class Geometry:
     resized_to: int
 
 
+class Dataset(ABC):
+    """Training and test set, which answer for themselves; the tasks know what more there is.
+
+    Attributes:
+        class_names: one for each class.
+    """
+
+    class_names: tuple[str, ...]
+
+    @property
+    @abstractmethod
+    def train_size(self) -> int:
+        """Number of training images."""
+
+    @property
+    @abstractmethod
+    def test_size(self) -> int:
+        """Number of test images."""
+
+    @property
+    @abstractmethod
+    def classes(self) -> Tensor:
+        """Classes that the training set shows, int64 (M,): one an image or one an object."""
+
+    def facts(self) -> dict[str, object]:
+        """Return what was read, by the names of the facts in the settings."""
+        return {"train_size": self.train_size, "test_size": self.test_size, "num_classes": len(self.class_names)}
+
+    @property
+    def files(self) -> tuple[Path, Sequence[str]]:
+        """Folder of the image files and their paths in it, training before test; no paths for a set in memory."""
+        return Path(), ()
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """Paths of images that were left out because they can't be decoded."""
+        return ()
+
+    def without(self, paths: Container[str]) -> Self:
+        """Return the data set without some image files, which are listed in its ``unreadable``."""
+        return self
+
+    def sample_names(self, samples: Sequence[int]) -> list[str]:
+        """Name training samples for a message: by their files, in memory by their indices."""
+        return [str(index) for index in samples]
+
+
+class LabelledImages(Dataset):
+    """Images of one class each.
+
+    Attributes:
+        train_targets, test_targets: int64 (N,), true classes.
+        mean, std: float32 (3,), of pixels scaled to [0, 1].
+    """
+
+    train_targets: Tensor
+    test_targets: Tensor
+    mean: Tensor
+    std: Tensor
+
+    @property
+    def classes(self) -> Tensor:
+        """True classes of the training images, int64 (N,)."""
+        return self.train_targets
+
+
 @dataclass(frozen=True)
-class ImageData:
-    """Training and test set on the CPU.
+class ImageData(LabelledImages):
+    """Images of one class each in memory, on the CPU.
 
     Attributes:
         train_images, test_images: uint8 (N, 3, H, W).
@@ -68,6 +144,20 @@ class ImageData:
     std: Tensor
     class_names: tuple[str, ...]
 
+    @property
+    def train_size(self) -> int:
+        """Number of training images."""
+        return len(self.train_images)
+
+    @property
+    def test_size(self) -> int:
+        """Number of test images."""
+        return len(self.test_images)
+
+    def facts(self) -> dict[str, object]:
+        """Return what was read, with the shape of an image."""
+        return super().facts() | {"image_size": tuple(self.train_images.shape[1:])}
+
     @classmethod
     def from_arrays(
         cls,
@@ -77,7 +167,7 @@ class ImageData:
         std: Sequence[float],
         class_names: Sequence[str],
     ) -> ImageData:
-        """From NumPy: ``train`` and ``test`` are (uint8 images (N, 3, H, W), integer targets (N,))."""
+        """Build it from NumPy arrays: ``train`` and ``test`` are (uint8 images (N, 3, H, W), integer targets (N,))."""
         import torch
 
         def tensors(images: Pixels, targets: Sequence[int] | Pixels) -> tuple[Tensor, Tensor]:
@@ -89,9 +179,57 @@ class ImageData:
         return cls(*tensors(*train), *tensors(*test), constants(mean), constants(std), tuple(class_names))
 
 
+class ImageFiles(Dataset):
+    """Images in files of their own.
+
+    Attributes:
+        root: the folder that the paths start from.
+        train_paths, test_paths: of the images.
+    """
+
+    root: Path
+    train_paths: PathTable
+    test_paths: PathTable
+
+    @property
+    def train_size(self) -> int:
+        """Number of training images."""
+        return len(self.train_paths)
+
+    @property
+    def test_size(self) -> int:
+        """Number of test images."""
+        return len(self.test_paths)
+
+    @property
+    def files(self) -> tuple[Path, Sequence[str]]:
+        """Folder of the image files and their paths in it, training before test."""
+        return self.root, [*self.train_paths, *self.test_paths]
+
+    def without(self, paths: Container[str]) -> Self:
+        """Return the data set without some image files, which are listed in its ``unreadable``."""
+        train, test = self.train_paths.rows_without(paths), self.test_paths.rows_without(paths)
+        left_out = tuple(path for path in self.files[1] if path in paths)
+        return replace(  # type: ignore[type-var]  # the classes below are dataclasses
+            self,
+            train_paths=self.train_paths.chosen(train),
+            test_paths=self.test_paths.chosen(test),
+            unreadable=(*self.unreadable, *left_out),
+            **self._labels_of(train, test),
+        )
+
+    @abstractmethod
+    def _labels_of(self, train: list[int], test: list[int]) -> Mapping[str, Any]:
+        """Return what is known of the images in some rows of both parts, by field."""
+
+    def sample_names(self, samples: Sequence[int]) -> list[str]:
+        """Name training samples by their files."""
+        return [self.train_paths[index] for index in samples]
+
+
 @dataclass(frozen=True)
-class Photographs:
-    """Training and test set as files.
+class Photographs(ImageFiles, LabelledImages):
+    """Photographs of one class each.
 
     Attributes:
         root: the folder that the paths start from.
@@ -99,8 +237,8 @@ class Photographs:
         train_targets, test_targets: int64 (N,), true classes.
         mean, std: float32 (3,), of pixels scaled to [0, 1].
         class_names: one for each class.
-        geometry: what a test makes of an image.
-        unreadable: paths of images that were left out, for they can't be decoded.
+        geometry: how a test crops and sizes an image.
+        unreadable: paths of images that were left out because they can't be decoded.
     """
 
     root: Path
@@ -114,17 +252,20 @@ class Photographs:
     geometry: Geometry
     unreadable: tuple[str, ...] = ()
 
+    def _labels_of(self, train: list[int], test: list[int]) -> Mapping[str, Any]:
+        return {"train_targets": self.train_targets[train], "test_targets": self.test_targets[test]}
+
 
 @dataclass(frozen=True)
-class DetectionSet:
-    """Training and test set as files.
+class DetectionSet(ImageFiles):
+    """Photographs with the objects in them.
 
     Attributes:
         root: the folder that the paths start from.
         train_paths, test_paths: of the images.
         train_objects, test_objects: in these images; difficult ones are in the test set only.
         class_names: one for each class.
-        unreadable: paths of images that were left out, for they can't be decoded.
+        unreadable: paths of images that were left out because they can't be decoded.
     """
 
     root: Path
@@ -135,6 +276,15 @@ class DetectionSet:
     class_names: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
 
+    @property
+    def classes(self) -> Tensor:
+        """Classes of the training objects, int64 (M,)."""
+        return self.train_objects.classes
 
-Data = ImageData | Photographs
-"""Images of one class each."""
+    def _labels_of(self, train: list[int], test: list[int]) -> Mapping[str, Any]:
+        import torch
+
+        return {
+            "train_objects": self.train_objects.chosen(torch.tensor(train, dtype=torch.int64)),
+            "test_objects": self.test_objects.chosen(torch.tensor(test, dtype=torch.int64)),
+        }

@@ -6,13 +6,14 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import singledispatch
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from olsrepro.data.dataset import Data, Geometry, ImageData, PathTable
+from olsrepro.data.dataset import Geometry, ImageData, LabelledImages, PathTable, Photographs
 from olsrepro.data.pixels import Normaliser
 
 
@@ -76,13 +77,22 @@ class PhotoImages:
         return torch.from_numpy(test_pixels(decoded(self.root / self.paths[index]), self.geometry))
 
 
-def split_of(data: Data, split: str) -> Images:
-    """The images of ``train`` or ``test``."""
-    if isinstance(data, ImageData):
-        in_memory = {"train": (data.train_images, data.train_targets), "test": (data.test_images, data.test_targets)}
-        return TensorImages(*in_memory[split])
-    files = {"train": (data.train_paths, data.train_targets), "test": (data.test_paths, data.test_targets)}
-    return PhotoImages(data.root, *files[split], data.geometry)
+@singledispatch
+def split_of(data: LabelledImages, split: str) -> Images:
+    """Return the images of ``train`` or ``test``."""
+    raise TypeError(f"{type(data).__name__} has no images that can be read")
+
+
+@split_of.register
+def _(data: ImageData, split: str) -> Images:
+    parts = {"train": (data.train_images, data.train_targets), "test": (data.test_images, data.test_targets)}
+    return TensorImages(*parts[split])
+
+
+@split_of.register
+def _(data: Photographs, split: str) -> Images:
+    parts = {"train": (data.train_paths, data.train_targets), "test": (data.test_paths, data.test_targets)}
+    return PhotoImages(data.root, *parts[split], data.geometry)
 
 
 def normalised_batches(

@@ -1,4 +1,4 @@
-"""The objects in the images of a data set: all their boxes in a row, and where each image's begin."""
+"""Objects in the images of a data set: all their boxes in a row, and where each image's begin."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Objects:
         boxes: float32 (M, 4), edges x1, y1, x2, y2 in pixels of the original image, continuous and from 0: what VOC
             writes as ``xmin - 1, ymin - 1, xmax, ymax``, so that ``x2 - x1`` counts the pixels across.
         classes: int64 (M,).
-        difficult: bool (M,), those that a test neither asks for nor counts against anybody.
+        difficult: bool (M,), objects that a test neither requires nor counts as errors.
         starts: int64 (N + 1,); image i has the rows ``starts[i]`` to ``starts[i + 1] - 1``.
     """
 
@@ -40,7 +40,7 @@ class Objects:
 
     @classmethod
     def listed(cls, images: Sequence[Sequence[Annotated]]) -> Objects:
-        """The objects of each image, which may have none."""
+        """Build from the objects of each image, which may have none."""
         import torch
 
         found = [item for objects in images for item in objects]
@@ -52,14 +52,14 @@ class Objects:
         )
 
     def of(self, image: int) -> Objects:
-        """Those of one image, as of a set of it alone."""
+        """Return the objects of one image, as a set of that image alone."""
         image = range(len(self))[image]
         rows = slice(int(self.starts[image]), int(self.starts[image + 1]))
         starts = self.starts[image : image + 2] - self.starts[image]
         return Objects(self.boxes[rows], self.classes[rows], self.difficult[rows], starts)
 
     def chosen(self, images: Tensor) -> Objects:
-        """Those of some images (int64 (B,)), in this order."""
+        """Return the objects of some images (int64 (B,)), in this order."""
         import torch
 
         counts = self.starts[images + 1] - self.starts[images]
@@ -70,7 +70,7 @@ class Objects:
 
     @property
     def owners(self) -> Tensor:
-        """The image of each object, int64 (M,)."""
+        """Image of each object, int64 (M,)."""
         import torch
 
         return torch.arange(len(self)).repeat_interleave(self.starts.diff())

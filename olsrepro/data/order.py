@@ -9,7 +9,7 @@ from olsrepro.randomness import address, integers, permutation
 
 
 def classmates(targets: Tensor, key: int) -> Tensor:
-    """The index of another sample of the same class for every sample; a sample alone in its class is its own.
+    """Draw another sample of the same class for every sample, by index; a sample alone in its class gets itself.
 
     Args:
         targets: int64 (N,), the given labels.
@@ -31,12 +31,12 @@ def classmates(targets: Tensor, key: int) -> Tensor:
 
 
 def draw_order(count: int, seed: int, epoch: int, device: torch.device | str) -> Tensor:
-    """The sample indices, int64 (N,), in the order in which an epoch takes them."""
+    """Draw the sample indices, int64 (N,), in the order in which an epoch takes them."""
     return permutation(address(seed, "order", epoch), count, device)
 
 
 def order_without(held_out: Tensor | None, order: Tensor) -> Tensor:
-    """An order of all samples (N,) without those that are held out (int64, on its device), if any are."""
+    """Drop the samples that are held out (int64, on its device), if any are, from an order of all samples (N,)."""
     if held_out is None:
         return order
     kept = torch.ones(len(order), dtype=torch.bool, device=order.device)

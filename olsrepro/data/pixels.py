@@ -1,4 +1,4 @@
-"""What every image goes through last, in memory or from a file: scaling, normalisation, CutOut."""
+"""Last changes to every image, in memory or from a file: scaling, normalisation, CutOut."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 class Normaliser:
-    """Scales uint8 images to [0, 1], then normalises; bit for bit torchvision's ``ToTensor`` and ``Normalize``.
+    """Scaling of uint8 images to [0, 1] and normalisation, bit for bit torchvision's ``ToTensor`` and ``Normalize``.
 
     Args:
         mean, std: float32 (C,), of pixels in [0, 1].
         device: where the images are.
-        channels_last: memory format of what comes out.
+        channels_last: memory format of the result.
     """
 
     def __init__(self, mean: Tensor, std: Tensor, device: torch.device | str, *, channels_last: bool = False) -> None:
@@ -23,11 +23,11 @@ class Normaliser:
         self._format = torch.channels_last if channels_last else torch.contiguous_format
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Float32 images (B, C, H, W) of uint8 ones."""
+        """Return float32 images (B, C, H, W) of uint8 ones."""
         return self.normalise_(images.to(torch.float32, memory_format=self._format))
 
     def normalise_(self, pixels: Tensor) -> Tensor:
-        """The same of float32 pixels in [0, 255], in place."""
+        """Scale and normalise float32 pixels in [0, 255], in place."""
         return pixels.div_(self._white).sub_(self._mean).div_(self._std)
 
 

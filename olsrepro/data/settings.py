@@ -11,15 +11,15 @@ from olsrepro.settings import Component, fact
 
 @dataclass(frozen=True)
 class DatasetSettings(Component):
-    """Which data set, and facts about it that planning reads: sizes in images, ``image_size`` in pixels (square).
+    """Data set, and facts about it that planning reads: sizes in images, ``image_size`` in pixels (square).
 
-    ``sample_index`` tells whether a sample has the same index in every epoch, so that something can be kept of it.
+    ``sample_index`` tells whether a sample has the same index in every epoch, so that something can be kept for it.
     """
 
     task: ClassVar[str] = "classification"
-    """What its labels are for: ``classification``, one class an image, or ``detection``, boxes of objects."""
+    """Task of its labels: ``classification``, one class per image, or ``detection``, boxes of objects."""
     crops: ClassVar[tuple[str, ...]] = ("pad",)
-    """The kinds of crops that its images can be given; see :class:`AugmentSettings`."""
+    """Kinds of crops that its images can be given; see :class:`AugmentSettings`."""
     is_in_memory: ClassVar[bool] = True
     """Whether all of its pixels are read at once; else its photographs are read as they are needed."""
 
@@ -30,8 +30,13 @@ class DatasetSettings(Component):
     image_size: int = fact()
     sample_index: bool = fact(True)
 
+    @property
+    def skips_unreadable(self) -> bool:
+        """Whether images that can't be decoded are left out, and recorded, instead of ending the run."""
+        return False
+
     def resolved(self) -> DatasetSettings:
-        """With the facts that its switches lead to."""
+        """Return the settings with the facts that their switches imply."""
         return self
 
     outside_id: ClassVar[frozenset[str]] = frozenset()
@@ -42,7 +47,7 @@ CROPS = ("pad", "window", "resized", "centre")
 
 @dataclass(frozen=True)
 class AugmentSettings(Component):
-    """What changes a training image.
+    """Augmentation of a training image.
 
     Args:
         padding: pixels of black on each side before a random crop of the image's own size; 0 crops nothing.
@@ -72,7 +77,7 @@ class AugmentSettings(Component):
             raise ValueError(f"padding={self.padding} has no effect with crop={self.crop}; set padding=0")
 
     def uncropped(self) -> AugmentSettings:
-        """The same without a random crop."""
+        """Return the same augmentation without a random crop."""
         return replace(self, padding=0) if self.crop == "pad" else replace(self, crop="centre")
 
 
@@ -84,7 +89,7 @@ class View:
     """A further image for each sample of a batch.
 
     Attributes:
-        augment: what changes it.
+        augment: its augmentation.
         of: ``sample``, another draw of the same image, or ``classmate``, another sample's image of the given class.
     """
 

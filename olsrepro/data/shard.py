@@ -1,4 +1,4 @@
-"""Which rows of a batch a rank trains on."""
+"""Rows of a batch that a rank trains on."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch import Tensor
 
 
 def rows_of_part(count: int, part: int, parts: int, *, in_pairs: bool = False) -> Tensor:
-    """The rows of a batch of ``count``, int64, that are the ``part``-th of ``parts`` near-equal ones, in order.
+    """Return the rows, int64, of the ``part``-th of ``parts`` near-equal parts of a batch of ``count``, in order.
 
-    In pairs the part is one of the batch's left half and the same of its right half, so that the pairs
+    In pairs, a part takes some rows of the batch's left half and the same of its right half, so that the pairs
     ``(i, count - count // 2 + i)`` stay together; the middle row of an odd batch, in no pair, is in the middle of the
     last part.
     """
@@ -32,9 +32,9 @@ class Shard:
     in_pairs: bool = False
 
     def rows(self, count: int) -> Tensor:
-        """The rows, int64, of a batch of ``count`` that are this rank's."""
+        """Return this rank's rows, int64, of a batch of ``count``."""
         return rows_of_part(count, self.rank, self.ranks, in_pairs=self.in_pairs)
 
     def of_samples(self, count: int) -> slice:
-        """This rank's share of ``count`` samples in a row, as a test splits them."""
+        """Return this rank's share of ``count`` consecutive samples, as a test splits them."""
         return slice(count * self.rank // self.ranks, count * (self.rank + 1) // self.ranks)

@@ -1,8 +1,8 @@
-"""Stand-ins: a few images in the place of a data set of the paper, so that every table can be tried in seconds.
+"""Stand-ins: a few images in place of a data set of the paper, so that every table can be tried in seconds.
 
-``digits@cub``, of scikit-learn's digits, stands for ``cub``; ``shapes@voc``, of drawn shapes, for ``voc``. What goes by
-a data set's name (its recipe, a method's values) is as for the set itself. A stand-in is a data set of its own all the
-same, so that none of its runs can be taken for one of the paper's. No torch here.
+``digits@cub``, of scikit-learn's digits, replaces ``cub``; ``shapes@voc``, of drawn shapes, ``voc``. What is chosen by
+a data set's name (its recipe, a method's values) is as for the set itself. A stand-in is nevertheless a data set of
+its own, so that none of its runs can be taken for one of the paper's. No torch here.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ _OTHER_SIDE = 224  # of the crops that the paper's larger sets are trained on
 
 
 def stands_for(name: str) -> str:
-    """The data set that a name means where defaults go by name: ``cub`` for ``digits@cub``, any other for itself."""
+    """Return the data set that a name means where defaults go by name: ``cub`` for ``digits@cub``, else itself."""
     return name.removeprefix(DIGITS).removeprefix(SHAPES)
 
 
 def is_stand_in(name: str) -> bool:
-    """Whether a data set is a stand-in."""
+    """Return whether a data set is a stand-in."""
     return name.startswith((DIGITS, SHAPES))
 
 
 def is_of_digits(name: str) -> bool:
-    """Whether a data set is a stand-in whose images are digits, which are made as large as a backbone needs."""
+    """Return whether a data set is a stand-in made of digits, which are scaled to the size that a backbone needs."""
     return name.startswith(DIGITS)
 
 
 def stand_in_of(name: str) -> str:
-    """The name that a data set's stand-in has, if there is one: of shapes for a set of boxes, else of digits."""
+    """Return the name that a data set's stand-in has, if there is one: of shapes for a set of boxes, else of digits."""
     return f"{SHAPES if name == 'voc' else DIGITS}{name}"
 
 
 def original_side(name: str) -> int:
-    """Side in pixels of the images of the set that ``name`` stands for, as they enter a network."""
+    """Return the side in pixels of the images of the set that ``name`` replaces, as they enter a network."""
     return _SIDES.get(stands_for(name), _OTHER_SIDE)

@@ -1,4 +1,4 @@
-"""Rows of all ranks of ``torch.distributed``, of which each has a number of its own."""
+"""Rows gathered from all ranks of ``torch.distributed``, whose numbers of rows may differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from olsrepro.distributed.ranks import rank_count
 
 
 def gathered(rows: Tensor) -> Tensor:
-    """The rows (n, ...) of all ranks one after another, in the order of the ranks; n may differ between them.
+    """Concatenate the rows (n, ...) of all ranks, in the order of the ranks; n may differ between them.
 
     Every rank must call it, where ranks are initialised; it waits for the device.
     """

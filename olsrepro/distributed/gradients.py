@@ -1,4 +1,4 @@
-"""What ranks share in a step: the gradients' sum, and the running statistics of the first of them."""
+"""Exchange between ranks in a step: the gradients' sum, and the running statistics of the first rank."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ def sum_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 @torch.no_grad()
 def share_running_statistics(buffers: Sequence[Tensor]) -> None:
-    """Give every rank the first one's buffers; every rank must call it. As under ``DataParallel``, whose first replica
-    alone kept its statistics.
+    """Give every rank the first one's buffers, as under ``DataParallel``; every rank must call it.
+
+    There the first replica alone kept its statistics.
     """
     if rank_count() == 1 or not buffers:
         return
@@ -43,14 +44,14 @@ def share_running_statistics(buffers: Sequence[Tensor]) -> None:
 
 
 def running_statistics(*modules: nn.Module) -> list[Tensor]:
-    """The running means and variances of all batch norms in some modules."""
+    """List the running means and variances of all batch norms in some modules."""
     norms = (norm for module in modules for norm in module.modules() if isinstance(norm, _BatchNorm))
     kept = (buffer for norm in norms for buffer in (norm.running_mean, norm.running_var))
     return [buffer for buffer in kept if buffer is not None]
 
 
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    """Tensors of one dtype after another in messages of at most :data:`BUCKET` numbers, or one tensor."""
+    """Group tensors, in order and by dtype, into messages of at most :data:`BUCKET` numbers, or of one tensor."""
     bucket: list[Tensor] = []
     for tensor in tensors:
         if bucket and (tensor.dtype != bucket[0].dtype or sum(map(Tensor.numel, bucket)) + tensor.numel() > BUCKET):

@@ -1,4 +1,4 @@
-"""Plain objects between ranks; none of it waits for a device."""
+"""Exchange of plain objects between ranks; nothing here waits for a device."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def from_first(value: T) -> T:
-    """The first rank's value, on every rank; every rank must call it."""
+    """Return the first rank's value on every rank; every rank must call it."""
     if rank_count() == 1:
         return value
     told: list[Any] = [value if is_first() else None]
@@ -24,7 +24,7 @@ def from_first(value: T) -> T:
 
 
 def of_all(value: T) -> list[T]:
-    """The values of all ranks in order; every rank must call it."""
+    """Return the values of all ranks in order; every rank must call it."""
     if rank_count() == 1:
         return [value]
     told: list[Any] = [None] * rank_count()
@@ -33,7 +33,7 @@ def of_all(value: T) -> list[T]:
 
 
 def for_first(value: T) -> list[T]:
-    """The values of all ranks in order on the first rank, and nothing on the others; every rank must call it."""
+    """Return the values of all ranks in order on the first rank, none on the others; every rank must call it."""
     if rank_count() == 1:
         return [value]
     told: list[Any] | None = [None] * rank_count() if is_first() else None
@@ -42,16 +42,16 @@ def for_first(value: T) -> list[T]:
 
 
 class Agreement:
-    """What any rank wishes for, learnt by all of them one call later, so that no call waits.
+    """Wishes of any rank, known to all of them one call later, so that no call waits.
 
-    Ranks must make their calls alike; one process alone gets its own wishes at once.
+    All ranks must make the same calls; a single process gets its own wishes at once.
     """
 
     def __init__(self) -> None:
         self._asked: tuple[Tensor, Any] | None = None
 
     def on(self, *wishes: bool) -> tuple[bool, ...]:
-        """For each of the wishes, whether any rank had it at the call before; of none at the first."""
+        """Return, for each wish, whether any rank had it at the previous call; all false at the first."""
         if rank_count() == 1:
             return wishes
         answer = self._answer() or (False,) * len(wishes)
@@ -60,7 +60,7 @@ class Agreement:
         return answer
 
     def forget(self) -> None:
-        """Have the next call be the first again."""
+        """Drop the previous call's wishes, so that the next call is the first again."""
         self._answer()
 
     def _answer(self) -> tuple[bool, ...] | None:
@@ -73,5 +73,5 @@ class Agreement:
 
 
 def any_rank(wish: bool) -> bool:
-    """Whether any rank wishes so, at once; every rank must call it."""
+    """Return whether any rank has this wish now, waiting for all of them; every rank must call it."""
     return any(of_all(wish))

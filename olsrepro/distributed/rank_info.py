@@ -1,4 +1,4 @@
-"""Which of several processes this is, as ``torchrun`` says in the environment. No torch here."""
+"""Rank of this process among several, as ``torchrun`` sets it in the environment. No torch here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class RankInfo:
 
     Attributes:
         rank, ranks: its number, from 0, and how many there are.
-        local_rank, local_ranks: likewise on its machine.
+        local_rank, local_ranks: the same on its machine.
     """
 
     rank: int
@@ -27,7 +27,7 @@ _VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 
 
 def rank_info(environment: Mapping[str, str] = os.environ) -> RankInfo:
-    """Where this process stands; :data:`ALONE` outside of ``torchrun``."""
+    """Read this process's rank from the environment; :data:`ALONE` outside of ``torchrun``."""
     if any(name not in environment for name in _VARIABLES):
         return ALONE
     return RankInfo(*(int(environment[name]) for name in _VARIABLES))

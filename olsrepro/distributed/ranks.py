@@ -1,6 +1,6 @@
-"""How the processes that ``torchrun`` has started meet, and which of them this one is.
+"""Process group of the ranks that ``torchrun`` has started, and the rank of this one.
 
-One process alone needs nothing of this: it is the first of one rank, and nothing then communicates.
+A single process needs none of this: it is the first of one rank, and communicates with nobody.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _control: list[dist.ProcessGroup] = []
 
 
 def join(*, cuda: bool, timeout_s: float) -> None:
-    """Meet the other ranks, unless that was done or this process is alone; every rank must call it.
+    """Meet the other ranks, unless already done or this process is alone; every rank must call it.
 
     Args:
         cuda: whether tensors on GPUs will be summed.
         timeout_s: how long a sum over ranks waits for one of them before it fails.
 
     Raises:
-        UserError: not all of them have come within that time.
+        UserError: not all of them joined within that time.
     """
     if rank_info().ranks == 1 or is_joined():
         return
@@ -33,34 +33,34 @@ def join(*, cuda: bool, timeout_s: float) -> None:
         dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
     except dist.DistError:
         raise UserError(
-            f"{rank_info().ranks} ranks did not meet within runtime.rank_timeout_s={timeout_s:g} seconds: see what the"
-            " others say, and that torchrun has the same --nnodes, --rdzv-id and --rdzv-endpoint on every machine"
+            f"{rank_info().ranks} ranks did not meet within runtime.rank_timeout_s={timeout_s:g} seconds: check what"
+            " the others print, and that torchrun has the same --nnodes, --rdzv-id and --rdzv-endpoint on every machine"
         ) from None
-    # What one rank does alone, such as fetching data, may take long; and its news are plain objects of the CPU.
+    # What one rank does alone, such as fetching data, may take long; and this group sends plain objects, from the CPU.
     group = dist.new_group(backend="gloo", timeout=PATIENCE)
     assert isinstance(group, dist.ProcessGroup)
     _control[:] = [group]
 
 
 def leave() -> None:
-    """Part from the other ranks, if they were joined."""
+    """Close the process group, if this process has joined one."""
     if is_joined():
         _control.clear()
         dist.destroy_process_group()
 
 
 def is_joined() -> bool:
-    """Whether there are other ranks that can be talked to."""
+    """Return whether there are other ranks to communicate with."""
     return dist.is_available() and dist.is_initialized()
 
 
 def control() -> dist.ProcessGroup | None:
-    """The group for news between ranks, on the CPU and with patience; None: the default group."""
+    """Return the group for :mod:`.news` between ranks, on the CPU, with a long timeout; None: the default group."""
     return _control[0] if _control else None
 
 
 def all_come(timeout_s: float) -> bool:
-    """Whether all ranks call this within so many seconds; then they are in step."""
+    """Return whether all ranks call this within ``timeout_s`` seconds; then they are in step."""
     if rank_count() == 1:
         return True
     try:
@@ -71,15 +71,15 @@ def all_come(timeout_s: float) -> bool:
 
 
 def rank() -> int:
-    """This process's rank, from 0."""
+    """Return this process's rank, from 0."""
     return dist.get_rank() if is_joined() else 0
 
 
 def rank_count() -> int:
-    """How many ranks there are; 1 where ranks aren't initialised."""
+    """Count the ranks; 1 where ranks aren't initialised."""
     return dist.get_world_size() if is_joined() else 1
 
 
 def is_first() -> bool:
-    """Whether this is the rank that writes, and speaks to the user."""
+    """Return whether this is the rank that writes, and reports to the user."""
     return rank() == 0

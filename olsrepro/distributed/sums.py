@@ -1,4 +1,4 @@
-"""Sums over all ranks of ``torch.distributed``, without a wait for the device; with one rank nothing is done."""
+"""Sums over all ranks of ``torch.distributed``, without waiting for the device; with one rank nothing is done."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from olsrepro.distributed.ranks import rank_count
 
 
 def summed(tensor: Tensor) -> Tensor:
-    """The sum of a tensor over the ranks, a constant; every rank must call it, with one shape and dtype."""
+    """Sum a tensor over the ranks, without gradients; every rank must call it, with the same shape and dtype."""
     if rank_count() == 1:
         return tensor.detach()
     total = tensor.detach().clone(memory_format=torch.contiguous_format)
@@ -21,7 +21,7 @@ def summed(tensor: Tensor) -> Tensor:
 
 
 def lowest(tensor: Tensor) -> Tensor:
-    """The lowest of a tensor's values over the ranks, place by place; every rank must call it."""
+    """Compute the element-wise minimum of a tensor over the ranks; every rank must call it."""
     if rank_count() == 1:
         return tensor.detach()
     least = tensor.detach().clone(memory_format=torch.contiguous_format)
@@ -30,7 +30,7 @@ def lowest(tensor: Tensor) -> Tensor:
 
 
 def summed_by_name(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """As :func:`summed` for tensors of one dtype, all in one message."""
+    """Sum tensors of one dtype over the ranks, as :func:`summed` does, all in one message."""
     if rank_count() == 1:
         return {name: tensor.detach() for name, tensor in tensors.items()}
     parts = summed(torch.cat([tensor.flatten() for tensor in tensors.values()]))
@@ -39,5 +39,5 @@ def summed_by_name(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def total_of(count: int, like: Tensor) -> Tensor:
-    """The sum of a number over the ranks, a scalar of the dtype and on the device of ``like``."""
+    """Sum a number over the ranks, as a scalar of the dtype and on the device of ``like``."""
     return summed(torch.full((), count, dtype=like.dtype, device=like.device))

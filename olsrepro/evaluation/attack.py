@@ -22,14 +22,14 @@ _ROUNDING = 1e-6
 
 
 def cross_entropies(logits: Tensor, targets: Tensor) -> Tensor:
-    """The cross entropy of each sample, (B,), against its true class, whatever labels the network was trained with."""
+    """Return each sample's cross entropy, (B,), against its true class, whatever labels the training used."""
     return F.cross_entropy(logits, targets, reduction="none")
 
 
 def margins(logits: Tensor, targets: Tensor) -> Tensor:
-    """The largest other logit minus the true class's, (B,) (Carlini & Wagner 2017): positive where the class is wrong.
+    """Return the largest other logit minus the true class's, (B,) (Carlini & Wagner 2017): positive if misclassified.
 
-    Unlike the cross entropy it doesn't saturate, so that an attack that only fails by vanishing gradients shows.
+    Unlike the cross entropy it doesn't saturate, which exposes attacks that only fail because gradients vanish.
     """
     column = targets[:, None]
     others = logits.scatter(1, column, float("-inf"))
@@ -48,7 +48,7 @@ def fgsm(
     loss: AttackLoss = cross_entropies,
     value_range: tuple[float, float] = PIXEL_RANGE,
 ) -> Tensor:
-    """Fast gradient sign method (Goodfellow et al., ICLR 2015): one step of ``epsilon``. Arguments as :func:`pgd`."""
+    """Attack by the fast gradient sign method (Goodfellow et al., ICLR 2015): :func:`pgd`, one step of ``epsilon``."""
     return pgd(
         network,
         images,
@@ -74,7 +74,7 @@ def pgd(
     loss: AttackLoss = cross_entropies,
     value_range: tuple[float, float] = PIXEL_RANGE,
 ) -> Tensor:
-    """Projected gradient descent (Madry et al., ICLR 2018): steps along the gradient's sign, kept within the bound.
+    """Attack by projected gradient descent (Madry et al., ICLR 2018): sign-of-gradient steps, kept within the bound.
 
     Args:
         network: inputs (B, C, H, W) to logits (B, K).
@@ -84,7 +84,7 @@ def pgd(
         step_size: change of a value in one step, in the images' unit.
         iterations: steps; 0 returns the images.
         start: where to begin, of the images' shape; the images themselves by default.
-        stop_at_success: whether an image stays where its class is wrong; one that is wrong from the start never moves.
+        stop_at_success: whether an image stops once it is misclassified; one misclassified from the start never moves.
         loss: (logits, targets) to the loss of each sample (B,), which the attack raises.
         value_range: lowest and highest value of an image.
 
@@ -93,7 +93,7 @@ def pgd(
 
     Raises:
         ValueError: images in half precision, whose gradients are not those of the network in fp32.
-        AssertionError: the result leaves its bounds, as it does where a gradient is not a number.
+        AssertionError: the result leaves its bounds, as it does where a gradient is NaN.
     """
     if images.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"images are {images.dtype}; attacks need float32 or float64")
@@ -117,10 +117,10 @@ def random_start(
     seed: int,
     value_range: tuple[float, float] = PIXEL_RANGE,
 ) -> Tensor:
-    """Images (B, C, H, W) moved uniformly within the bound.
+    """Move images (B, C, H, W) uniformly at random within the bound.
 
-    A draw is a function of the seed, the sample index (``indices``, int64 (B,)) and the place in the image: batches and
-    the device change none.
+    A draw is a function of the seed, the sample index (``indices``, int64 (B,)) and the place in the image: neither
+    batches nor the device change it.
     """
     size = images[0].numel()
     places = indices.to(images.device)[:, None] * size + torch.arange(size, device=images.device)
@@ -133,7 +133,7 @@ def check_bounds(attacked: Tensor, images: Tensor, epsilon: float, value_range: 
     low, high = value_range
     change = (attacked - images).abs().amax()
     seen = torch.stack([change, attacked.amin(), attacked.amax()]).tolist()
-    # Written so that a value which is not a number fails.
+    # Written so that NaN fails.
     if not (seen[0] <= epsilon + _ROUNDING and low <= seen[1] and seen[2] <= high):
         raise AssertionError(
             f"an attack within {epsilon:g} and [{low:g}, {high:g}] changed a value by {seen[0]:g}; "
@@ -143,7 +143,7 @@ def check_bounds(attacked: Tensor, images: Tensor, epsilon: float, value_range: 
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """Inside, no autocast and no TF32, which torch allows convolutions on a GPU by default."""
+    """Disable autocast, and TF32, which torch allows for convolutions on a GPU by default."""
     before = torch.backends.cudnn.allow_tf32
     try:
         torch.backends.cudnn.allow_tf32 = False
@@ -159,12 +159,12 @@ def _limits(images: Tensor, epsilon: float, value_range: tuple[float, float]) ->
 
 
 def _direction(network: nn.Module, images: Tensor, targets: Tensor, loss: AttackLoss, stop_at_success: bool) -> Tensor:
-    """The sign of the gradient of the summed loss; 0 for images whose class is already wrong, if these stop."""
+    """Return the sign of the gradient of the summed loss; 0 for misclassified images if ``stop_at_success``."""
     with torch.enable_grad():
         images = images.detach().requires_grad_()
         logits = network(images)
         (gradient,) = torch.autograd.grad(loss(logits, targets).sum(), images)
-    # torch's sign of what is no number is 0, which would pass for an image that can't be attacked.
+    # torch's sign of NaN is 0, which would look like an image that can't be attacked.
     direction = gradient.sign().masked_fill_(gradient.isnan(), float("nan"))
     if stop_at_success:
         right = predicted(logits.detach()) == targets

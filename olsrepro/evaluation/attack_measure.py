@@ -1,4 +1,4 @@
-"""What an attack does to a finished run's errors on its test images (paper V-C, Tables VIII and IX)."""
+"""Errors of a finished run on its test images under an attack (paper V-C, Tables VIII and IX)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from olsrepro.evaluation.subject import Result, Subject
 from olsrepro.settings import UserError
 
 Attack = Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor]
-"""Network, inputs (B, C, H, W), true classes (B,), sample indices (B,): to adversarial inputs."""
+"""Function from network, inputs (B, C, H, W), true classes (B,), sample indices (B,) to adversarial inputs."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Attacked:
 
     Attributes:
         targets: int64 (N,), true classes.
-        logits: float32 (N, K) of the adversarial inputs, by a forward pass of their own.
-        kept: the first adversarial inputs, float32 (keep, 3, H, W), in the attack's own space.
+        logits: float32 (N, K) of the adversarial inputs, from a separate forward pass.
+        kept: the first adversarial inputs, float32 (keep, 3, H, W), in the attack's input space.
     """
 
     targets: Tensor
@@ -38,12 +38,12 @@ class Attacked:
 
 
 def measure_attack(settings: AttackSettings, subject: Subject, attack: Attack) -> Result:
-    """Attack a run's test images and count.
+    """Attack a run's test images and measure the errors.
 
     Values are ``top1_err`` and ``top5_err`` after the attack, in percent of the attacked images; ``clean_err``, the
     top-1 error of all considered images before it; ``loss_before`` and ``loss_after``, the mean over the attacked
-    images of the loss that the attack raises; and, where all images are attacked and any is right before,
-    ``clean_correct_err``, the top-1 error after the attack among those that were right.
+    images of the loss that the attack raises; and, where all images are attacked and any is classified correctly
+    before, ``clean_correct_err``, the top-1 error after the attack among those.
 
     Raises:
         UserError: logits that are not finite, or no image left to attack.
@@ -64,7 +64,7 @@ def measure_attack(settings: AttackSettings, subject: Subject, attack: Attack) -
 
 
 def _clean_logits(settings: AttackSettings, space: InputSpace, images: Images, count: int) -> Tensor:
-    """Logits (count, K) of the first images."""
+    """Compute logits (count, K) of the first images, without an attack."""
     parts = torch.split(torch.arange(count), settings.batch_size)
     return torch.cat([space.logits(space.inputs(images.pixels(part))) for part in parts]).cpu()
 
@@ -74,18 +74,18 @@ def _check_finite(settings: AttackSettings, subject: Subject, logits: Tensor) ->
         other = next(weights for weights in WEIGHTS if weights != settings.weights)
         raise UserError(
             f"{settings.name}.weights={settings.weights}: these weights of {subject.name} give logits that are not "
-            f"finite; measure the others with {settings.name}.weights={other}"
+            f"finite; measure the other weights with {settings.name}.weights={other}"
         )
 
 
 def _chosen(settings: AttackSettings, subject: Subject, clean: Tensor, targets: Tensor) -> Tensor:
-    """Places in the test set, int64, of the images to attack."""
+    """Return the places in the test set, int64, of the images to attack."""
     if settings.images == "all":
         return torch.arange(len(targets))
     right = torch.nonzero(predicted(clean) == targets)[:, 0]
     if not len(right):
         raise UserError(
-            f"{settings.name}.images=correct: {subject.name} classifies none of {len(targets)} test images rightly; "
+            f"{settings.name}.images=correct: {subject.name} classifies none of {len(targets)} test images correctly; "
             f"attack them all with {settings.name}.images=all"
         )
     return right
@@ -103,7 +103,7 @@ def _attacked(settings: AttackSettings, space: InputSpace, attack: Attack, image
 
 
 def _values(settings: AttackSettings, clean: Tensor, attacked: Attacked) -> dict[str, float]:
-    """``clean``: logits (N, K) of the attacked images before the attack."""
+    """Compute the values after the attack; ``clean`` are logits (N, K) of the attacked images before it."""
     logits, targets = attacked.logits, attacked.targets
     after = classify(logits, targets)
     loss = LOSSES[settings.loss]
@@ -121,7 +121,7 @@ def _values(settings: AttackSettings, clean: Tensor, attacked: Attacked) -> dict
 
 
 def _detail(settings: AttackSettings, subject: Subject, considered: int) -> dict[str, Any]:
-    """What a number means: every parameter, the images considered, the bound in 255ths of each channel."""
+    """Describe the attack: every parameter, the images considered, the bound in 255ths for each channel."""
     scale = subject.std if settings.input_space == "normalised" else torch.ones_like(subject.std)
     return {
         "parameters": settings.identity(),

@@ -1,4 +1,4 @@
-"""What the settings of all attacks share (no torch here)."""
+"""Settings that all attacks share (no torch here)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ class AttackSettings(EvaluationSettings):
 
     Args:
         epsilon: bound on the change of a value: a number in [0, 1] or a fraction of whole numbers such as ``8/255``.
-        input_space: what is bounded and changed: ``pixel``, values in [0, 1] that are kept there, with the
+        input_space: what is changed and bounded: ``pixel``, values in [0, 1] that are kept there, with the
             normalisation inside the network; or ``normalised``, the network's own inputs, with ``epsilon`` in
             their unit (one sd of the pixels) and no range to keep.
-        images: ``all`` counts a clean image that is wrong as wrong if it still is; ``correct`` attacks and counts only
-            those that the network classifies rightly.
-        loss: what is raised: ``ce``, or ``margin``, the largest other logit minus the true one, which doesn't saturate.
+        images: ``all`` attacks and counts every image, misclassified ones too; ``correct`` only those that the network
+            classifies correctly without an attack.
+        loss: the loss to raise: ``ce``, or ``margin``, the largest other logit minus the true one, which doesn't
+            saturate.
         first: how many test images, from the first; None or more than there are: all.
         keep: how many adversarial images, from the first, are kept beside the record.
         batch_size: images at a time; changes the memory that is needed, not the result.
@@ -52,27 +53,27 @@ class AttackSettings(EvaluationSettings):
 
     @property
     def bound(self) -> float:
-        """``epsilon`` as a number."""
+        """Value of ``epsilon`` as a number in [0, 1]."""
         return length("epsilon", self.epsilon)
 
     def identity(self) -> dict[str, Any]:
-        """The parameters but ``batch_size``; ``8/255`` and the same number are one."""
+        """Return the parameters without ``batch_size``; ``8/255`` and the same number are equal."""
         parameters = super().identity()
         del parameters["batch_size"]
         return parameters | {"epsilon": self.bound}
 
 
 def length(key: str, value: str | float) -> float:
-    """A number in [0, 1] from itself, its digits or a fraction of whole numbers (``8/255``).
+    """Read a number in [0, 1] from a number, its digits or a fraction of whole numbers (``8/255``).
 
     Raises:
-        ValueError: it is none, or out of range.
+        ValueError: it is not a number, or out of range.
     """
     try:
         number = float(Fraction(str(value) if isinstance(value, bool) else value))
     except (ValueError, TypeError, OverflowError, ZeroDivisionError):
         raise ValueError(f"{key}={value} must be a number, or a fraction such as 8/255") from None
     if not 0 <= number <= 1:
-        hint = f"; a number of the 255 levels is written {value}/255" if isinstance(value, int) and value > 1 else ""
+        hint = f"; {value} of 255 levels is written {value}/255" if isinstance(value, int) and value > 1 else ""
         raise ValueError(f"{key}={value} must be in [0, 1]{hint}")
     return number

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class ClassificationResult:
-    """How a set was classified: its size, samples whose class was first, among the first five, mean cross entropy."""
+    """Counts of a classified set: samples, true class ranked first, among the first five; mean cross entropy."""
 
     count: int
     hits: int
@@ -30,12 +30,12 @@ class ClassificationResult:
 
 
 def percent_wrong(hits: int, count: int) -> float:
-    """100 · (1 - hits / count), from integers."""
+    """Compute 100 · (1 - hits / count), from integers."""
     return 100.0 * (count - hits) / count
 
 
 def predicted(logits: Tensor) -> Tensor:
-    """The predicted class of each row (int64), computed in fp32; the lowest index wins a tie."""
+    """Return the predicted class of each row (int64), computed in fp32; the lowest index wins a tie."""
     return logits.float().argmax(dim=1)
 
 
@@ -54,5 +54,5 @@ def classify(logits: Tensor, targets: Tensor) -> ClassificationResult:
 
 
 def softmax(logits: Tensor) -> Tensor:
-    """Probabilities in fp32."""
+    """Compute class probabilities, (N, K), in fp32."""
     return torch.softmax(logits.float(), dim=1)

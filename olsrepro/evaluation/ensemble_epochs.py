@@ -1,4 +1,4 @@
-"""Which epochs of one training an ensemble averages (Table III); no torch, so that planning can count them."""
+"""Epochs of one training that an ensemble averages (Table III); no torch, so that planning can count them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ GRIDS = (*_NTH_OF, RANDOM)
 
 
 def member_epochs(grid: str, epochs: int, models: int, seed: int) -> list[int]:
-    """The epochs, counted from 1 and rising, that an ensemble takes from a training of ``epochs``.
+    """List the epochs, counted from 1 and rising, that an ensemble takes from a training of ``epochs``.
 
-    The readings of the paper's "uniform choice", which cuts a training into ``models`` equal parts, j = 1, 2, ...:
+    Readings of the paper's "uniform choice", which cuts a training into ``models`` equal parts, j = 1, 2, ...:
 
     - ``grid_end``: each part's last epoch, ``epochs · j / models`` rounded down; the final model is a member.
     - ``grid_mid``: the epoch that the middle falls in, ``epochs · (j - 1/2) / models`` rounded up.
     - ``grid_start``: each part's first epoch, ``epochs · (j - 1) / models`` rounded down, and 1.
     - ``random``: drawn without replacement by the run's ``seed``; a smaller ensemble's members are a larger one's too.
 
-    No epoch is taken twice: more models than epochs are all epochs, which is what every grid comes to then.
+    No epoch is taken twice: with more models than epochs, every grid takes all epochs.
     """
     if models >= epochs:
         return list(range(1, epochs + 1))
@@ -34,12 +34,12 @@ def member_epochs(grid: str, epochs: int, models: int, seed: int) -> list[int]:
 
 
 def members_by_size(sizes: Sequence[int], grid: str, epochs: int, seed: int) -> dict[int, list[int]]:
-    """:func:`member_epochs` of several sizes."""
+    """Return the epochs of ensembles of several sizes, as :func:`member_epochs` lists them."""
     return {size: member_epochs(grid, epochs, size, seed) for size in sizes}
 
 
 def count_members(sizes: Sequence[int], grid: str, epochs: int) -> int:
-    """How many different epochs ensembles of several sizes take together: 32 for the paper's in 300 epochs."""
+    """Count the different epochs that ensembles of several sizes take together: 32 for the paper's in 300 epochs."""
     if grid == RANDOM:  # the smaller ones are part of the largest, whatever is drawn
         return min(max(sizes, default=0), epochs)
     return len(set().union(*members_by_size(sizes, grid, epochs, seed=0).values()))

@@ -1,4 +1,4 @@
-"""Running sums of test probabilities over an ensemble's epochs (Table III), which spare their checkpoints."""
+"""Running sums of test probabilities over an ensemble's epochs (Table III), which replace their checkpoints."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class EnsembleSums:
 
     @property
     def epochs(self) -> frozenset[int]:
-        """Every epoch that is a member of some size."""
+        """Epochs that are members of any size."""
         return frozenset().union(*self.members.values())
 
     def add(self, epoch: int, logits: Tensor) -> None:
@@ -36,15 +36,15 @@ class EnsembleSums:
                 self._added.setdefault(size, []).append(epoch)
 
     def complete(self) -> dict[int, Tensor]:
-        """The sums that hold every member; a size that was asked for in the middle of a training isn't among them."""
+        """Return the sums that hold every member, without a size that was added in the middle of a training."""
         return {size: total for size, total in self.sums.items() if self._added[size] == self.members[size]}
 
     def state_dict(self) -> dict[str, Any]:
-        """The sums by size, and the epochs that are in them."""
+        """Return the sums by size, with the epochs that are in them."""
         return {str(size): {"sum": total, "epochs": self._added[size]} for size, total in self.sums.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from sums taken with :meth:`state_dict`; sizes that are no longer asked for are left out."""
+        """Continue from sums taken with :meth:`state_dict`; sizes that are no longer asked for are left out."""
         wanted = {int(size): part for size, part in state.items() if int(size) in self.members}
         self.sums = {size: part["sum"] for size, part in wanted.items()}
         self._added = {size: list(part["epochs"]) for size, part in wanted.items()}

@@ -1,4 +1,4 @@
-"""Where a network is attacked: on pixels in [0, 1], or on the normalised images that it is trained on."""
+"""Input spaces in which a network is attacked: pixels in [0, 1], or the normalised images that it is trained on."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class PixelNetwork(nn.Module):
         self.register_buffer("std", std.view(-1, 1, 1))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Logits (B, K); on clean pixels bit for bit those of the run's own test."""
+        """Return logits (B, K), on clean pixels bit for bit those of the run's own test."""
         logits: Tensor = self.network((pixels - self.mean) / self.std)
         return logits
 
 
 @dataclass(frozen=True)
 class InputSpace:
-    """What an attack works on.
+    """Space of the inputs that an attack changes.
 
     Attributes:
         network: inputs to logits, on the device.
@@ -52,18 +52,18 @@ class InputSpace:
     device: torch.device
 
     def inputs(self, images: Tensor) -> Tensor:
-        """Float32 inputs (B, 3, H, W) on the device, of uint8 images anywhere."""
+        """Normalise uint8 images on any device to float32 inputs (B, 3, H, W) on the space's device."""
         return self.normalise(images.to(self.device))
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Logits (B, K) float32, without a gradient."""
+        """Compute logits (B, K) in float32, without a gradient."""
         with torch.no_grad(), full_precision(self.device):
             found: Tensor = self.network(inputs)
             return found
 
 
 def input_space(name: str, subject: Subject) -> InputSpace:
-    """The space ``pixel`` or ``normalised`` of a subject's network."""
+    """Return the space ``pixel`` or ``normalised`` of a subject's network."""
     network, device = subject.network(), subject.device
     if name == "normalised":
         return InputSpace(network, Normaliser(subject.mean, subject.std, device), device)
@@ -72,5 +72,5 @@ def input_space(name: str, subject: Subject) -> InputSpace:
 
 
 def value_range(name: str) -> tuple[float, float]:
-    """Lowest and highest value of an input: pixels are in [0, 1], normalised ones are not kept in a range."""
+    """Return the lowest and highest value of an input: [0, 1] for pixels, no bounds for normalised ones."""
     return ANY_VALUE if name == "normalised" else PIXEL_RANGE

@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 @cache
 def evaluation_names() -> tuple[str, ...]:
-    """Names of all evaluations, sorted."""
+    """List the names of all evaluations, sorted."""
     return tuple(sorted(item.name for item in pkgutil.iter_modules(package.__path__) if item.ispkg))
 
 
 @cache
 def settings_class(name: str) -> type[EvaluationSettings]:
-    """The settings dataclass of an evaluation; an unknown one raises :class:`UserError` with the nearest."""
+    """Return the settings dataclass of an evaluation; for an unknown one :class:`UserError` names the nearest."""
     if name not in evaluation_names():
         raise UserError(f"evaluation={name} is not known; {did_you_mean(name, evaluation_names())}")
     return cast("type[EvaluationSettings]", import_module(f"{package.__name__}.{name}.settings").Settings)
 
 
 def read_settings(values: Mapping[str, Any]) -> EvaluationSettings:
-    """The settings that ``{name: ..., parameter: value}`` describes.
+    """Read the settings that ``{name: ..., parameter: value}`` describes.
 
     Raises:
         UserError: the name or a parameter is not known, or a value is out of its range.

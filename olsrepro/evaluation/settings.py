@@ -1,4 +1,4 @@
-"""What the settings of all evaluations share (no torch here)."""
+"""Settings that all evaluations share (no torch here)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ WEIGHTS = ("best", "last")
 class EvaluationSettings(Component):
     """Base of every evaluation's settings. Fields are its parameters; ``name`` is the folder's.
 
-    ``weights`` says which of a run's weights are measured: those of the ``best`` test epoch or the ``last`` ones. A
-    measurement that looks at no weights has ``of_weights`` False, and is one whatever they are. ``task`` is that of the
-    runs that it measures.
+    ``weights`` says which of a run's weights are measured: those of the ``best`` test epoch or the ``last`` ones. An
+    evaluation that uses no weights has ``of_weights`` False and is the same for both. ``task`` is that of the runs that
+    it measures.
     """
 
     task: ClassVar[str] = "classification"
@@ -31,5 +31,5 @@ class EvaluationSettings(Component):
         check_choice("weights", self.weights, WEIGHTS)
 
     def identity(self) -> dict[str, Any]:
-        """What of it changes the result."""
+        """Return the parameters that change the result."""
         return {key: value for key, value in super().identity().items() if self.of_weights or key != "weights"}

@@ -1,4 +1,4 @@
-"""What an evaluation gets and what it gives back."""
+"""Interface of evaluations: the run that they measure, and their result."""
 
 from __future__ import annotations
 
@@ -18,83 +18,83 @@ from olsrepro.models.detector import Detector
 
 
 class Subject(Protocol):
-    """A finished run with its data set; what is asked for is read then, and once."""
+    """A finished run with its data set; each part is read once, when it is asked for."""
 
     name: str
-    """The run's id, for messages."""
+    """Run id, for messages."""
     seed: int
     epochs: int
-    """Of its training."""
+    """Number of training epochs."""
     device: torch.device
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Of the data set."""
+        """Names of the data set's classes."""
 
     @property
     def mean(self) -> Tensor:
-        """Float32 (3,), of pixels in [0, 1]: what the network's images are normalised by."""
+        """Mean that the network's images are normalised by: float32 (3,), of pixels in [0, 1]."""
 
     @property
     def std(self) -> Tensor:
-        """Float32 (3,), as ``mean``."""
+        """Standard deviation that they are normalised by: float32 (3,), as ``mean``."""
 
     def network(self) -> Backbone:
-        """The network with the chosen weights: evaluation mode, float32, on the device, no weight takes a gradient."""
+        """Return the network with the chosen weights: evaluation mode, float32, on the device, no weight gradients."""
 
     def test_logits(self) -> tuple[Tensor, Tensor]:
-        """Logits (N, K) float32 of the chosen weights on the test set in order, and its labels (N,) int64; CPU."""
+        """Return logits (N, K) float32 of the chosen weights on the test set in order, and labels (N,) int64; CPU."""
 
     def images(self, split: str) -> Images:
-        """The images of ``train`` or ``test`` in order, with true labels; pixels are read when they are asked for."""
+        """Return the images of ``train`` or ``test`` in order, with true labels; pixels are read when asked for."""
 
     def label_table(self) -> Tensor:
-        """The soft labels of the last epoch, (K, K), row y for class y; :class:`UserError` where the run keeps none."""
+        """Return the last epoch's soft labels, (K, K), row y for class y; :class:`UserError` if the run keeps none."""
 
     def human_labels(self) -> HumanLabels:
-        """What people see in the test images; :class:`UserError` where the data set has no such labels."""
+        """Return people's labels of the test images; :class:`UserError` if the data set has none."""
 
     def probability_sums(self) -> Mapping[int, tuple[Tensor, list[int]]]:
-        """By ensemble size: the sum of test probabilities (N, K) over some epochs, and these, counted from 1."""
+        """Return by ensemble size the sum of test probabilities (N, K) over some epochs, and these, from 1."""
 
     def kept_epochs(self) -> Sequence[int]:
-        """The epochs, counted from 1, whose weights lie beside the record (``runtime.keep=grid``); none is usual."""
+        """List the epochs, counted from 1, whose weights the run kept (``runtime.keep=grid``); usually none."""
 
     def epoch_networks(self, epochs: Sequence[int]) -> Iterator[Backbone]:
-        """For each of some kept epochs, in this order, its network as :meth:`network` gives one; one at a time."""
+        """Yield the networks of given kept epochs, in this order, as :meth:`network` returns one; one at a time."""
 
 
 class DetectorSubject(Protocol):
-    """A finished run of a detector with its data set, as :class:`Subject` is one of a classifier."""
+    """A finished run of a detector with its data set, as :class:`Subject` is for a classifier."""
 
     name: str
-    """The run's id, for messages."""
+    """Run id, for messages."""
     image_size: int
-    """Side in pixels that the data set's images are letter-boxed to in the run's own test."""
+    """Side in pixels to which images are letter-boxed in the run's own test."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Of the data set."""
+        """Names of the data set's classes."""
 
     def network(self) -> Detector:
-        """The network with the chosen weights: evaluation mode, float32, on the device, no weight takes a gradient."""
+        """Return the network with the chosen weights: evaluation mode, float32, on the device, no weight gradients."""
 
     def test_objects(self) -> Objects:
-        """The objects in the test images in order, difficult ones among them; CPU."""
+        """Return the objects in the test images in order, difficult ones among them; on the CPU."""
 
     def detection_test(self, size: int, flip: bool, batch_size: int) -> Iterator[tuple[Tensor, Sequence[Placement]]]:
-        """The test images in order, letter-boxed: (B, 3, size, size) on the device, and where each lies in its box."""
+        """Yield test images in order, letter-boxed: (B, 3, size, size) on the device, and their places in the box."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What an evaluation came to.
+    """Result of an evaluation: numbers, and what they are based on.
 
     Attributes:
         values: numbers by metric name, as ``experiments/metrics.py`` has them.
-        samples: how many samples they are over.
-        detail: further plain data, for figures and readers: bins, class names, what was chosen.
-        tensors: what is worth keeping beside the record.
+        samples: number of samples that they are based on.
+        detail: further plain data, for figures and readers: bins, class names, choices made.
+        tensors: tensors to keep beside the record.
     """
 
     values: Mapping[str, float]

@@ -1,4 +1,4 @@
-"""From outcomes to the table model: numbers of each cell, foot-notes, claims, and what all of it comes from."""
+"""Tables built from outcomes: each cell's numbers, footnotes, claims, and the commits and devices behind them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from olsrepro.experiments.wanted import Wanted, WantedCells
 
 CUSTOM = "custom"
 LOOK_AT_ENDS = ("diverges", "not_above")
-"""Kinds of claims that ask how runs ended; no other needs their curves read."""
+"""Kinds of claims about how runs ended; only these need the runs' curves."""
 
 Values = dict[int, float]
 
 
 @dataclass
 class FootNotes:
-    """Foot-notes in the order in which cells first refer to them, numbered from 1; equal ones are one."""
+    """Footnotes in the order in which cells first refer to them, numbered from 1; equal texts share a number."""
 
     texts: list[str] = field(default_factory=list)
 
     def mark(self, text: str) -> int:
-        """The number of a foot-note."""
+        """Return the number of a footnote, which is added if it is new."""
         if text not in self.texts:
             self.texts.append(text)
         return self.texts.index(text) + 1
@@ -40,14 +40,14 @@ class FootNotes:
 def build_table(
     experiment: Experiment, request: Request, wanted: WantedCells, found: Mapping[str, Outcome], command: str
 ) -> Table:
-    """The table of an experiment from what the store holds.
+    """Build the table of an experiment from what the store holds.
 
     Args:
-        experiment: what it is.
-        request: how it was asked for.
+        experiment: the table or figure.
+        request: what the user asked for.
         wanted: the runs of its cells.
         found: their outcomes by run id.
-        command: what fills it, such as ``olsrepro table 2 preset=short``.
+        command: the command that trains its missing runs, such as ``olsrepro table 2 preset=short``.
     """
     select = request.select_of(experiment)
     values = _values(experiment, wanted, found, select)
@@ -94,7 +94,7 @@ def build_table(
 def _values(
     experiment: Experiment, wanted: WantedCells, found: Mapping[str, Outcome], select: str
 ) -> dict[CellKey, Values]:
-    """The finished runs' numbers by cell and seed."""
+    """Collect the finished runs' numbers by cell and seed."""
     numbers = {
         cell: {run.seed: _value(experiment, cell, run, found, select) for run in runs} for cell, runs in wanted.items()
     }
@@ -111,7 +111,7 @@ def _value(
 
 
 def _ends(wanted: WantedCells, found: Mapping[str, Outcome]) -> dict[CellKey, list[RunEnd]]:
-    """How the runs of each cell ended; one that diverged counts, one that is missing does not."""
+    """Collect how the runs of each cell ended: a run that diverged counts, a missing one does not."""
     ends = {}
     for cell, runs in wanted.items():
         known = [(run, *end) for run in runs if (end := training_end(found[run.id])) is not None]
@@ -162,7 +162,7 @@ def _remarks(
     found: Mapping[str, Outcome],
     command: str,
 ) -> list[str]:
-    """What a cell's foot-notes say."""
+    """List the texts of a cell's footnotes."""
     if state == QUOTED:
         return [f"as {experiment.rows[cell[0]].quoted} reports it; nothing to run"]
     if state == NOT_AVAILABLE:
@@ -181,13 +181,13 @@ def _difference(experiment: Experiment, sample: Sample | None, printed: Printed 
 
 
 def printed_sample(experiment: Experiment, printed: Printed) -> Sample:
-    """A printed number as a sample; one without sd is a single run."""
+    """Return a printed number as a sample; one without an sd is a single run."""
     n = printed.n or experiment.paper_n_inferred or 1
     return Sample(printed.mean, None, 1) if printed.sd is None else Sample(printed.mean, printed.sd, n)
 
 
 def _comparable(cells: Mapping[CellKey, Cell], preset: str) -> Mapping[CellKey, Cell]:
-    """Without differences from the paper under preset smoke, whose numbers have nothing to do with it."""
+    """Drop the differences from the paper under preset smoke, whose numbers can't be compared with it."""
     return {key: replace(cell, difference=None) for key, cell in cells.items()} if preset == SMOKE else cells
 
 
@@ -201,7 +201,7 @@ def _emboldened(
 
 
 def _rivals(experiment: Experiment) -> Iterable[list[CellKey]]:
-    """Cells that compete: those of one metric in a column and row group, or in a row where columns are the methods."""
+    """Group the cells that compete: of one metric in a column and row group, or in a row where columns are methods."""
     by_columns = any(line.startswith("method=") for column in experiment.columns.values() for line in column.run)
     groups: dict[tuple[str, ...], list[CellKey]] = {}
     for cell in experiment.cells():
@@ -213,7 +213,7 @@ def _rivals(experiment: Experiment) -> Iterable[list[CellKey]]:
 
 
 def _average_cells(experiment: Experiment, cells: Mapping[CellKey, Cell], footnotes: FootNotes) -> dict[CellKey, Cell]:
-    """The average row: a mean over all rows, and no number where a single one is missing."""
+    """Compute the average row: means over all rows, left empty where any row has no number."""
     average = experiment.average
     if average is None:
         return {}
@@ -237,7 +237,7 @@ def _is_whole(cell: Cell) -> bool:
 
 
 def _commit(process: Mapping[str, object]) -> str:
-    """A short commit, with ``+`` where the code had changes of its own; the version of an installed package."""
+    """Return the short commit, with ``+`` for uncommitted changes, or the version of an installed package."""
     code = process["code"]
     assert isinstance(code, dict)
     if code["commit"] is None:

@@ -1,4 +1,4 @@
-"""Names that experiments use already and that are not built yet: counted in plans, told as not available."""
+"""Names that experiments already use but that are not built yet: counted in plans, shown as not available."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ AWAITED: Mapping[str, tuple[str, ...]] = {
     "method": (),
     "evaluation": (),
 }
-"""By group. What builds one deletes its name here; a component with a config file is not awaited in any case."""
+"""Names by group, each deleted here once the component is built; one with a config file is never awaited."""
 
 
 def is_awaited(group: str, name: str) -> bool:
-    """Whether a name is one that experiments use and that has no config file yet."""
+    """Return whether experiments use a name that has no config file yet."""
     return name in AWAITED.get(group, ()) and not (configs_folder() / group / f"{name}.yaml").is_file()
 
 
 def missing_component(lines: Iterable[str]) -> str | None:
-    """The first choice among override lines that is not built yet, such as ``method=byot``; None: all are."""
+    """Return the first choice among override lines that is not built yet, such as ``method=byot``, or None."""
     choices = (line.partition("=") for line in lines)
     return next((f"{group}={name}" for group, _, name in choices if is_awaited(group, name)), None)
 
 
 def missing_evaluation(evaluation: Mapping[str, object]) -> str | None:
-    """What a line's ``evaluate`` names, such as ``evaluation=fgsm``, if it is not built yet; else None."""
+    """Return the evaluation that a line needs, such as ``evaluation=fgsm``, if it is not built yet, else None."""
     name = str(evaluation.get("name", ""))
     return f"evaluation={name}" if is_awaited("evaluation", name) else None

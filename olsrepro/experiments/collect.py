@@ -1,4 +1,4 @@
-"""What the store holds of wanted runs: one outcome a run, and the numbers that a cell reads from it."""
+"""Outcomes of wanted runs as the store has them, and the numbers that cells read from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from olsrepro.store.record import FAILED, LAST_EPOCHS, Record, read_record
 FINISHED, RUNNING, MISSING, BROKEN, UNAVAILABLE = "finished", "running", "missing", "broken", "unavailable"
 
 NOT_FINITE = "not finite"
-"""The kind of failure of a run whose loss or weights are no longer numbers; another try ends alike."""
+"""Failure kind of a run whose loss or weights are no longer finite; trying again ends the same way."""
 
 Row = Mapping[str, Any]
 Curves = Mapping[CellKey, Sequence[Sequence[float]]]
@@ -27,12 +27,12 @@ Curves = Mapping[CellKey, Sequence[Sequence[float]]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a wanted run.
+    """State of a wanted run in the store.
 
     Attributes:
         wanted: the run.
-        folder: where it lies, whether it exists or not.
-        state: ``finished``, ``failed``, ``running`` (a lease lies there), ``missing``, ``broken`` (its record is
+        folder: the run's folder, which need not exist.
+        state: ``finished``, ``failed``, ``running`` (there is a lease), ``missing``, ``broken`` (its record is
             damaged, edited or of another schema), ``unavailable``.
         record: of a finished or failed run.
         problem: one line on a failed, running, broken or unavailable run.
@@ -45,12 +45,12 @@ class Outcome:
     problem: str = ""
 
     def of(self, wanted: Wanted) -> Outcome:
-        """The same run as another cell wants it."""
+        """Return the outcome of the same run for another cell that wants it."""
         return replace(self, wanted=wanted)
 
 
 def outcomes(wanted: Iterable[Wanted], runs_dir: Path, measure: str = "") -> dict[str, Outcome]:
-    """What the store holds of runs, by run id; each record is read once."""
+    """Look up runs in the store, by run id; each record is read once."""
     return {run.id: _outcome(run, _folder(run, runs_dir, measure)) for run in wanted}
 
 
@@ -59,7 +59,7 @@ def _folder(run: Wanted, runs_dir: Path, measure: str) -> Path:
 
 
 def outcome_of_folder(folder: Path) -> Outcome:
-    """What became of the run in a folder, whoever wanted it."""
+    """Look up the run in a folder, whichever experiment wants it."""
     return _looked_up(Wanted(folder.name, 0, None), folder)
 
 
@@ -82,7 +82,7 @@ def _looked_up(run: Wanted, folder: Path) -> Outcome:
 
 
 def failure_line(name: str, record: Record) -> str:
-    """One line on a failed run, from its record."""
+    """Describe a failed run in one line, from its record."""
     error = record["error"]
     return f"{name} failed ({error['kind']}): {error['message']}"
 
@@ -102,13 +102,13 @@ def _holder(folder: Path) -> Holder | None:
 
 
 def value(outcome: Outcome, experiment: Experiment, metric: str, select: str) -> float | None:
-    """The number that a cell reads from a finished run; None where the run has none.
+    """Return the number that a cell reads from a finished run; None where the run has none.
 
     Args:
         outcome: of the run.
-        experiment: whose cell it is.
-        metric: what the cell shows.
-        select: which epoch's number counts.
+        experiment: the one with the cell.
+        metric: name of the cell's metric.
+        select: the selection rule.
     """
     if outcome.state != FINISHED or outcome.record is None or outcome.wanted.awaits:
         return None
@@ -131,7 +131,7 @@ def _measured(outcome: Outcome, metric: str, select: str) -> float | None:
 
 
 def evaluation_record(outcome: Outcome, select: str) -> Record | None:
-    """The record of what a finished run's cell is measured by under a selection rule; None where it is not there."""
+    """Return the record of the evaluation that a cell shows under a selection rule; None where it is not there."""
     settings = outcome.wanted.evaluations.get(select)
     if settings is None or outcome.state != FINISHED:
         return None
@@ -142,7 +142,7 @@ def evaluation_record(outcome: Outcome, select: str) -> Record | None:
 
 
 def training_end(outcome: Outcome) -> tuple[float | None] | None:
-    """The last training error in percent, or None for one that is not finite; None for a run without an end."""
+    """Return the last training error in percent, as (error,), (None,) for a run that diverged, else None."""
     if outcome.state == FINISHED:
         rows = curve_rows(outcome)
         return (float(rows[-1]["train_err"]),) if rows else None
@@ -151,7 +151,7 @@ def training_end(outcome: Outcome) -> tuple[float | None] | None:
 
 
 def curve_rows(outcome: Outcome) -> list[Row]:
-    """A run's curve, one row an epoch; empty where its file is gone."""
+    """Read a run's curve, one row per epoch; empty where its file is missing or damaged."""
     try:
         lines = (outcome.folder / "curves.jsonl").read_text().splitlines()
         return [json.loads(line) for line in lines]
@@ -160,13 +160,13 @@ def curve_rows(outcome: Outcome) -> list[Row]:
 
 
 def _wrong_label_err(row: Row) -> float | None:
-    """Error in percent of the flipped training images against their wrong labels; None without flipped ones."""
+    """Compute the error in percent of flipped training images against their wrong labels; None without flipped ones."""
     flipped = row["n_flipped"]
     return 100 * (flipped - row["hit_flipped_wrong"]) / flipped if flipped else None
 
 
 def cell_curves(experiment: Experiment, wanted: WantedCells, found: Mapping[str, Outcome]) -> Curves:
-    """A series an epoch for every finished run of each cell whose metric has a curve."""
+    """Collect a series over epochs for every finished run of each cell whose metric has a curve."""
     curves = {}
     for cell, runs in wanted.items():
         name = experiment.metric_of(cell).name
@@ -183,20 +183,20 @@ CURVES: Mapping[str, Callable[[Row], float | None]] = {
     "top1_err": lambda row: float(row["test_top1_err"]),
     "top5_err": lambda row: float(row["test_top5_err"]),
 }
-"""What a row of a run's curve says, by metric."""
+"""Functions from a row of a run's curve to a number, by metric."""
 
 _AT_EPOCH = {"train_err_at_5": 5}
 
 
 def _from_curve(metric: str, rows: Sequence[Row], record: Record, select: str) -> float | None:
-    """The mean over the epochs that metric or selection rule name; None where the curve lacks one."""
+    """Average over the epochs that the metric or the selection rule names; None where the curve lacks one."""
     chosen = [row for row in rows if row["epoch"] in _epochs(metric, len(rows), record, select)]
     values = [found for row in chosen if (found := CURVES[metric](row)) is not None]
     return sum(values) / len(values) if values and len(values) == len(chosen) else None
 
 
 def _epochs(metric: str, last: int, record: Record, select: str) -> range:
-    """Epochs, counted from 1."""
+    """List the epochs that a number averages over, counted from 1."""
     if metric in _AT_EPOCH:
         return range(_AT_EPOCH[metric], _AT_EPOCH[metric] + 1)
     if select == "mean_of_last_ten":

@@ -1,4 +1,4 @@
-"""What evaluations left behind numbers: the labels and points that Figures 1 and 3 are drawn from."""
+"""Evaluation results other than numbers: the labels and points that Figures 1 and 3 are drawn from."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from olsrepro.store.record import Record
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The evaluation of a cell's first finished run: its record, and the file of its tensors."""
+    """Evaluation of a cell's first finished run: its record, and the file of its tensors."""
 
     record: Record
     tensors: Path
 
 
 def evaluated(wanted: WantedCells, found: Mapping[str, Outcome], select: str) -> dict[CellKey, Evaluated]:
-    """By cell; without those that have none yet. A picture shows one run, that of the lowest seed."""
+    """Find the evaluation of each cell that has one; a picture shows one run, that of the lowest seed."""
     firsts = {}
     for cell, runs in wanted.items():
         for run in runs:

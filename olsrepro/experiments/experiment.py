@@ -1,4 +1,4 @@
-"""What a table or figure is: its rows, columns, runs, the paper's numbers and claims. Plain data, read from YAML."""
+"""Tables and figures as plain data read from YAML: rows, columns, runs, the paper's numbers and claims."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from olsrepro.checks import check_choice
 from olsrepro.experiments.metrics import Metric, metric
 
 CellKey = tuple[str, str]
-"""Row key, column key."""
+"""(Row key, column key)."""
 
 KINDS = ("table", "points", "curves", "bars", "embedding")
-"""How an experiment is drawn: a table; or a figure of points, of curves over epochs, of bars, of an embedding."""
+"""Kinds of drawing: a table; or a figure of points, of curves over epochs, of bars, of an embedding."""
 
 SELECTIONS = ("best", "last", "mean_of_last_ten")
 OTHER_RULE = {"best": "last", "last": "best"}
-"""Where the paper's numbers are of the best test epoch, a verdict must stand under both rules."""
+"""Rule that must give the same verdict, where the paper's numbers are those of the best test epoch."""
 POOLS = ("group", "column", "metric")
 CLAIM_KINDS = ("better", "best", "most", "average", "slope", "equivalent", "above", "not_above", "diverges", "same")
 AXES = ("row", "column")
@@ -24,20 +24,20 @@ AXES = ("row", "column")
 
 @dataclass(frozen=True)
 class Line:
-    """A row or a column.
+    """A row or a column of an experiment.
 
     Attributes:
-        key: how it is addressed, as in ``2.ols.resnet34``.
+        key: its name, as in ``2.ols.resnet34``.
         label: as the paper prints it.
         run: the overrides that it adds to a run.
-        also: further overrides where it meets a line of the other axis, by that line's key.
+        also: further overrides where it crosses a line of the other axis, by that line's key.
         group: a heading that it shares with its neighbours; empty for none.
-        metric: what its cells show; empty where the other axis, or the experiment, says.
+        metric: what its cells show; empty: the metric of the other axis, or of the experiment.
         evaluate: the evaluation that its cells are measured by, ``{name: ..., parameters}``; empty: the run's own
             errors and curves.
         quoted: the source that the paper took this row from; such a row has no runs.
         extra: a row that the paper does not have; left out unless it is asked for.
-        deviates: how its runs differ from the paper's; its numbers are shown and compared with none of the paper's.
+        deviates: how its runs differ from the paper's; its numbers are shown but not compared with the paper's.
         x: its place on a numerical axis, for figures of points and claims on slopes.
     """
 
@@ -77,15 +77,15 @@ class AverageRow:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence that numbers should bear out (``evaluations_claims.md`` part B).
+    """A statement that the numbers should support (``docs/claims.md``).
 
     Attributes:
         id: such as ``C2.1``.
-        says: the sentence, paraphrased.
+        says: the statement, paraphrased.
         kind: how it is judged.
 
             - ``better``: ``better`` beats each of ``than``, in every place of ``over``
-            - ``best``: as ``better``, each rival by itself; one verdict a place
+            - ``best``: as ``better``, each rival by itself; one verdict per place
             - ``most``: ``better`` beats at least ``bound`` of ``than`` in every place
             - ``average``: the mean gain of ``better`` over ``than`` is positive; ``stated`` is the printed gain
             - ``slope``: the metric falls (``bound`` < 0) or rises (> 0) with ``x`` along ``over``; only the sign counts
@@ -93,11 +93,11 @@ class Claim:
             - ``above``: the mean of ``better`` lies above ``bound`` in every place
             - ``not_above``: ``better`` is not above each of ``than`` by ``bound`` or more
             - ``diverges``: ``better`` does not converge: a failed run, or above ``bound`` % of chance
-            - ``same``: measured values equal the paper's; with ``than``: equal to another cell, bit for bit
+            - ``same``: measured values equal the paper's; with ``than``: bit-for-bit equal to another cell
         better, than: keys on ``axis``.
         axis: which axis ``better`` and ``than`` lie on; ``over`` lies on the other.
         over: keys on the other axis; all of them if empty.
-        family: whether its comparisons join the Holm family of their metric; else it is judged apart.
+        family: whether its comparisons join the Holm family of their metric; else they are adjusted on their own.
         bound: see ``kind``.
         stated: a printed gain, where it is not simply the difference of printed cells.
         log2: whether a slope is taken over log2 x.
@@ -122,34 +122,34 @@ class Claim:
         check_choice("axis", self.axis, AXES)
 
     def cell(self, key: str, place: str) -> CellKey:
-        """The cell of a key of ``axis`` in a place of ``over``."""
+        """Return the cell of a key of ``axis`` in a place of ``over``."""
         return (key, place) if self.axis == "row" else (place, key)
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A table or figure.
+    """A table or figure of the paper, or one of ours.
 
     Attributes:
         name: the file's, such as ``table2`` or ``figure7a``.
         title: what it shows.
-        place: where the paper has it, as in ``Table II``; empty for one of ours.
+        place: where it is in the paper, as in ``Table II``; empty for one of ours.
         kind: how it is drawn.
         order: its place in ``all``; None for one that ``all`` leaves out.
-        seeds: how many seeds the paper took; 0 for one that needs no run.
+        seeds: how many seeds the paper used; 0 for one that needs no run.
         measure: ``""``: runs are trained; ``method`` or ``dataset``: facts are measured, nothing is trained.
         select: which epoch's numbers count.
-        metric: what cells show unless their line says otherwise.
+        metric: what cells show unless their row or column says otherwise.
         base: the overrides of every run.
         preset: the preset that its own claims are judged under.
         rows, columns: by key, in order.
         average: the last row of mean gains, if it has one.
         paper: printed numbers by cell; ``average`` rows included.
-        paper_n_inferred: the number of runs that we take where the paper prints an sd but no number; None: nothing.
+        paper_n_inferred: the number of runs that we assume where the paper prints an sd but no number; None: unknown.
         pool_by: what cells must share for their variances to be pooled; empty: the whole table.
-        claims: what is claimed of it.
-        stand_ins: whether preset smoke puts stand-ins in the place of its data sets.
-        sweep: the name by which ``olsrepro sweep`` knows it; empty if it is none.
+        claims: those of the paper, or ours, about it.
+        stand_ins: whether preset smoke replaces its data sets by stand-ins.
+        sweep: its name for ``olsrepro sweep``; empty if it is not a sweep.
         note: what a reader must know, one sentence; printed under it.
     """
 
@@ -182,34 +182,34 @@ class Experiment:
             check_choice("pool_by", key, POOLS)
 
     def without_extras(self) -> Experiment:
-        """With the paper's rows alone."""
+        """Return the experiment with the paper's rows alone."""
         return replace(self, rows={key: line for key, line in self.rows.items() if not line.extra})
 
     def cells(self) -> Iterator[CellKey]:
-        """All cells but those of the average row, row by row."""
+        """Yield all cells but those of the average row, row by row."""
         return ((row, column) for row in self.rows for column in self.columns)
 
     def metric_of(self, cell: CellKey) -> Metric:
-        """What a cell shows."""
+        """Return the metric that a cell shows."""
         row, column = self.rows.get(cell[0]), self.columns[cell[1]]
         return metric(column.metric or (row.metric if row else "") or self.metric)
 
     def pool_of(self, cell: CellKey) -> tuple[str, ...]:
-        """The pool whose cells share one variance with this one; a metric never shares with another."""
+        """Return the pool of cells that share one variance with this one; different metrics never share."""
         row, column = self.rows[cell[0]], self.columns[cell[1]]
         parts = {"group": row.group, "column": column.key, "metric": ""}
         return (self.metric_of(cell).name, *(parts[key] for key in self.pool_by))
 
     def lines_of(self, cell: CellKey) -> tuple[str, ...]:
-        """The overrides of a cell's runs, without preset and seed."""
+        """Return the overrides of a cell's runs, without preset and seed."""
         row, column = self.rows[cell[0]], self.columns[cell[1]]
         return (*self.base, *row.run, *column.run, *row.also.get(column.key, ()), *column.also.get(row.key, ()))
 
     def deviation_of(self, cell: CellKey) -> str:
-        """How a cell's runs differ from the paper's; empty: they are its."""
+        """Describe how a cell's runs differ from the paper's; empty if they don't."""
         return self.rows[cell[0]].deviates or self.columns[cell[1]].deviates
 
     def evaluation_of(self, cell: CellKey) -> Mapping[str, object]:
-        """The evaluation that a cell is measured by; empty: the run's own errors and curves."""
+        """Return the evaluation that a cell shows; empty: the run's own errors and curves."""
         row, column = self.rows[cell[0]], self.columns[cell[1]]
         return column.evaluate or row.evaluate

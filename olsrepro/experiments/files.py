@@ -1,4 +1,4 @@
-"""Experiment files: found by name, read, checked."""
+"""Experiment files: finding them by name, reading and checking them."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from olsrepro.settings import UserError
 T = TypeVar("T")
 PAPER_KEYS = ("n", "n_inferred", "values")
 DRAWINGS = {
-    "figure2": "Figure 2 is a drawing of the method; it shows no measurement, and there is nothing to run",
-    "figure6": "Figure 6 is a drawing of decision boundaries; it shows no measurement, and there is nothing to run",
+    "figure2": "Figure 2 is a drawing of the method; it shows no measurement, so there is nothing to run",
+    "figure6": "Figure 6 is a drawing of decision boundaries; it shows no measurement, so there is nothing to run",
 }
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where it is there: ten times as fast
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where it is installed: ten times as fast
 
 
 def experiment_names() -> list[str]:
-    """Names of all experiments, in the order of ``all``, then the others."""
+    """List the names of all experiments: those of ``all`` in its order, then the others."""
     return [item.name for item in experiments()]
 
 
 @cache
 def experiments() -> tuple[Experiment, ...]:
-    """All experiments, in the order of ``all``, then the others."""
+    """Read all experiments: those of ``all`` in its order, then the others."""
     found = (load(path.stem) for path in (configs_folder() / "experiment").glob("*.yaml"))
     return tuple(sorted(found, key=lambda item: (item.order is None, item.order or 0.0, item.name)))
 
 
 def find(name: str, prefix: str) -> Experiment:
-    """An experiment as a user names it: ``2``, ``II``, ``table2``, ``7a``, ``demo``, or a sweep's name.
+    """Find an experiment as a user names it: ``2``, ``II``, ``table2``, ``7a``, ``demo``, or a sweep's name.
 
     Args:
         name: as typed.
         prefix: ``table`` or ``figure``: what a bare number means.
 
     Raises:
-        UserError: there is none of this name, or it is a drawing.
+        UserError: no experiment has this name, or it is a drawing.
     """
     for candidate in _candidates(name, prefix):
         if candidate in DRAWINGS:
@@ -56,7 +56,7 @@ def find(name: str, prefix: str) -> Experiment:
     by_sweep = {item.sweep: item for item in experiments() if item.sweep}
     if name in by_sweep:
         return by_sweep[name]
-    raise UserError(f"{name} is no table, figure or sweep; {did_you_mean(name, [*experiment_names(), *by_sweep])}")
+    raise UserError(f"{name} is not a table, figure or sweep; {did_you_mean(name, [*experiment_names(), *by_sweep])}")
 
 
 def _candidates(name: str, prefix: str) -> list[str]:
@@ -71,22 +71,22 @@ def _candidates(name: str, prefix: str) -> list[str]:
 
 
 def load(name: str) -> Experiment:
-    """The experiment in ``configs/experiment/<name>.yaml``, with the paper's rows alone.
+    """Read the experiment in ``configs/experiment/<name>.yaml``, with the paper's rows alone.
 
     Raises:
-        UserError: the file does not describe one; the message has the key.
+        UserError: the file does not describe an experiment; the message names the key.
     """
     return load_with_extras(name).without_extras()
 
 
 @cache
 def load_with_extras(name: str) -> Experiment:
-    """As :func:`load`, with the rows that the paper does not have."""
+    """Read an experiment as :func:`load` does, with the rows that the paper does not have."""
     return read(configs_folder() / "experiment" / f"{name}.yaml")
 
 
 def read(path: Path) -> Experiment:
-    """The experiment that a file describes; :class:`UserError` names what is wrong in it."""
+    """Read the experiment that a file describes; :class:`UserError` names what is wrong in it."""
     try:
         tree = yaml.load(path.read_text(), _Loader)
         return _experiment(path.stem, tree)
@@ -144,7 +144,7 @@ def _claim(key: str, node: Mapping[str, Any]) -> Claim:
 def _printed(
     tree: Mapping[str, Mapping[str, Sequence[float] | float]], rows: Mapping[str, Line], n: int | None
 ) -> dict[CellKey, Printed]:
-    """``{row: {column: [mean, sd]}}`` or ``{row: {column: mean}}``; ``n`` is not that of an average row."""
+    """Read ``{row: {column: [mean, sd]}}`` or ``{row: {column: mean}}``; ``n`` does not apply to an average row."""
     return {
         (str(row), str(column)): _number(value, n if str(row) in rows else None)
         for row, values in tree.items()
@@ -158,16 +158,16 @@ def _number(value: Sequence[float] | float, n: int | None) -> Printed:
 
 
 def _check_named(experiment: Experiment) -> None:
-    """Every row and column that something names must be there."""
+    """Refuse names of rows and columns that do not exist."""
     average = [experiment.average.key] if experiment.average else []
     for axis, known in (("row", [*experiment.rows, *average]), ("column", [*experiment.columns])):
         for key in _named(experiment, axis):
             if key not in known:
-                raise ValueError(f"{key} is no {axis}; {did_you_mean(key, known)}")
+                raise ValueError(f"{key} is not a {axis}; {did_you_mean(key, known)}")
 
 
 def _named(experiment: Experiment, axis: str) -> Iterator[str]:
-    """Keys of an axis that the other axis' lines, printed numbers, claims and the average row name."""
+    """Yield the keys of an axis that the other axis' lines, printed numbers, claims and the average row name."""
     others = experiment.columns if axis == "row" else experiment.rows
     yield from (key for line in others.values() for key in line.also)
     yield from (cell[AXES.index(axis)] for cell in experiment.paper)

@@ -1,4 +1,4 @@
-"""What a cell is measured by: the evaluation that its line names, for the weights that the selection rule means."""
+"""Evaluations that cells show, as their lines name them, of the weights that the selection rule means."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from olsrepro.experiments.request import Request
 from olsrepro.settings import UserError
 
 WEIGHTS_OF = {"best": "best", "last": "last", "mean_of_last_ten": "last"}
-"""Whose weights stand for a selection rule; a mean over epochs has none of its own, so that the last epoch's do."""
+"""Weights to evaluate for each selection rule; a mean over epochs has none of its own, so the last epoch's are used."""
 
 
 def evaluations_of(experiment: Experiment, cell: CellKey, request: Request) -> dict[str, EvaluationSettings]:
-    """The evaluations that a cell needs, by selection rule: the other rule's too where verdicts look at both.
+    """Return the evaluations that a cell needs, by selection rule; both rules where verdicts look at both.
 
     Raises:
-        UserError: a parameter is not known, or its value is out of range.
+        UserError: a parameter is unknown, or its value is out of range.
     """
     named = experiment.evaluation_of(cell)
     if not named:
@@ -36,33 +36,33 @@ def evaluations_of(experiment: Experiment, cell: CellKey, request: Request) -> d
 
 
 def _is_judged_twice(experiment: Experiment, request: Request) -> bool:
-    """Whether verdicts, which need two runs a cell, look at the other selection rule too."""
+    """Return whether verdicts, which need two runs per cell, look at the other selection rule too."""
     several = len(request.seeds_of(experiment)) > 1
     return several and experiment.select == "best" and request.select_of(experiment) in OTHER_RULE
 
 
 def _typed(request: Request, name: str) -> Mapping[str, Any]:
-    """Parameters of an evaluation that the user typed, such as ``fgsm.epsilon=4/255``."""
+    """Return the parameters of an evaluation that the user typed, such as ``fgsm.epsilon=4/255``."""
     pairs = (line.partition("=") for line in request.evaluation_lines)
     return {key.partition(".")[2]: parameter_value(key, value) for key, _, value in pairs if key.startswith(f"{name}.")}
 
 
 def parameter_value(key: str, text: str) -> Any:
-    """A typed value as YAML has it; :class:`UserError` where it has no meaning."""
+    """Read a typed value as YAML; :class:`UserError` where it is not valid."""
     try:
         return safe_load(text)
     except YAMLError:
-        raise UserError(f"{key}={text} can't be read: is a bracket or a quote not closed?") from None
+        raise UserError(f"{key}={text} can't be read: is a bracket or a quote left open?") from None
 
 
 def refuse_idle_parameters(experiment: Experiment, request: Request) -> None:
-    """A parameter of an evaluation that an experiment does not make would change nothing (:class:`UserError`)."""
+    """Refuse parameters of evaluations that an experiment does not use: they have no effect (:class:`UserError`)."""
     used = {str(named["name"]) for cell in experiment.cells() if (named := experiment.evaluation_of(cell))}
     for line in request.evaluation_lines:
         name = line.partition(".")[0]
         if name not in used:
-            raise UserError(f"{line}: {experiment.name} is not measured by {name}; {_whose(used)}")
+            raise UserError(f"{line}: {experiment.name} does not use {name}; {_whose(used)}")
 
 
 def _whose(used: set[str]) -> str:
-    return f"it takes parameters of {', '.join(sorted(used))}" if used else "it makes no evaluation"
+    return f"it takes parameters of {', '.join(sorted(used))}" if used else "it uses no evaluation"

@@ -1,4 +1,4 @@
-"""What cells show: names, units, which direction is better, how they are printed."""
+"""Metrics of cells: names, units, which direction is better, how they are printed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from olsrepro.settings import UserError
 
 @dataclass(frozen=True)
 class Metric:
-    """A measured number.
+    """A kind of number that cells show.
 
     Attributes:
         name: as in experiment files and records.
         label: with its unit.
-        better: ``lower``, ``higher``, or empty where neither is.
+        better: ``lower``, ``higher``, or empty where neither is better.
         decimals: digits after the point when printed.
-        words: what stands for a value that is a yes or no.
+        words: text that replaces a value, for values that mean yes or no.
     """
 
     name: str
@@ -52,7 +52,7 @@ METRICS: Mapping[str, Metric] = {item.name: item for item in _METRICS}
 
 
 def metric(name: str) -> Metric:
-    """A metric by name; an unknown one raises :class:`UserError` with the nearest."""
+    """Return a metric by name; for an unknown one :class:`UserError` names the nearest."""
     if name not in METRICS:
         raise UserError(f"metric {name} is not known; {did_you_mean(name, METRICS)}")
     return METRICS[name]

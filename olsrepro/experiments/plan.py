@@ -1,4 +1,4 @@
-"""What experiments would cost: distinct runs, how many are missing, multiply-adds, hours, disk. Trains nothing."""
+"""Cost of experiments before they are run: distinct runs, how many are missing, hours, disk, multiply-adds."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ CHEAPER = {"paper": ("short", "mini", "smoke"), "short": ("mini", "smoke"), "min
 
 @dataclass(frozen=True)
 class Work:
-    """What a set of runs costs.
+    """Cost of a set of runs.
 
     Attributes:
-        runs: how many.
+        runs: their number.
         macs: multiply-adds of those whose network is counted.
         uncounted: runs whose multiply-adds are unknown.
-        images: images through forward and backward.
+        images: training images over all epochs.
         hours: of training, for those whose speed is known.
         untimed: runs whose speed is unknown.
-        disk_bytes: what they leave.
-        timed_on: the devices of the speeds that are of bare steps and not of runs; empty: none is.
+        disk_bytes: the size of the files that they leave.
+        timed_on: the devices on which bare training steps were timed, for lack of finished runs; empty: none.
     """
 
     runs: int = 0
@@ -46,7 +46,7 @@ class Work:
 
     @classmethod
     def of(cls, cost: Cost) -> Work:
-        """One run's."""
+        """Return the work of a single run."""
         return cls(
             runs=1,
             macs=cost.macs or 0.0,
@@ -59,7 +59,7 @@ class Work:
         )
 
     def __add__(self, other: Work) -> Work:
-        """Of both sets of runs."""
+        """Add the work of two sets of runs."""
         return Work(
             self.runs + other.runs,
             self.macs + other.macs,
@@ -72,25 +72,25 @@ class Work:
         )
 
     def columns(self) -> tuple[str, str, str]:
-        """Multiply-adds in units of 1e18, hours, disk in GB; ``>`` where some are unknown, ``~`` by timed steps."""
+        """Return hours, disk in GB and multiply-adds; ``>`` where some are unknown, ``~`` where steps were timed."""
         return (
-            _at_least(f"{self.macs / 1e18:.3g}", self.uncounted, self.runs),
             _at_least(f"{'~' * bool(self.timed_on)}{hours_text(self.hours)}", self.untimed, self.runs),
             f"{self.disk_bytes / 1e9:.2f}" if self.runs else "",
+            _at_least(f"{self.macs:.3g}", self.uncounted, self.runs),
         )
 
     def line(self) -> str:
-        """For people, as in ``165 runs, 12.8 EMAC, hours unknown, 3.1 GB``."""
+        """Describe the work, as in ``165 runs, 9 h, 82.32 GB on disk, 4e+09 training images, 1e+19 multiply-adds``."""
         if not self.runs:
             return "nothing"
-        macs, hours, disk = self.columns()
+        hours, disk, macs = self.columns()
         images = f"{self.images:.3g} training images"
         told = f"{hours} h{self.timing}" if hours != UNKNOWN else "hours unknown (`olsrepro plan --measure` times them)"
-        return f"{self.runs} run{'s' * (self.runs > 1)}, {images}, {macs} EMAC (1e18 multiply-adds), {told}, {disk} GB"
+        return f"{self.runs} run{'s' * (self.runs > 1)}, {told}, {disk} GB on disk, {images}, {macs} multiply-adds"
 
     @property
     def timing(self) -> str:
-        """Where bare steps were timed, as in `` (timed on cpu, loader not included)``; empty where none was."""
+        """Devices on which bare steps were timed, as in `` (timed on cpu, loader not included)``; empty for none."""
         return f" ({TIMED_ON.format(' and '.join(self.timed_on))})" if self.timed_on else ""
 
 
@@ -98,7 +98,7 @@ UNKNOWN = "?"
 
 
 def hours_text(hours: float) -> str:
-    """For people: two digits of a small number, whole hours of a large one."""
+    """Format hours: two digits of a small number, whole hours of a large one."""
     return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
 
 
@@ -112,16 +112,16 @@ def _at_least(text: str, unknown: int, runs: int) -> str:
 
 @dataclass(frozen=True)
 class PlannedExperiment:
-    """The plan of one experiment.
+    """Plan of one experiment: its runs by state, and what the missing ones cost.
 
     Attributes:
         name, place: of the experiment.
         printed: distinct runs that it wants.
         new: those that no experiment before it wants.
-        finished, failed, missing: of the new ones; missing can be trained.
-        awaits: new ones that can't be had yet, by what they need.
+        finished, failed, missing: numbers of the new ones; missing ones can be trained.
+        awaits: new ones that can't be trained yet, by the component that they need.
         evaluations: cells whose evaluation is not built yet, by its name.
-        work: of the missing ones.
+        work: that of the missing ones.
     """
 
     name: str
@@ -137,14 +137,14 @@ class PlannedExperiment:
 
     @property
     def waits(self) -> str:
-        """What is not built yet, as in ``method=byot (15 runs), evaluation=ece (9 cells)``; empty where all is."""
+        """Components not built yet, as in ``method=byot (15 runs), evaluation=ece (9 cells)``; empty for none."""
         runs = [f"{name} ({count} runs)" for name, count in self.awaits.items()]
         return ", ".join([*runs, *(f"{name} ({count} cells)" for name, count in self.evaluations.items())])
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of some experiments: each, all of them, and what they would cost under cheaper presets."""
+    """Plan of several experiments: of each, of all, and the cost of all under cheaper presets."""
 
     preset: str
     entries: tuple[PlannedExperiment, ...]
@@ -153,19 +153,19 @@ class Plan:
 
     @property
     def runs(self) -> int:
-        """Distinct runs."""
+        """Number of distinct runs of all experiments."""
         return sum(entry.new for entry in self.entries)
 
     def as_dict(self) -> dict[str, Any]:
-        """As plain nested dictionaries."""
+        """Return the plan as plain nested dictionaries."""
         return {"runs": self.runs, **asdict(self)}
 
 
 def make_plan(wanted: Sequence[Experiment], request: Request, runs_dir: Path, speeds: Speeds) -> Plan:
-    """The plan of experiments in order; a run counts where it is first wanted.
+    """Plan experiments in order; a run counts where it is first wanted.
 
     Raises:
-        UserError: an override does not fit one of them.
+        UserError: an override is not valid for one of them.
     """
     seen: set[str] = set()
     counted = [_counted(experiment, request, runs_dir, seen) for experiment in wanted]
@@ -181,7 +181,7 @@ def make_plan(wanted: Sequence[Experiment], request: Request, runs_dir: Path, sp
 def _counted(
     experiment: Experiment, request: Request, runs_dir: Path, seen: set[str]
 ) -> tuple[PlannedExperiment, list[Wanted]]:
-    """The entry of an experiment without its work, and the runs that are missing."""
+    """Return the entry of an experiment without its work, and the runs that are missing."""
     cells = wanted_cells(experiment, request)
     runs = {} if experiment.measure else distinct([cells])
     new = [run for run in with_teachers(runs.values()) if run.id not in seen]
@@ -207,7 +207,7 @@ def _counted(
 
 
 def planned_runs(wanted: Sequence[Experiment], request: Request) -> list[Wanted]:
-    """All runs that experiments train, each once, with those that teach them; whatever the store has."""
+    """List all runs that experiments train, each once, with their teachers' runs, whether finished or not."""
     cells = [wanted_cells(experiment, request) for experiment in wanted if not experiment.measure]
     return with_teachers(distinct(cells).values())
 
@@ -218,5 +218,5 @@ def _work(runs: Iterable[Wanted], speeds: Speeds) -> Work:
 
 
 def work_of(missing: Iterable[Outcome], speeds: Speeds) -> Work:
-    """What outcomes that are to be trained will cost."""
+    """Sum the work of the outcomes that are to be trained."""
     return _work((outcome.wanted for outcome in missing), speeds)

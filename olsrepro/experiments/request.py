@@ -1,4 +1,4 @@
-"""What a user asks of a table beside its name: preset, seeds, selection rule, and changes to its runs."""
+"""Options of a table on the command line: preset, seeds, selection rule, and changes to its runs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SMOKE = "smoke"
 
 @dataclass(frozen=True)
 class Request:
-    """How an experiment is to be had.
+    """Options that an experiment is run with.
 
     Attributes:
-        preset: which preset its runs take; None: the experiment's own.
-        seeds: of every cell; None: as many as the paper took, from 0 on; one for preset smoke.
-        select: which epoch's numbers count; None: as the experiment says.
+        preset: the preset of its runs; None: the experiment's own.
+        seeds: of every cell; None: as many as the paper used, from 0 on; one for preset smoke.
+        select: the selection rule; None: the experiment's own.
         overrides: lines that change every run, or the parameters of an evaluation, as in ``fgsm.epsilon=4/255``.
-        extra: whether rows are wanted that the paper does not have.
+        extra: whether to include rows that the paper does not have.
     """
 
     preset: str | None = None
@@ -36,11 +36,11 @@ class Request:
     extra: bool = False
 
     def preset_of(self, experiment: Experiment) -> str:
-        """The preset of an experiment's runs."""
+        """Return the preset of an experiment's runs."""
         return self.preset or experiment.preset
 
     def seeds_of(self, experiment: Experiment) -> tuple[int, ...]:
-        """The seeds of every cell; none where facts are measured."""
+        """Return the seeds of every cell; only 0 where facts are measured."""
         if experiment.measure:
             return (0,)
         if self.seeds is not None:
@@ -48,26 +48,26 @@ class Request:
         return tuple(range(1 if self.preset_of(experiment) == SMOKE else experiment.seeds))
 
     def select_of(self, experiment: Experiment) -> str:
-        """The selection rule of an experiment's numbers."""
+        """Return the selection rule of an experiment's numbers."""
         return self.select or experiment.select
 
     @property
     def evaluation_lines(self) -> tuple[str, ...]:
-        """The overrides of evaluations."""
+        """Overrides that set parameters of evaluations."""
         return tuple(line for line in self.overrides if _is_parameter(line))
 
     @property
     def run_lines(self) -> tuple[str, ...]:
-        """The overrides of runs."""
+        """Overrides that apply to runs rather than evaluations."""
         return tuple(line for line in self.overrides if not _is_parameter(line))
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """The overrides that change what is trained or measured; where and how it runs changes nothing."""
+        """Overrides that change what is trained or measured, which ``runtime.`` overrides never do."""
         return tuple(line for line in self.overrides if not line.startswith("runtime."))
 
     def words(self) -> tuple[str, ...]:
-        """As typed on a command line."""
+        """Return the request as words of a command line."""
         seeds = None if self.seeds is None else len(self.seeds)
         extra = "true" if self.extra else None
         named = (("preset", self.preset), ("seeds", seeds), ("select", self.select), ("extra", extra))
@@ -79,13 +79,13 @@ def _is_parameter(line: str) -> bool:
 
 
 def runs_folder(request: Request) -> Path:
-    """The store that the request's runs lie in."""
+    """Return the folder of the store that a request uses."""
     lines = [line for line in request.overrides if line.startswith("runtime.")]
     return Path(compose_many([lines])[0].runtime.runs_dir)
 
 
 def parse_request(lines: Sequence[str]) -> Request:
-    """Read ``preset=``, ``seeds=``, ``select=`` and ``extra=`` apart from overrides of runs.
+    """Read ``preset=``, ``seeds=``, ``select=`` and ``extra=``, and keep the other lines as overrides.
 
     Raises:
         UserError: one of them has a wrong value or is given twice, or ``seed=`` is given.
@@ -122,7 +122,7 @@ def _seeds(value: str | None) -> tuple[int, ...] | None:
     if value is None:
         return None
     if not value.isdecimal() or int(value) < 1:
-        raise UserError(f"seeds={value} must be a number of seeds of at least 1; seeds=3 takes 0, 1 and 2")
+        raise UserError(f"seeds={value} must be a number of seeds, at least 1; seeds=3 takes the seeds 0, 1 and 2")
     return tuple(range(int(value)))
 
 

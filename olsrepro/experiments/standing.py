@@ -1,4 +1,4 @@
-"""How far things are: what the store holds, and how many of each experiment's runs are finished."""
+"""Status of a store: the runs that it holds, and how many of each experiment's runs are finished."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from olsrepro.store.record import FAILED, FINISHED
 
 @dataclass(frozen=True)
 class Completion:
-    """An experiment, how many distinct runs it wants, and how many of them are finished."""
+    """An experiment with the number of distinct runs that it wants, and how many of them are finished."""
 
     name: str
     title: str
@@ -29,14 +29,14 @@ class Completion:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a store holds.
+    """Contents of a store and the progress of each experiment.
 
     Attributes:
-        root: where it lies.
+        root: its folder.
         finished: run ids.
         failed, running, broken: one line each.
         presets: how many finished runs each preset has.
-        experiments: how far they are.
+        experiments: the progress of each.
     """
 
     root: Path
@@ -49,10 +49,10 @@ class Standing:
 
 
 def standing(store: Store, request: Request) -> Standing:
-    """What the store holds, and how far each experiment is with the runs of a request.
+    """Summarise what the store holds, and how far each experiment is with the runs of a request.
 
     Raises:
-        UserError: an override does not fit an experiment.
+        UserError: an override is not valid for an experiment.
     """
     finished: dict[str, str] = {}
     lines: dict[str, list[str]] = {FAILED: [], BROKEN: []}
@@ -77,7 +77,7 @@ def standing(store: Store, request: Request) -> Standing:
 
 
 def _running(folders: Iterable[Path]) -> Iterator[str]:
-    """Of folders without a record, those in which a lease lies: what is being written."""
+    """Describe the runs being written: of folders without a record, those with a lease."""
     outcomes = map(outcome_of_folder, folders)
     return (outcome.problem for outcome in outcomes if outcome.state == RUNNING)
 

@@ -1,8 +1,8 @@
-"""Means, spreads and tests of a few runs a cell (evaluations_claims.md C1), from scipy.special alone.
+"""Means, spreads and tests of a few runs per cell (docs/claims.md, sections 1 and 2), from scipy.special alone.
 
 ``scipy.stats`` takes over a second to import, ``scipy.special`` a tenth of that, and neither before a quantile is
 needed. Every comparison is a contrast: a weighted sum of cell means with a standard error and its degrees of freedom.
-A difference, a mean of differences and a slope differ by their weights; pooling and Welch by whose spread a cell gets.
+A difference, a mean of differences and a slope differ in their weights; pooling and Welch in the spread of each cell.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from olsrepro.experiments.table import Interval, Pool
 
 LEVEL = 0.95
 ALPHA = 0.05
-LOWEST_SD = 0.005  # what a printed .00 may stand for; a logarithm of 0 would decide Bartlett's test alone
+LOWEST_SD = 0.005  # what a printed .00 may have been; a logarithm of 0 would decide Bartlett's test alone
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What is known of one cell: mean, sample sd (by n - 1; None where there is none) and number of runs."""
+    """A cell's mean, sample sd (by n - 1; None where there is none) and number of runs."""
 
     mean: float
     sd: float | None = None
@@ -29,13 +29,13 @@ class Sample:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Sample:
-        """The sample of at least one value; sd is None for a single one."""
+        """Summarise at least one value; sd is None for a single one."""
         known = list(values)
         return cls(fmean(known), stdev(known) if len(known) > 1 else None, len(known))
 
     @property
     def spread(self) -> Pool | None:
-        """Its own sd with n - 1 degrees of freedom; None for a single run or an unknown sd."""
+        """Own sd with n - 1 degrees of freedom; None for a single run or an unknown sd."""
         return None if self.sd is None or self.n < 2 else Pool("", self.sd, self.n - 1)
 
 
@@ -49,12 +49,12 @@ class Estimate:
 
     @property
     def half_width(self) -> float:
-        """Of the two-sided 95 % interval."""
+        """Half the width of the two-sided 95 % interval."""
         return t_quantile(0.5 + LEVEL / 2, self.df) * self.error
 
     @property
     def interval(self) -> Interval:
-        """The value with its 95 % limits."""
+        """Estimated value with its 95 % limits."""
         half = self.half_width
         return Interval(self.value, self.value - half, self.value + half)
 
@@ -64,19 +64,19 @@ class Estimate:
         return min(1.0, 2 * self._tail(-abs(self.value)))
 
     def p_below(self, bound: float) -> float:
-        """One-sided p of the hypothesis that the true value is ``bound`` or more; small: it lies below."""
+        """Return the one-sided p of a true value of ``bound`` or more; a small p means that it lies below."""
         return self._tail(self.value - bound)
 
     def p_above(self, bound: float) -> float:
-        """One-sided p of the hypothesis that the true value is ``bound`` or less; small: it lies above."""
+        """Return the one-sided p of a true value of ``bound`` or less; a small p means that it lies above."""
         return self._tail(bound - self.value)
 
     def minus(self, constant: float) -> Estimate:
-        """The same estimate, measured from a constant."""
+        """Subtract a constant from the value; error and degrees of freedom stay."""
         return Estimate(self.value - constant, self.error, self.df)
 
     def __sub__(self, other: Estimate) -> Estimate:
-        """The difference of two independent estimates, degrees of freedom by Satterthwaite."""
+        """Subtract an independent estimate, with degrees of freedom by Satterthwaite."""
         own, its = self.error**2, other.error**2
         df = _satterthwaite([(own, self.df), (its, other.df)])
         return Estimate(self.value - other.value, math.sqrt(own + its), df)
@@ -90,24 +90,24 @@ class Estimate:
 
 
 def t_quantile(probability: float, df: float) -> float:
-    """The quantile of Student's t."""
+    """Return the quantile of Student's t distribution."""
     from scipy.special import stdtrit
 
     return float(stdtrit(df, probability))
 
 
 def pooled(samples: Iterable[Sample], name: str = "") -> Pool | None:
-    """The spread that samples of two runs or more share: s_p = sqrt(sum (n - 1) s^2 / df); None if there is none."""
+    """Pool the spreads of samples of two runs or more: s_p = sqrt(sum (n - 1) s^2 / df); None if there are none."""
     spreads = [spread for sample in samples if (spread := sample.spread) is not None]
     df = sum(spread.df for spread in spreads)
     return Pool(name, math.sqrt(sum(item.df * item.sd**2 for item in spreads) / df), df) if df else None
 
 
 def contrast(terms: Iterable[tuple[float, Sample, Pool]]) -> Estimate:
-    """A weighted sum of means; cells of one pool share its variance, several pools are joined by Satterthwaite.
+    """Sum weighted means; cells of one pool share its variance, several pools are combined by Satterthwaite.
 
     Args:
-        terms: (weight, cell, the pool whose spread the cell is given); pools are told apart by being equal or not.
+        terms: (weight, cell, the pool whose spread the cell gets); equal pools are one pool.
     """
     known = list(terms)
     variances: dict[Pool, float] = {}
@@ -119,7 +119,7 @@ def contrast(terms: Iterable[tuple[float, Sample, Pool]]) -> Estimate:
 
 
 def _satterthwaite(parts: Sequence[tuple[float, float]]) -> float:
-    """Degrees of freedom of a sum of (variance, df)."""
+    """Compute the degrees of freedom of a sum of (variance, df)."""
     spread = [(variance, df) for variance, df in parts if variance > 0.0]
     if len(spread) < 2:
         return (spread or parts)[0][1]
@@ -127,7 +127,7 @@ def _satterthwaite(parts: Sequence[tuple[float, float]]) -> float:
 
 
 def own_spread_contrast(terms: Iterable[tuple[float, Sample]]) -> Estimate | None:
-    """A contrast in which every cell has its own sd (Welch); None where a cell has none."""
+    """Estimate a contrast with each cell's own sd (Welch); None where a cell has none."""
     known = [(weight, sample, sample.spread) for weight, sample in terms]
     own = [
         (weight, sample, Pool(str(index), spread.sd, spread.df))
@@ -138,17 +138,17 @@ def own_spread_contrast(terms: Iterable[tuple[float, Sample]]) -> Estimate | Non
 
 
 def pooled_difference(a: Sample, b: Sample, pool: Pool) -> Estimate:
-    """a - b with a pooled spread: d +- t(.975, df) s_p sqrt(1/n_a + 1/n_b)."""
+    """Estimate a - b with a pooled spread: d +- t(.975, df) s_p sqrt(1/n_a + 1/n_b)."""
     return contrast([(1.0, a, pool), (-1.0, b, pool)])
 
 
 def welch(a: Sample, b: Sample) -> Estimate | None:
-    """a - b, each with its own spread; None where one has none."""
+    """Estimate a - b, each with its own spread; None where one has none."""
     return own_spread_contrast([(1.0, a), (-1.0, b)])
 
 
 def slope_weights(x: Sequence[float]) -> list[float]:
-    """The weights that make a least-squares slope of a contrast: (x - mean x) / sum (x - mean x)^2.
+    """Return the weights that make a contrast the least-squares slope: (x - mean x) / sum (x - mean x)^2.
 
     Raises:
         ValueError: all x are equal.
@@ -161,12 +161,12 @@ def slope_weights(x: Sequence[float]) -> list[float]:
 
 
 def equivalence_p(difference: Estimate, bound: float) -> float:
-    """Two one-sided tests: the larger p; small: the true difference lies inside (-bound, bound)."""
+    """Return the larger p of two one-sided tests; small: the true difference lies inside (-bound, bound)."""
     return max(difference.p_below(bound), difference.p_above(-bound))
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's adjusted p: over the sorted p, the running maximum of min(1, (m - j + 1) p_(j)), in the order given."""
+    """Adjust p by Holm: over the sorted p, the running maximum of min(1, (m - j + 1) p_(j)), in the order given."""
     adjusted, highest = [0.0] * len(p), 0.0
     for rank, index in enumerate(sorted(range(len(p)), key=p.__getitem__)):
         highest = max(highest, min(1.0, (len(p) - rank) * p[index]))
@@ -175,7 +175,7 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def bartlett_p(samples: Iterable[Sample]) -> float | None:
-    """p of the hypothesis that all spreads are equal, sds raised to at least .005; None for fewer than two."""
+    """Compute Bartlett's p of equal spreads, with sds raised to at least .005; None for fewer than two."""
     spreads = [spread for sample in samples if (spread := sample.spread) is not None]
     if len(spreads) < 2:
         return None
@@ -190,7 +190,7 @@ def bartlett_p(samples: Iterable[Sample]) -> float | None:
 
 
 def ours_minus_paper(ours: Sample, paper: Sample) -> Interval:
-    """Our mean - the paper's, with a 95 % interval where one can be had.
+    """Subtract the paper's mean from ours, with a 95 % interval where there is one.
 
     Welch's if both have two runs or more; a prediction interval t(.975, n - 1) s sqrt(1 + 1/n) from our spread if the
     paper's is one run; else none.

@@ -18,18 +18,18 @@ METRICS = {"top1_err": "top-1 error (%)", "top5_err": "top-5 error (%)"}
 
 
 def typed_sweep(lines: Sequence[str]) -> tuple[Experiment, Request]:
-    """The experiment and the request that lines come to: ``method.alpha=0.1,0.3 seed=0,1,2 dataset=digits``.
+    """Read an experiment and a request from lines such as ``method.alpha=0.1,0.3 seed=0,1,2 dataset=digits``.
 
     Keys with several values (``a,b``, ``range(0,3)``, ``choice(a,b)``) are axes: the last one makes the columns, the
-    others the rows; a single axis makes the rows, beside the top-1 and the top-5 error. ``seed`` is no axis: cells are
-    means over seeds.
+    others the rows; a single axis makes the rows, with the top-1 and the top-5 error as columns. ``seed`` is not an
+    axis: cells are means over seeds.
 
     Raises:
         UserError: nothing has several values, or a line can't be read.
     """
     values = dict(map(swept_values, lines))
     if len(values) < len(lines):
-        raise UserError("a key is given twice; give all its values in one, as in method.alpha=0.1,0.3")
+        raise UserError("a key is given twice; give all its values at once, as in method.alpha=0.1,0.3")
     own = {key: values.pop(key)[0] for key in ("preset", "select") if key in values}
     seeds = _seeds(values.pop("seed", ["0"]))
     axes = {key: options for key, options in values.items() if len(options) > 1}
@@ -61,7 +61,7 @@ def _metric_columns() -> dict[str, Line]:
 
 
 def _lines(axes: Axes) -> dict[str, Line]:
-    """One line for each combination of values; without axes a single one."""
+    """Make one line for each combination of values; a single one without axes."""
     found = {}
     for values in product(*axes.values()):
         run = tuple(f"{key}={value}" for key, value in zip(axes, values, strict=True))
@@ -78,10 +78,10 @@ def _seeds(options: Sequence[str]) -> tuple[int, ...]:
 
 
 def named_sweep(names: Sequence[str], words: Sequence[str]) -> tuple[Experiment, Request]:
-    """A sweep of the paper's with overrides, as in ``alpha dataset=digits``.
+    """Find a sweep of the paper by name, with overrides, as in ``alpha dataset=digits``.
 
     Raises:
-        UserError: it is not known, or more than one is named.
+        UserError: the name is unknown, or more than one is given.
     """
     known = {item.sweep: item for item in experiments() if item.sweep}
     if len(names) > 1:
@@ -89,5 +89,5 @@ def named_sweep(names: Sequence[str], words: Sequence[str]) -> tuple[Experiment,
             f"{' '.join(names)}: one sweep at a time, or keys with several values, as in method.alpha=0.1,0.3"
         )
     if names[0] not in known:
-        raise UserError(f"{names[0]} is no sweep; {did_you_mean(names[0], known)}")
+        raise UserError(f"{names[0]} is not a sweep; {did_you_mean(names[0], known)}")
     return known[names[0]], parse_request([word for word in words if "=" in word])

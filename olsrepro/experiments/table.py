@@ -1,4 +1,4 @@
-"""The table model: everything that a table says, before it is drawn in any format."""
+"""Table model: everything that a table says, before it is drawn in any format."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class Interval:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell.
+    """A cell with our number and the paper's.
 
     Attributes:
         metric: what it shows.
         state: ``complete``, ``incomplete`` (some of its runs are there), ``missing`` (none is), ``unavailable`` (it
-            needs what is not built yet), ``quoted`` (the paper took it from elsewhere: nothing to run).
+            needs something that is not built yet), ``quoted`` (the paper took it from elsewhere: nothing to run).
         wanted: how many runs it wants.
         values: one number for each finished run, by seed.
         mean, sd: of the values; sd by n - 1, None for fewer than two.
         paper: what the paper prints.
         difference: ours - paper's.
-        bold: whether it belongs to the best of its kind (evaluations_claims.md C2).
-        marks: numbers of the table's foot-notes that it carries.
+        bold: whether it belongs to the best of its kind (docs/claims.md, section 7).
+        marks: numbers of its footnotes.
     """
 
     metric: Metric
@@ -59,19 +59,19 @@ class Cell:
 
     @property
     def n(self) -> int:
-        """How many of its runs are finished."""
+        """Number of its finished runs."""
         return len(self.values)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One pair that a claim compares: ``better`` against ``worse``.
+    """A pair of cells that a claim compares: ``better`` against ``worse``.
 
     Attributes:
         gain: by how much the metric favours the claim (positive: it does), with its pooled 95 % interval.
-        p_pooled: two-sided, with the pooled variance, unadjusted; None where it can't be had.
+        p_pooled: two-sided, with the pooled variance, unadjusted; None where there are too few runs.
         p_holm: adjusted over its family.
-        p_welch: two-sided, of this pair alone; None where it can't be had.
+        p_welch: two-sided, of this pair alone; None where there are too few runs.
         paper_gain: the paper's own, from its printed means.
         verdict: ``holds``, ``fails``, ``undecided``, or empty for none.
         reason: in a word or two, such as ``n = 1``, ``vetoed``, ``gain excluded``; may be empty.
@@ -90,17 +90,17 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one claim.
+    """Verdict on one claim, with the numbers behind it.
 
     Attributes:
         claim: its id.
-        says: the sentence.
+        says: its statement.
         verdict: ``holds``, ``fails``, ``undecided``; empty where none is given.
         reason: why, in a few words: ``4 of 5``, ``n = 1``, ``preset short``, ``selection``, ``3 of 5 cells missing``.
         trend: ``for`` or ``against``, where the preset allows no verdict but a trend; else empty.
-        margin: the word on its size: ``reproduced``, ``smaller``, ``larger``, ``too wide to tell``, or empty.
-        gain: mean gain with its interval, if it has one.
-        paper: the verdict that the paper's own printed numbers get by the same rule, with its reason.
+        margin: its gain beside the paper's: ``reproduced``, ``smaller``, ``larger``, ``too wide to tell``, or empty.
+        gain: mean gain with its interval, if there is one.
+        paper: the verdict on the paper's own printed numbers by the same rule, with its reason.
         comparisons: the pairs.
     """
 
@@ -129,17 +129,17 @@ class Table:
     """A table with everything that its reader must know.
 
     Attributes:
-        experiment: what it is.
+        experiment: the one that it shows.
         rows, columns: as drawn; those of the experiment, or of a sweep.
         cells: by (row key, column key); the average row under its key.
         average: the average row's key and label, if there is one.
-        preset, select: what the runs are, and which epoch's numbers count.
+        preset, select: of the runs, and which epoch's numbers count.
         seeds: wanted of every cell.
-        overrides: what the user changed, as typed; empty for the experiment as it stands.
+        overrides: what the user changed, as typed; empty for the experiment as its file says.
         verdicts: on the claims, in order.
         pools: variances that were pooled.
         families: size of the Holm family of each metric.
-        commits, devices: of the runs behind it, sorted; ``+`` marks a commit with changes of its own.
+        commits, devices: of the runs behind it, sorted; ``+`` marks a commit with uncommitted changes.
         footnotes: by number, from 1; cells refer to them.
         notes: sentences under the table, without a number.
     """

@@ -1,4 +1,4 @@
-"""Which runs an experiment wants: its cells' overrides, composed; runs that cells or tables share are one run."""
+"""Runs that an experiment wants: its cells' overrides, composed; runs that cells or tables share are one run."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Wanted:
     """A run that a cell wants.
 
     Attributes:
-        id: its run id; for one that can't be composed yet, what tells it from others.
+        id: its run id; for one that can't be composed yet, a text that is unique to it.
         seed: its seed.
-        config: composed; None where it needs what is not built yet.
+        config: composed; None where it needs a component that is not built yet.
         awaits: the component or evaluation that is not built yet, such as ``method=byot``; empty: nothing.
-        evaluations: what the cell is measured by, by selection rule; empty: by the run's own errors and curves.
+        evaluations: those that the cell shows, by selection rule; empty: it shows the run's own errors and curves.
     """
 
     id: str
@@ -54,7 +54,7 @@ WantedCells = Mapping[CellKey, tuple[Wanted, ...]]
 
 
 def wanted_cells(experiment: Experiment, request: Request) -> WantedCells:
-    """The runs of every cell, by seed; none for a row that the paper quotes from elsewhere.
+    """Compose the runs of every cell, by seed; none for a row that the paper quotes from elsewhere.
 
     Raises:
         UserError: an override removes one of the experiment's axes, or a run does not compose.
@@ -97,20 +97,20 @@ def _compose(experiment: Experiment, requests: Sequence[Sequence[str]]) -> Seque
 
 
 def _lines(experiment: Experiment, cell: CellKey, request: Request) -> list[str]:
-    """The overrides of a cell's runs, the user's last; a stand-in for the data set under preset smoke."""
+    """Return the overrides of a cell's runs, the user's last, with a stand-in for the data set under preset smoke."""
     preset = request.preset_of(experiment)
     own = _by_key(experiment.lines_of(cell))
     if preset == SMOKE and experiment.stand_ins and (name := own.get("dataset", "")) and _has_stand_in(name):
-        own = _without("dataset", own) | {"dataset": stand_in_of(name)}  # a stand-in has none of its switches
+        own = _without("dataset", own) | {"dataset": stand_in_of(name)}  # a stand-in has none of the switches
     changed = _by_key(request.run_lines)
     for key in changed:
-        if key in GROUPS:  # another component does not have the values that this experiment set for its own
+        if key in GROUPS:  # another component does not take the values that this experiment sets for its own
             own = _without(key, own)
     return [f"{key}={value}" for key, value in (own | changed | {"preset": preset}).items()]
 
 
 def _without(group: str, lines: Mapping[str, str]) -> dict[str, str]:
-    """Lines by key, but those that set a value of a group's component."""
+    """Drop the lines that set a value of a group's component."""
     return {key: value for key, value in lines.items() if not key.startswith(f"{group}.")}
 
 
@@ -124,14 +124,14 @@ def _has_stand_in(dataset: str) -> bool:
 
 
 def _refuse_axis_overrides(experiment: Experiment, request: Request) -> None:
-    """An override of what tells rows or columns apart would make them one."""
+    """Refuse overrides of what distinguishes rows or columns, which they would make identical."""
     for line in request.run_lines:
         key = line.partition("=")[0]
         for axis, members in (("rows", experiment.rows), ("columns", experiment.columns)):
             keys = {own.partition("=")[0] for member in members.values() for own in _own_lines(member)}
             if key in keys or (key in GROUPS and any(own.startswith(f"{key}.") for own in keys)):
                 raise UserError(
-                    f"{line}: the {axis} of {experiment.name} differ in {key}; an override would make them one"
+                    f"{line}: the {axis} of {experiment.name} differ in {key}; an override would make them identical"
                 )
 
 
@@ -140,7 +140,7 @@ def _own_lines(line: Line) -> Iterable[str]:
 
 
 def with_teachers(runs: Iterable[Wanted]) -> list[Wanted]:
-    """Runs in order, each behind the run that teaches it, which is trained where it is missing; every run once."""
+    """Put the run that teaches it before each run that has a teacher; every run occurs once."""
     found: dict[str, Wanted] = {}
     for run in runs:
         teacher = None if run.config is None else teacher_config(run.config)
@@ -150,7 +150,7 @@ def with_teachers(runs: Iterable[Wanted]) -> list[Wanted]:
 
 
 def distinct(cells: Iterable[WantedCells]) -> dict[str, Wanted]:
-    """All runs by id, each once, in the order in which they are first wanted; an available want wins."""
+    """Collect all runs by id, in the order in which they are first wanted; an available want is preferred."""
     found: dict[str, Wanted] = {}
     for wants in cells:
         for runs in wants.values():
@@ -161,7 +161,7 @@ def distinct(cells: Iterable[WantedCells]) -> dict[str, Wanted]:
 
 
 def measurements(cells: Iterable[WantedCells]) -> list[tuple[Wanted, EvaluationSettings]]:
-    """What runs are to be measured by, each pair once, in the order in which it is first wanted."""
+    """List each run with each evaluation that it needs, once, in the order in which they are first wanted."""
     found: dict[tuple[str, str], tuple[Wanted, EvaluationSettings]] = {}
     for wants in cells:
         for run in chain.from_iterable(wants.values()):
@@ -171,22 +171,22 @@ def measurements(cells: Iterable[WantedCells]) -> list[tuple[Wanted, EvaluationS
 
 
 def with_ensembles(runs: Sequence[Wanted], experiments: Iterable[Experiment], request: Request) -> list[Wanted]:
-    """Runs that keep, while they train, what the ensembles need that any experiment makes of them.
+    """Make runs keep, while they train, what the ensembles of any experiment need of them.
 
     Args:
-        runs: that are to be trained.
-        experiments: all that there are.
-        request: what is asked; its preset and changes are those of the runs.
+        runs: those to train.
+        experiments: all experiments.
+        request: what the user asked for; its preset and changes are those of the runs.
 
     Raises:
-        UserError: a run would need epochs of two grids.
+        UserError: the ensembles of a run take epochs of different grids.
     """
     needed = _ensembles(experiments, replace(request, seeds=tuple(sorted({run.seed for run in runs})), select=None))
     return [_keeping(run, needed.get(run.id, [])) for run in runs]
 
 
 def _ensembles(experiments: Iterable[Experiment], request: Request) -> Mapping[str, list[Ensemble]]:
-    """The ensembles of every run, by its id."""
+    """Collect the ensembles of every run, by its id."""
     found: dict[str, list[Ensemble]] = defaultdict(list)
     for experiment in experiments:
         if request.seeds and any("size" in experiment.evaluation_of(cell) for cell in experiment.cells()):
@@ -201,7 +201,7 @@ def _keeping(run: Wanted, ensembles: Sequence[Ensemble]) -> Wanted:
     runtime = run.config.runtime
     grids = {one.grid for one in ensembles}
     if len(grids) > 1:
-        raise UserError(f"{run.id}: ensembles want epochs of {' and of '.join(sorted(grids))}; type one ensemble.grid")
+        raise UserError(f"{run.id}: ensembles need epochs of {' and of '.join(sorted(grids))}; set one ensemble.grid")
     kept = replace(
         runtime,
         ensemble_sizes=sorted({*runtime.ensemble_sizes, *(one.size for one in ensembles)}),
@@ -212,7 +212,7 @@ def _keeping(run: Wanted, ensembles: Sequence[Ensemble]) -> Wanted:
 
 
 def _fitting(experiment: Experiment, request: Request) -> WantedCells:
-    """Its cells; none where changes that were asked of another experiment do not fit it."""
+    """Return an experiment's cells; none where changes asked of another experiment do not suit it."""
     own = tuple(line for line in request.evaluation_lines if line.startswith("ensemble."))
     try:
         return wanted_cells(experiment, replace(request, overrides=(*request.run_lines, *own)))

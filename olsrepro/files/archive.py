@@ -1,4 +1,4 @@
-"""Unpack tar archives that come from elsewhere, without trusting their member names."""
+"""Unpacking of tar archives from elsewhere, whose member names are not trusted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import IO
 from olsrepro.settings import UserError
 
 Place = Callable[[PurePosixPath], "PurePosixPath | None"]
-"""Where a member goes, under the folder that is unpacked into; None leaves it out."""
+"""Function from a member's path to its path under the target folder; None leaves the member out."""
 
 _BLOCK = 1 << 20
 _DAMAGE = (tarfile.TarError, EOFError, zlib.error, OSError)
@@ -34,8 +34,8 @@ class FileSum:
 def unpack_tar(archive: Path, folder: Path, place: Place = lambda path: path) -> Iterator[FileSum]:
     """Unpack a tar archive (plain, gzip, bzip2, xz) into a folder; nothing is written there unless all of it can be.
 
-    Members are unpacked into a folder beside and then moved, once the last one has been taken from the iterator; files
-    of the same name are replaced. The archive is read once.
+    Members are unpacked into a temporary folder inside it and moved once the last one has been taken from the
+    iterator; files of the same name are replaced. The archive is read once.
 
     Raises:
         UserError: a member has an absolute path or ``..`` in it, or is a link or a device; the archive is damaged; or
@@ -48,7 +48,7 @@ def unpack_tar(archive: Path, folder: Path, place: Place = lambda path: path) ->
 
 
 def unpack_members(tar: tarfile.TarFile, archive: Path, folder: Path, place: Place) -> Iterator[FileSum]:
-    """Unpack the files of an open tar; ``archive`` is what an error calls it. See :func:`unpack_tar`."""
+    """Unpack the files of an open tar straight into ``folder``, yielding each; errors name the tar ``archive``."""
     for member in tar:
         path = place(_checked(member, archive))
         content = tar.extractfile(member)
@@ -58,18 +58,18 @@ def unpack_members(tar: tarfile.TarFile, archive: Path, folder: Path, place: Pla
 
 
 def inside(folder: str) -> Place:
-    """The place of what lies in a folder of the archive, as seen from there; what lies beside it is left out."""
+    """Return a :data:`Place` that takes ``folder`` of the archive as its root and leaves out everything else."""
     return lambda path: path.relative_to(folder) if path.is_relative_to(folder) else None
 
 
 def work_folder(archive: Path, folder: Path) -> Path:
-    """Where an archive is unpacked before its files are moved; in the same folder, for that may be another disk."""
+    """Return where to unpack an archive before moving its files: inside ``folder``, which may be on another disk."""
     return folder / f".unpacking-{archive.name}"
 
 
 @contextmanager
 def staging(stage: Path) -> Iterator[Path]:
-    """An empty folder of this name; it is removed on leaving, with what is left in it."""
+    """Yield an empty folder of this name; on leaving it is removed with whatever is left in it."""
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
     try:
@@ -90,7 +90,7 @@ def move_into(stage: Path, folder: Path) -> None:
 
 @contextmanager
 def telling(archive: Path, folder: Path) -> Iterator[None]:
-    """Tell in one line (:class:`UserError`) what goes wrong while an archive is unpacked."""
+    """Turn errors from unpacking an archive into a one-line :class:`UserError`."""
     try:
         yield
     except _DAMAGE as error:
@@ -100,7 +100,7 @@ def telling(archive: Path, folder: Path) -> Iterator[None]:
 
 
 def _checked(member: tarfile.TarInfo, archive: Path) -> PurePosixPath:
-    """The path of the member, if it is a plain file or folder that stays inside."""
+    """Return the member's path; refuse links, devices, paths that lead outside and names with a line break."""
     rooted = PurePosixPath(member.name).is_absolute() or PureWindowsPath(member.name).anchor
     if rooted or ".." in PureWindowsPath(member.name).parts:
         raise UserError(f"{archive} is refused: its member {member.name!r} would be written outside the folder")
@@ -112,7 +112,7 @@ def _checked(member: tarfile.TarInfo, archive: Path) -> PurePosixPath:
 
 
 def _copy(content: IO[bytes], path: Path) -> tuple[int, str]:
-    """Write a file that isn't there yet; its size and MD5."""
+    """Write a file that isn't there yet; return its size in bytes and its MD5."""
     path.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.md5(usedforsecurity=False)
     with open(path, "xb") as file:

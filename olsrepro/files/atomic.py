@@ -1,4 +1,4 @@
-"""Files that are there in full or not at all: written under a temporary name, fsynced, renamed."""
+"""Files that exist in full or not at all: written under a temporary name, fsynced, renamed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP)  # what some network file system
 
 
 class StorageError(UserError):
-    """A file could not be written (disk full, read-only, no permission); what stood there before still stands."""
+    """A file that could not be written (disk full, read-only, no permission); what was there before is unchanged."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A binary file to write; on leaving it is fsynced and takes the name ``path``, on an error nothing has changed.
+    """Yield a binary file to write: on leaving it is fsynced and renamed to ``path``, on an error nothing has changed.
 
     Raises:
         StorageError: the disk is full, or the folder can't be written.
@@ -54,9 +54,9 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def keep_predecessor(path: Path, predecessor: Path) -> None:
-    """Give the file at ``path``, if there is one, a second name, so that replacing it leaves the old one there.
+    """Give the file at ``path``, if there is one, a second name, under which the old one survives a replacement.
 
-    ``path`` itself never vanishes in between; on a file system without hard links the predecessor is a copy.
+    ``path`` itself is there at all times; on a file system without hard links the predecessor is a copy.
     """
     if not path.exists():
         return
@@ -95,5 +95,5 @@ def _sync_folder(folder: Path) -> None:
 
 def _explain(path: Path, error: OSError) -> str:
     if error.errno in _FULL:
-        return f"no space left for {path}: free some, or choose another place; what was there before is intact"
+        return f"no space left for {path}: free some, or choose another folder; what was there before is intact"
     return f"cannot write {path}: {error.strerror or error}"

@@ -1,4 +1,4 @@
-"""Checksums of files, written ``md5:<hex>`` or ``sha256:<hex>``, of which the first digits may stand for all."""
+"""Checksums of files, written ``md5:<hex>`` or ``sha256:<hex>``, of which the first digits are enough."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FEWEST_DIGITS = 8
 
 
 def of_file(path: Path, algorithm: str) -> str:
-    """The checksum ``algorithm:<hex>`` of a file (``md5``, ``sha256``), read block by block."""
+    """Compute the checksum ``algorithm:<hex>`` of a file (``md5``, ``sha256``), reading it block by block."""
     digest = hashlib.new(algorithm, usedforsecurity=False)
     with open(path, "rb") as file:
         while block := file.read(_BLOCK):
@@ -19,21 +19,21 @@ def of_file(path: Path, algorithm: str) -> str:
 
 
 def md5(path: Path) -> str:
-    """The MD5 of a file, in hex."""
+    """Compute the MD5 of a file, in hex."""
     return of_file(path, "md5").removeprefix("md5:")
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
+    """Compute the SHA-256 of a file, in hex."""
     return of_file(path, "sha256").removeprefix("sha256:")
 
 
 def matches(path: Path, checksum: str) -> bool:
-    """Whether a file has the checksum ``algorithm:<hex>``, or one that begins so.
+    """Return whether a file has the checksum ``algorithm:<hex>``, or one that begins like it.
 
     Fewer than eight digits raise :class:`ValueError`.
     """
     algorithm, _, digits = checksum.partition(":")
     if len(digits) < _FEWEST_DIGITS:
-        raise ValueError(f"{checksum} names too few digits to tell files apart; {_FEWEST_DIGITS} at least")
+        raise ValueError(f"{checksum} has too few digits to tell files apart; give at least {_FEWEST_DIGITS}")
     return of_file(path, algorithm).startswith(checksum)

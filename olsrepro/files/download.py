@@ -1,4 +1,4 @@
-"""Fetch one file from the first of several places that has it intact; an interrupted transfer goes on where it was."""
+"""Download of one file from the first of several URLs that has it intact; an interrupted transfer is resumed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PARTIAL, _NOT_SATISFIABLE = 206, 416
 
 
 class _TransferError(Exception):
-    """What arrived is short or isn't the file; the message says how."""
+    """A transfer that ended early or brought another file; the message says which."""
 
 
 def download(
@@ -48,17 +48,17 @@ def download(
 
     What has arrived is kept in ``NAME.part`` beside the target and completed by an HTTP range request at the next try,
     from any of the URLs; if it turns out to be corrupt, it is removed and fetched from the start. A lock beside the
-    target lets a second process wait and then find the file there.
+    target makes a second process wait and then find the file there.
 
     Args:
         urls: http, https or file; tried in order.
         target: where the file goes; its folder is made. A file that is there and has the checksum is kept as it is.
         checksum: ``md5:<hex>`` or ``sha256:<hex>``, all digits or the first of them.
-        progress: called with the bytes that are there and the bytes in all (None if the server doesn't say).
-        timeout: seconds without a byte after which a URL is given up.
+        progress: called with the bytes so far and the bytes in all (None if the server doesn't say).
+        timeout: seconds without a byte after which a URL is given up on.
 
     Raises:
-        UserError: none of the URLs gave the file; one line with each URL and its reason.
+        UserError: none of the URLs gave the file; one line with the reason for each URL.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.with_name(f".{target.name}.lock")):
@@ -77,7 +77,7 @@ def download(
 
 
 def _fetch_intact(url: str, part: Path, checksum: str, progress: Progress | None, timeout: float) -> None:
-    """Complete ``part``; a part begun earlier that comes out corrupt gets a second try from the start."""
+    """Complete ``part``; if one begun earlier comes out corrupt, try once more from the start."""
     for _ in range(2):
         resumed = _transfer(url, part, progress, timeout)
         if checksums.matches(part, checksum):
@@ -86,11 +86,11 @@ def _fetch_intact(url: str, part: Path, checksum: str, progress: Progress | None
         part.unlink()
         if not resumed:
             break
-    raise _TransferError(f"not the file expected ({found} instead of {checksum})")
+    raise _TransferError(f"not the expected file ({found} instead of {checksum})")
 
 
 def _transfer(url: str, part: Path, progress: Progress | None, timeout: float) -> bool:
-    """Append what is missing to ``part``, or write it anew; tell whether bytes of an earlier try were kept."""
+    """Append what is missing to ``part``, or rewrite it; return whether bytes of an earlier try were kept."""
     begun = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "olsrepro"} | ({"Range": f"bytes={begun}-"} if begun else {})
     try:
@@ -98,7 +98,7 @@ def _transfer(url: str, part: Path, progress: Progress | None, timeout: float) -
     except HTTPError as error:
         error.close()
         if error.code == _NOT_SATISFIABLE and begun:
-            return True  # nothing is missing, or the part is no beginning of this file: the checksum tells
+            return True  # nothing is missing, or the part isn't the start of this file: the checksum tells
         raise
     with response:
         resumed = _continues_at(response, begun)
@@ -107,12 +107,12 @@ def _transfer(url: str, part: Path, progress: Progress | None, timeout: float) -
 
 
 def _continues_at(response: Any, begun: int) -> bool:
-    """Whether the server sends the rest from byte ``begun`` on, rather than the whole file."""
+    """Return whether the server sends the rest from byte ``begun`` on, rather than the whole file."""
     if begun == 0 or response.status != _PARTIAL:
         return False
     content_range = response.headers.get("Content-Range", "")
     if not content_range.startswith(f"bytes {begun}-"):
-        raise _TransferError(f"asked for the bytes from {begun} on, got {content_range or 'an unnamed range'}")
+        raise _TransferError(f"asked for the bytes from {begun} on, got {content_range or 'an unspecified range'}")
     return True
 
 
@@ -126,11 +126,11 @@ def _write(response: Any, part: Path, done: int, progress: Progress | None) -> N
             if progress is not None:
                 progress(done, total)
     if total is not None and done < total:
-        raise _TransferError(f"the connection ended after {done} of {total} bytes; try again to go on from there")
+        raise _TransferError(f"the connection ended after {done} of {total} bytes; try again to continue from there")
 
 
 def _opener() -> OpenerDirector:
-    """One that knows http, https and file, and no other scheme (a redirect can't lead to ftp)."""
+    """Build an opener for http, https and file, and no other scheme (a redirect can't lead to ftp)."""
     opener = OpenerDirector()
     for handler in (
         ProxyHandler(),

@@ -1,7 +1,7 @@
-"""One writer a folder: a lease file with host, pid, process start and a heartbeat.
+"""Leases that give a folder one writer: a file with host, pid, process start and a heartbeat.
 
-On the same host a holder is dead if no such process runs (the start time tells a reused pid apart); elsewhere if its
-heartbeat stands still for :data:`STALE_S` seconds of the reader's own clock, so that clocks never need to agree.
+On the same host a holder is dead if no such process runs (the start time tells a reused pid apart); on another if its
+heartbeat stops for :data:`STALE_S` seconds of the reader's own clock, so that clocks never need to agree.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ FILE_NAME = "lease.json"
 
 
 class Held(UserError):
-    """Another living writer holds the folder."""
+    """Refusal to write in a folder that another living process holds."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who writes here: host, pid, start of the process (an opaque mark), a random token, the beats so far."""
+    """Writer of a folder: host, pid, start of the process (an opaque mark), a random token, the beats so far."""
 
     host: str
     pid: int
@@ -46,17 +46,17 @@ class Holder:
 
     @classmethod
     def of_this_process(cls) -> Holder:
-        """The holder that this process would be."""
+        """Return the holder that this process would be."""
         started = process_start(os.getpid()) or ""
         return cls(socket.gethostname(), os.getpid(), started, uuid.uuid4().hex, machine=machine_mark())
 
     def is_of_this_machine(self) -> bool:
-        """Whether its pid means the same here: a host's name may be shared by machines and containers."""
+        """Return whether its pid means the same here: machines and containers may share a host's name."""
         return (self.host, self.machine) == (socket.gethostname(), machine_mark())
 
 
 def machine_mark() -> str:
-    """What tells machines and containers of one name apart: the boot and the space of process numbers (Linux)."""
+    """Return what tells machines and containers of one name apart: boot id and pid namespace (Linux; else empty)."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
@@ -65,7 +65,7 @@ def machine_mark() -> str:
 
 
 def process_start(pid: int) -> str | None:
-    """When the process began, as an opaque mark; None if there is no such process (a zombie counts as none)."""
+    """Return when a process began, as an opaque mark; None if there is no such process (a zombie counts as none)."""
     stat = Path(f"/proc/{pid}/stat")
     if stat.parent.parent.joinpath("self").exists():
         try:
@@ -78,13 +78,13 @@ def process_start(pid: int) -> str | None:
 
 
 def read_holder(folder: Path) -> Holder | None:
-    """The holder that the folder's lease names; None without a lease."""
+    """Read the holder that a folder's lease names; None without a lease."""
     try:
         return Holder(**json.loads((folder / FILE_NAME).read_text()))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError):
-        raise UserError(f"{folder / FILE_NAME} is no lease of ours; look at it, then remove it") from None
+        raise UserError(f"{folder / FILE_NAME} is not a lease that olsrepro wrote; check it, then remove it") from None
 
 
 def is_alive(
@@ -94,7 +94,7 @@ def is_alive(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
-    """Whether the holder still works; for another host this watches the heartbeat for up to :data:`STALE_S` seconds."""
+    """Return whether the holder still runs; on another host, watch its heartbeat for up to :data:`STALE_S` seconds."""
     if holder.is_of_this_machine():
         return process_start(holder.pid) == holder.started
     until = clock() + STALE_S
@@ -109,12 +109,12 @@ def is_alive(
 
 
 class Lease:
-    """The right to write in a folder, as a context manager; renewed by a thread while it is held.
+    """Right to write in a folder, as a context manager; a thread renews it while it is held.
 
     Args:
         folder: the folder; made if it is missing.
-        locks: where the short-lived lock that guards the taking itself lies.
-        say: told in a line when a dead holder's lease is taken over.
+        locks: folder of the short-lived lock that guards the taking itself.
+        say: called with a line when a lease is watched, or taken over from a dead holder.
         prepare: called once nobody else can write any more and before the lease is written (to move the folder aside).
         heartbeat_s: seconds between beats.
 
@@ -171,22 +171,22 @@ class Lease:
                 (self.folder / FILE_NAME).unlink(missing_ok=True)
 
     def refuse_if_lost(self) -> None:
-        """Raise :class:`Held` if the heartbeat has seen another process take the lease: this one must write no more."""
+        """Raise :class:`Held` if the heartbeat has seen another process take the lease: this one must stop writing."""
         if self.lost:
             raise Held(f"{self.folder} was taken over by another process; this one stops without writing")
 
     def look(self) -> None:
-        """As :meth:`refuse_if_lost`, reading the file now: before a write, after a sleep that no heartbeat saw."""
+        """Read the file now, then :meth:`refuse_if_lost`: before a write, after a sleep that no heartbeat saw."""
         self.lost = self.lost or not self._is_ours()
         self.refuse_if_lost()
 
     def _refuse_if_held(self) -> Holder | None:
-        """The dead holder seen, if any. The guard is not held: a living holder needs it for its heartbeat."""
+        """Return the dead holder seen, if any. The guard is not held: a living holder needs it for its heartbeat."""
         holder = read_holder(self.folder)
         if holder is None:
             return None
         if not holder.is_of_this_machine():
-            self._say(f"{self.folder.name} was written by {holder.host}; watching its heartbeat for {STALE_S:g} s")
+            self._say(f"{self.folder.name} is leased by {holder.host}; watching its heartbeat for {STALE_S:g} s")
         if is_alive(self.folder, holder):
             raise self._held_by(holder)
         self._say(f"{self.folder.name}: taking over from pid {holder.pid} on {holder.host}, which is gone")

@@ -14,9 +14,10 @@ from olsrepro.data.registry import read_dataset
 from olsrepro.distributed.news import from_first
 from olsrepro.distributed.ranks import is_first
 from olsrepro.files.lease import Held
-from olsrepro.launch.pretrained import weights_file
+from olsrepro.launch.errors import RankFailed, RunFailed
+from olsrepro.launch.pretrained import pretrained_file
 from olsrepro.launch.ranks import meet, refuse_uneven, together
-from olsrepro.launch.run import RankFailed, RunFailed, run
+from olsrepro.launch.run import run
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 from olsrepro.store.teacher import teacher_record
@@ -81,7 +82,7 @@ def _refuse_unready(configs: Sequence[RunConfig], say: Callable[[str], None]) ->
         read_dataset(config.dataset, Path(config.runtime.data_dir))
     starts = {(config.recipe.start, config.runtime.data_dir): config for config in configs}
     for config in starts.values():
-        weights_file(config, say)
+        pretrained_file(config, say)
     for config in configs:
         refuse_uneven(config)
         teacher_record(config)

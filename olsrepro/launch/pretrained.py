@@ -20,7 +20,7 @@ FOLDER = "weights"
 """Of published files, in the folder of all data sets."""
 
 
-def weights_file(config: RunConfig, say: Callable[[str], None]) -> Path | None:
+def pretrained_file(config: RunConfig, say: Callable[[str], None]) -> Path | None:
     """The file of weights that a run starts from, checked; None where its weights are drawn.
 
     A published file that is not in ``data_dir/weights`` is fetched; a second process that wants it waits.

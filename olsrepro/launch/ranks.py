@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.dataset import Data, DetectionSet, ImageData
+from olsrepro.data.dataset import Dataset
 from olsrepro.distributed.news import of_all
 from olsrepro.distributed.rank_info import rank_info
 from olsrepro.distributed.ranks import join, rank_count
@@ -70,13 +70,13 @@ def refuse_uneven(config: RunConfig) -> None:
         raise UserError(f"dataset={config.dataset.name} has {config.dataset.test_size} test images for {ranks} ranks")
 
 
-def refuse_unlike(data: Data | DetectionSet) -> None:
+def refuse_unlike(data: Dataset) -> None:
     """Refuse photographs of which one rank has left out others than the first one has; every rank must call it.
 
     Raises:
         UserError: with the first image that the copies of the data set differ in.
     """
-    first, *others = of_all(frozenset(() if isinstance(data, ImageData) else data.unreadable))
+    first, *others = of_all(frozenset(data.unreadable))
     for number, left_out in enumerate(others, 1):
         if differ := sorted(first ^ left_out):
             where = (0, number) if differ[0] in first else (number, 0)
@@ -116,8 +116,8 @@ def _refuse_small_rest(config: RunConfig, parts: int, among: str) -> None:
         )
 
 
-def told() -> str:
-    """How many ranks there are, for people; nothing for one."""
+def ranks_text() -> str:
+    """Return how many ranks there are, as a line about a run has it; nothing for one."""
     return f" x {rank_count()} ranks" if rank_count() > 1 else ""
 
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
 
-from olsrepro.config.run_config import RunConfig
-from olsrepro.data.dataset import Data, DetectionSet
-from olsrepro.data.labels.noise import NoisyLabels
 from olsrepro.files.atomic import StorageError
 from olsrepro.files.checksum import sha256
-from olsrepro.launch.inputs import Inputs, left_out
+from olsrepro.launch.inputs.base import Inputs
 from olsrepro.launch.job import Job
 from olsrepro.launch.provenance import is_bitwise, now, this_process
 from olsrepro.settings import UserError
@@ -23,6 +19,8 @@ from olsrepro.store.record import FAILED, FINISHED, NAME, Record, errors, write_
 from olsrepro.training.artifacts import ENSEMBLE, LABEL_TABLES
 from olsrepro.training.progress import Row
 from olsrepro.training.task import NonFinite
+from olsrepro.training.task_kind import TaskKind
+from olsrepro.training.tasks import task_kind
 from olsrepro.training.trainer import Trainer
 
 
@@ -33,32 +31,13 @@ def finished_record(job: Job, trainer: Trainer, inputs: Inputs) -> Record:
     return {
         **_identity(job),
         "status": FINISHED,
-        "errors": errors(progress.rows, progress.best_epoch),
-        **({} if inputs.labels is None else {"noise": _noise(job.config, inputs.labels)}),
-        **({} if inputs.clean is None else {"clean_set": inputs.clean.tolist()}),
-        **_unreadable(inputs.data),
+        "errors": errors(progress.rows, progress.best_epoch, _kind_of_task(job).tested),
+        **inputs.record_fields(job.config),
         "training": _cost(progress.rows) | {"device": trainer.history[-1]["device"]},
         "files": {name: sha256(job.folder / name) for name in _files(job, trainer)},
         "bitwise": is_bitwise(trainer.history),
         "history": trainer.history,
         "finished": now(),
-    }
-
-
-def _unreadable(data: Data | DetectionSet) -> dict[str, list[str]]:
-    """The images that were left out, where any were."""
-    return {"unreadable": list(left_out(data))} if left_out(data) else {}
-
-
-def _noise(config: RunConfig, labels: NoisyLabels) -> dict[str, Any]:
-    """What the labels were made of, all switches, and what they came to."""
-    noise = config.noise
-    seed = config.seed if noise.seed is None else noise.seed
-    return asdict(noise) | {
-        "seed": None if noise.kind == "file" else seed,
-        "measured_rate": labels.rate,
-        "flipped": int(labels.flipped.sum()),
-        "labels_sha256": labels.sha256,
     }
 
 
@@ -73,9 +52,13 @@ def _files(job: Job, trainer: Trainer) -> list[str]:
         job.say(f"the weights of the best epoch, {trainer.progress.best_epoch}, are lost; best.pt is of another")
         which = ["last"]
     tables = f"{LABEL_TABLES}/epoch_{job.config.recipe.epochs:04d}.safetensors"
-    outputs = (f"{one}_{kind}.safetensors" for one in which for kind in ("logits", "detections"))
+    outputs = (f"{one}_{_kind_of_task(job).outputs}.safetensors" for one in which)
     names = [*(f"{one}.pt" for one in which), *outputs, tables, ENSEMBLE]
     return [name for name in names if (job.folder / name).is_file()]
+
+
+def _kind_of_task(job: Job) -> TaskKind:
+    return task_kind(job.config.dataset.task)
 
 
 def _cost(rows: Sequence[Row]) -> dict[str, Any]:

@@ -1,8 +1,6 @@
-"""The network that teaches: its run is trained first where it is missing, its best weights are loaded and checked."""
+"""The network that teaches a run: which run must be finished first, and its best weights, loaded and checked."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -17,26 +15,30 @@ from olsrepro.store.teacher import WEIGHTS, teacher_folder, teacher_record
 from olsrepro.training import checkpoint
 
 
-def train_teacher(config: RunConfig, train: Callable[[RunConfig], object]) -> None:
-    """Train the hard run that teaches, unless it is finished or the method wants none.
+def missing_teacher(config: RunConfig) -> RunConfig | None:
+    """Return the run that must be trained before this one: the hard run that teaches it, where the store lacks that.
+
+    Every rank must call it; all learn what the first one found.
 
     Raises:
         UserError: the run that should teach can't.
     """
     own = teacher_config(config)
-    if from_first(teacher_record(config) is None) and own is not None:
-        train(own)
+    return own if from_first(teacher_record(config) is None) else None
 
 
 def load_teacher(config: RunConfig, device: torch.device) -> nn.Module | None:
-    """The trained network, in evaluation mode and without gradients; None where the method wants none.
+    """Load the trained network, in evaluation mode and without gradients; None where the method wants none.
 
     Raises:
-        UserError: the run can't teach, or its weights are not those that its record names.
+        UserError: the run that teaches is not finished or can't teach, or its weights are not those of its record.
     """
-    record, folder = teacher_record(config), teacher_folder(config)
-    if record is None or folder is None:
+    folder = teacher_folder(config)
+    if folder is None:
         return None
+    record = teacher_record(config)
+    if record is None:
+        raise UserError(f"method={config.method.name} needs a teacher, and its hard run {folder.name} is not finished")
     path = folder / WEIGHTS
     if not path.is_file() or sha256(path) != record["files"][WEIGHTS]:
         raise UserError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -16,35 +16,16 @@ from olsrepro.training.progress import Row, TrainingProgress
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-SCALARS = (
-    "lr",
-    "train_loss",
-    "train_err",
-    "train_box_loss",
-    "train_objectness_loss",
-    "train_class_loss",
-    "test_loss",
-    "test_top1_err",
-    "test_top5_err",
-    "test_mAP",
-    "images_per_s",
-)
-"""What TensorBoard shows of a row, as far as its task has it."""
-TOLD = (
-    ("train_err", "  train err {:6.2f} %"),
-    ("test_top1_err", "  test err {:6.2f} % top-1"),
-    ("test_top5_err", " {:6.2f} % top-5"),
-    ("test_mAP", "  test mAP {:6.2f} %"),
-)
-"""What a line about an epoch says of its row, as far as its task has it."""
+RowTexts = Sequence[tuple[str, str]]
+"""(Key, format) of what an epoch's line has of a row beside rate, loss and speed."""
 
 
-def epoch_line(row: Row, epochs: int) -> str:
-    """One line about an epoch."""
-    told = "".join(text.format(row[key]) for key, text in TOLD if key in row)
+def epoch_line(row: Row, epochs: int, row_texts: RowTexts) -> str:
+    """Return one line about an epoch."""
+    errors = "".join(text.format(row[key]) for key, text in row_texts)
     return (
         f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}  lr {row['lr']:<8.3g} train loss {row['train_loss']:.4f}"
-        f"{told}  {row['images_per_s']:.0f} images/s"
+        f"{errors}  {row['images_per_s']:.0f} images/s"
     )
 
 
@@ -68,7 +49,10 @@ class Pace:
 class Lines:
     """A line for an epoch, at most every ``every_s`` seconds."""
 
-    def __init__(self, epochs: int, say: Callable[[str], None], every_s: float = 0.0) -> None:
+    def __init__(
+        self, epochs: int, say: Callable[[str], None], every_s: float = 0.0, *, row_texts: RowTexts = ()
+    ) -> None:
+        self._row_texts = row_texts
         self._epochs = epochs
         self._say = say
         self._pace = Pace(every_s)
@@ -79,13 +63,14 @@ class Lines:
     def on_epoch(self, row: Row) -> None:
         """Say the epoch's line."""
         if self._pace.is_due():
-            self._say(epoch_line(row, self._epochs))
+            self._say(epoch_line(row, self._epochs, self._row_texts))
 
 
 class Bar:
-    """A bar with the time left, and the epochs' lines above it; a context manager."""
+    """A bar with the time left, and the epochs' lines above it, from the first step on; a context manager."""
 
-    def __init__(self, epochs: int, console: Console, every_s: float = 0.0) -> None:
+    def __init__(self, epochs: int, console: Console, every_s: float = 0.0, *, row_texts: RowTexts = ()) -> None:
+        self._row_texts = row_texts
         self._epochs = epochs
         self._pace = Pace(every_s)
         self._bar = Progress(
@@ -95,7 +80,6 @@ class Bar:
         self._begun = False
 
     def __enter__(self) -> Bar:
-        self._bar.start()
         return self
 
     def __exit__(
@@ -107,6 +91,7 @@ class Bar:
         """Move the bar."""
         done = progress.epoch * steps + progress.step
         if not self._begun:  # the time left is judged from this process alone, not from what was done before
+            self._bar.start()
             self._bar.reset(self._task, total=self._epochs * steps, completed=done - 1)
             self._begun = True
         self._bar.update(self._task, completed=done, description=f"epoch {progress.epoch + 1}/{self._epochs}")
@@ -114,15 +99,15 @@ class Bar:
     def on_epoch(self, row: Row) -> None:
         """Print the epoch's line above the bar."""
         if self._pace.is_due():
-            self._bar.console.print(epoch_line(row, self._epochs), highlight=False)
+            self._bar.console.print(epoch_line(row, self._epochs, self._row_texts), highlight=False)
 
 
 class TensorBoard:
     """Scalars of each epoch; points that an earlier process wrote past the checkpoint are purged, not doubled."""
 
-    def __init__(self, folder: Path, finished_epochs: int) -> None:
+    def __init__(self, folder: Path, scalars: Sequence[str]) -> None:
         self._folder = folder
-        self._finished = finished_epochs
+        self._scalars = scalars
         self._open: SummaryWriter | None = None
 
     def on_step(self, progress: TrainingProgress, steps: int) -> None:
@@ -130,8 +115,8 @@ class TensorBoard:
 
     def on_epoch(self, row: Row) -> None:
         """Write the epoch's scalars and flush them."""
-        writer = self._writer()
-        for key in filter(row.__contains__, SCALARS):
+        writer = self._writer(row["epoch"])
+        for key in self._scalars:
             writer.add_scalar(key, row[key], row["epoch"])
         writer.flush()
 
@@ -140,9 +125,9 @@ class TensorBoard:
         if self._open is not None:
             self._open.close()
 
-    def _writer(self) -> Any:
+    def _writer(self, epoch: int) -> Any:
         if self._open is None:
             from torch.utils.tensorboard import SummaryWriter  # imported late: it takes a second
 
-            self._open = SummaryWriter(str(self._folder), purge_step=self._finished + 1)
+            self._open = SummaryWriter(str(self._folder), purge_step=epoch)
         return self._open

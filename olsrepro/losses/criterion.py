@@ -50,6 +50,14 @@ class Criterion(nn.Module):
         return f"num_classes={self.num_classes}"
 
 
+class ClassCriterion(Criterion):
+    """Criterion whose label of a class is the same in every image; subclasses define :meth:`targets`."""
+
+    def targets(self, classes: Tensor) -> Tensor:
+        """Return the label distributions (B, K), fp32, of classes (B,) int64."""
+        raise NotImplementedError(f"{type(self).__name__} defines no targets")
+
+
 def check_batch(logits: Tensor, target: Tensor, num_classes: int) -> None:
     """Refuse logits and targets that don't fit together, by shapes and dtypes alone, without waiting for the device.
 

@@ -6,11 +6,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from olsrepro.checks import check_choice, check_range
-from olsrepro.losses.criterion import Criterion, weighted_sum
+from olsrepro.losses.criterion import ClassCriterion, weighted_sum
 from olsrepro.losses.switches import SPREADS
 
 
-class HardLabel(Criterion):
+class HardLabel(ClassCriterion):
     """Cross entropy with the given labels (paper Eq. 1)."""
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -22,7 +22,7 @@ class HardLabel(Criterion):
         return F.one_hot(classes, self.num_classes).float()
 
 
-class LabelSmoothing(Criterion):
+class LabelSmoothing(ClassCriterion):
     """Cross entropy with ``1 - eps`` on the label and ``eps`` spread evenly (paper Eq. 2).
 
     Args:

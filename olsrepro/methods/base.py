@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
-from olsrepro.losses import HardLabel, LabelSmoothing, build_criterion
+from olsrepro.losses import build_criterion
+from olsrepro.losses.criterion import ClassCriterion
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.models.backbone import Backbone
 
@@ -155,5 +156,4 @@ class ClassLabelMethod(CriterionMethod):
 
     def class_targets(self, classes: Tensor) -> Tensor:
         """Return the criterion's labels (P, K) of classes (P,)."""
-        assert isinstance(self.criterion, HardLabel | LabelSmoothing)
-        return self.criterion.targets(classes)
+        return cast(ClassCriterion, self.criterion).targets(classes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from olsrepro.checks import check_choice, check_range
 from olsrepro.data.settings import DatasetSettings
@@ -30,6 +31,7 @@ class MetaSettings(MethodSettings):
         schedule: the recipe's (``common``), or the method's ``own`` optimiser and drops.
     """
 
+    takes_meta_gradient: ClassVar[bool] = True
     clean_size: int | None = None
     clean_balance: str = "per_class"
     clean_in_training: bool = False

@@ -65,6 +65,8 @@ class MethodSettings(Component):
     """Whether it keeps state for each training sample."""
     passes: ClassVar[float] = 1.0
     """Approximate passes forward and back per training image, as planning counts them; forward alone is a third."""
+    takes_meta_gradient: ClassVar[bool] = False
+    """Whether it differentiates through a step of the network, which torch can't with statistics of several ranks."""
     wants_teacher: ClassVar[bool] = False
     """Whether it learns from a trained network."""
 

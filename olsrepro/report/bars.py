@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FLOOR = 1e-4
-"""Where less is drawn, as a logarithm has no zero (evaluations_claims.md A9)."""
+"""Value at which smaller ones are drawn, as a logarithmic axis has no zero."""
 
 PANEL_HEIGHT = 2.2
 _LOWEST, _HIGHEST = FLOOR / 2, 1.5  # a bar at the floor must be seen
@@ -26,9 +26,9 @@ _NAME_WIDTH = 0.8
 
 
 def draw_bars(panels: Sequence[Sequence[Bars | Missing]], words: Words) -> Figure:
-    """Panels line by line, all lines of one length; a missing one says so.
+    """Draw panels line by line, all lines of equal length; a missing one says so.
 
-    The class itself has another colour. What is below ``FLOOR`` is a hollow bar that ends there; the caption says so.
+    The class itself has another colour. A value below ``FLOOR`` is a hollow bar that ends there; the caption says so.
     """
     across = len(panels[0])
     is_floored = any(
@@ -68,7 +68,7 @@ def _draw(axes: Axes, bars: Bars) -> None:
 
 
 def _name(axes: Axes, bars: Bars) -> None:
-    """The classes' names, or the target's alone where they are too many."""
+    """Name the classes, or the target alone where there are too many."""
     named = range(len(bars.names)) if len(bars.names) <= _MOST_NAMES else [bars.target]
     texts = [shortened(bars.names[place], _NAME_WIDTH, TICK) for place in named]
     labels = axes.set_xticks(list(named), texts, rotation=90)

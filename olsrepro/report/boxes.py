@@ -1,4 +1,4 @@
-"""Pictures of images with the boxes of the objects in them: the true ones, and those that a detector found."""
+"""Pictures of images with boxes around the objects in them: the true ones, and those that a detector found."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 
 ACROSS = 4
 _NAME_SIZE = 5.0
-_MOST_FLAT, _MOST_TALL = 0.5, 1.5  # heights of a panel, in its width
+_MOST_FLAT, _MOST_TALL = 0.5, 1.5  # heights of a panel, relative to its width
 
 
 class Found(Protocol):
-    """What a detector found in one image: :class:`olsrepro.detection.postprocess.Detections`."""
+    """Detections in one image, such as :class:`olsrepro.detection.postprocess.Detections`."""
 
     @property
     def boxes(self) -> Tensor:
-        """Float (N, 4), edges in pixels of the image."""
+        """Box edges in pixels of the image, float (N, 4)."""
 
     @property
     def scores(self) -> Tensor:
-        """Float (N,), in [0, 1]."""
+        """Scores in [0, 1], float (N,)."""
 
     @property
     def classes(self) -> Tensor:
-        """Int64 (N,)."""
+        """Class indices, int64 (N,)."""
 
 
 class _Stroke(NamedTuple):
-    """How a kind of box is drawn: over a broader dark line, so that it is seen on any ground."""
+    """Style of a kind of box: a line over a broader dark one, so that it shows on any background."""
 
     name: str
     colour: str
@@ -63,21 +63,22 @@ def draw_boxes(
     words: Words,
     across: int = ACROSS,
 ) -> Figure:
-    """Images in lines of ``across``, with true boxes (solid, difficult ones dotted) and found ones (dashed).
+    """Draw images in lines of ``across``, with true boxes (solid, difficult ones dotted) and found ones (dashed).
 
     Args:
-        images: RGB, (H, W, 3), each of a size of its own.
+        images: RGB, (H, W, 3), each of its own size.
         truths: the objects of each image, in its pixels.
-        found: of each image; which scores are worth drawing is the caller's matter.
+        found: the detections in each image; the caller selects which scores to draw.
         class_names: one for each class.
-        words: around the picture.
+        words: the texts around the picture.
         across: images in a line.
 
     Raises:
         ValueError: there is no image, or not as many truths or detections as images.
     """
     if not images or not len(images) == len(truths) == len(found):
-        raise ValueError(f"{len(images)} images must be at least 1, with truths ({len(truths)}), found ({len(found)})")
+        counts = f"{len(images)} images, {len(truths)} truths, {len(found)} detections"
+        raise ValueError(f"{counts}: there must be an image, and as many truths and detections as images")
     across = min(across, len(images))
     tallest = max(image.shape[0] / image.shape[1] for image in images)
     strokes = (_TRUE, _DIFFICULT, _FOUND)
@@ -106,12 +107,14 @@ def _draw_truths(axes: Axes, objects: Objects, class_names: Sequence[str]) -> No
 
 def _draw_found(axes: Axes, found: Found, class_names: Sequence[str]) -> None:
     boxes, scores, labels = found.boxes.tolist(), found.scores.tolist(), found.classes.tolist()
-    for score, box, label in sorted(zip(scores, boxes, labels, strict=True)):  # the surest lies over the others
+    for score, box, label in sorted(
+        zip(scores, boxes, labels, strict=True)
+    ):  # the highest score is drawn over the others
         _draw(axes, box, f"{class_names[label]} {f'{score:.2f}'.lstrip('0')}", _FOUND, at_top=True)
 
 
 def _draw(axes: Axes, box: Sequence[float], name: str, stroke: _Stroke, *, at_top: bool) -> None:
-    """A box and its name, inside its upper or its lower left corner."""
+    """Draw a box and its name, inside its upper or its lower left corner."""
     from matplotlib.patches import Rectangle
     from matplotlib.patheffects import withStroke
 

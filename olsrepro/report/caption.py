@@ -1,4 +1,4 @@
-"""What stands under a picture: what its table has above its numbers, and its notes."""
+"""Texts of a picture: those above its table's numbers, and its notes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _BETWEEN = "\u00a0· "  # no line begins with the dot
 
 
 def words(table: Table) -> Words:
-    """Title, caption and, for preset smoke, the stamp of a table's picture."""
+    """Return the title, the caption and, for preset smoke, the stamp of a table's picture."""
     return Words(title(table), caption(table), _STAMPED if table.preset == _STAMPED else "")
 
 
 def caption(table: Table) -> str:
-    """Preset, seeds, selection rule, cells, commits and devices on one line; the notes on the next."""
+    """Write preset, overrides, seeds, selection rule, cells, commits and devices on one line, the notes on the next."""
     told = _BETWEEN.join(f"{key}: {text}" for key, text in head(table) if key in _TOLD)
     notes = " ".join(dict.fromkeys(note for note in (table.experiment.note, *table.notes) if note))
     return "\n".join(line for line in (told, notes) if line)

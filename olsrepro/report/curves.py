@@ -21,7 +21,7 @@ _MARKERS = 8
 
 
 def draw_curves(panels: Sequence[Sequence[CurvePanel]], words: Words) -> Figure:
-    """Panels line by line, all lines of one length: mean lines, and bands from the least to the greatest seed."""
+    """Draw panels line by line, all lines of equal length: mean curves, with bands from the least to the greatest."""
     lines, across = len(panels), len(panels[0])
     names = list(dict.fromkeys(curve.name for line in panels for panel in line for curve in panel.curves))
     drawn = {curve.name for line in panels for panel in line for curve in panel.drawn}
@@ -43,7 +43,7 @@ def draw_curves(panels: Sequence[Sequence[CurvePanel]], words: Words) -> Figure:
 
 
 def _label(grid: Sequence[Axes], panels: Sequence[CurvePanel], room: float) -> None:
-    """Each panel whose label is not that of the one to its left."""
+    """Label each panel whose label differs from that of the panel to its left."""
     before = ""
     for axes, panel in zip(grid, panels, strict=True):
         if panel.y_label != before:
@@ -52,7 +52,7 @@ def _label(grid: Sequence[Axes], panels: Sequence[CurvePanel], room: float) -> N
 
 
 def _draw_line(grid: Sequence[Axes], panels: Sequence[CurvePanel], names: Sequence[str]) -> dict[str, Line2D]:
-    """A name looks the same in every panel; for the key one line of each."""
+    """Draw a line of panels, where a name looks the same in all, and return one curve of each name for the key."""
     from matplotlib.ticker import MaxNLocator
 
     handles: dict[str, Line2D] = {}
@@ -86,6 +86,6 @@ def _band(axes: Axes, curve: Curve, look: Look) -> None:
 
 
 def _marked(epochs: int, place: int, count: int) -> tuple[int, int]:
-    """(first, step) of the epochs that bear a marker: a few, and not those of the other curves."""
+    """Return (first, step) of the epochs with a marker: a few, at other epochs than those of the other curves."""
     step = max(1, epochs // _MARKERS)
     return (place * step // count, step)

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _NAME_WIDTH = 1.1
-_AREA = 12000.0  # of all points of a panel together, in square points
+_AREA = 12000.0  # total area of a panel's points, in square points
 _LARGEST = 12.0
 
 
 def draw_embedding(panels: Sequence[Sequence[Scatter | Missing]], words: Words) -> Figure:
-    """Panels line by line, all lines of one length; a missing one says so.
+    """Draw panels line by line, all lines of equal length; a missing one says so.
 
     Of more than ten classes, each tenth in their order has one colour. A panel has no ticks: its distances mean
     nothing by themselves.
@@ -43,13 +43,13 @@ def draw_embedding(panels: Sequence[Sequence[Scatter | Missing]], words: Words) 
 
 
 def colour_places(classes: int) -> list[int]:
-    """The colour of each class: its own where there are ten or fewer, else one for each tenth of them, in order."""
+    """Return each class's colour index: its own up to ten classes, else one for each tenth of them, in order."""
     colours = len(CLASS_COLOURS)
     return [place if classes <= colours else place * colours // classes for place in range(classes)]
 
 
 def _key(scatter: Scatter) -> tuple[str, ...]:
-    """A name for each colour; ``first … last`` where classes share it."""
+    """Name each colour, as in ``first … last`` where classes share it."""
     places = colour_places(scatter.num_classes)
     names = scatter.classes or [f"class {place}" for place in range(scatter.num_classes)]
     shared = [[name for name, own in zip(names, places, strict=True) if own == place] for place in sorted({*places})]
@@ -77,7 +77,7 @@ def _draw(axes: Axes, scatter: Scatter) -> None:
         s=min(_LARGEST, _AREA / max(1, len(scatter.labels))),
         c=[CLASS_COLOURS[places[label]] for label in scatter.labels],
         linewidths=0,
-        rasterized=True,  # ten thousand circles would make an SVG of megabytes
+        rasterized=True,  # ten thousand circles would make an SVG file of megabytes
     )
     axes.set_title(scatter.title)
     axes.set_xlabel(scatter.number)

@@ -1,4 +1,4 @@
-"""From evaluations to what is drawn of them: labels as bars, embeddings as points."""
+"""Bars and scatter plots from evaluations: labels as bars, embeddings as points."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from olsrepro.report.figure_data import Bars, Scatter
 
 
 def bars_of(table: Table, found: Mapping[CellKey, Evaluated]) -> dict[CellKey, Bars]:
-    """The label of a class by cell."""
+    """Return the evaluated soft labels as bars, by cell."""
     titles = _titles(table)
     return {
         cell: Bars(
@@ -25,7 +25,7 @@ def bars_of(table: Table, found: Mapping[CellKey, Evaluated]) -> dict[CellKey, B
 
 
 def scatters_of(table: Table, found: Mapping[CellKey, Evaluated]) -> dict[CellKey, Scatter]:
-    """Embedded samples by cell, with the number that measures their picture."""
+    """Return embedded samples by cell, each with its measured number; cells without points are left out."""
     from safetensors.numpy import load_file
 
     titles, drawn = _titles(table), {}

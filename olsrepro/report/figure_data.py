@@ -1,4 +1,4 @@
-"""What pictures are drawn from: plain data, without Matplotlib."""
+"""Data that pictures are drawn from, without Matplotlib."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Words:
-    """What stands around a picture.
+    """Texts around a picture, and across it.
 
     Attributes:
         title: one sentence, above it.
-        caption: under it: what no number is ever without.
-        stamp: a word across it, for what must not be taken for a result; empty for none.
+        caption: below it, with the facts that go with every number.
+        stamp: a word across it, for pictures that must not be taken for results; empty for none.
     """
 
     title: str
@@ -44,7 +44,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """Our points and the paper's along one axis, both by rising x; one without any keeps its colour for later."""
+    """Our points and the paper's along one axis, both by rising x; an empty series keeps its colour for later."""
 
     name: str
     points: tuple[Point, ...]
@@ -61,7 +61,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Curve:
-    """Mean, least and greatest over the seeds at each epoch; all are of one length.
+    """Mean, least and greatest over the seeds at each epoch, all of equal length.
 
     Epochs count from 1; a curve without any is not drawn, but keeps its colour for later.
 
@@ -90,13 +90,13 @@ class CurvePanel:
 
     @property
     def drawn(self) -> tuple[Curve, ...]:
-        """Those that have an epoch."""
+        """Curves that have at least one epoch."""
         return tuple(curve for curve in self.curves if curve.epochs)
 
 
 @dataclass(frozen=True)
 class Bars:
-    """The label of one class.
+    """Label of one class, as a bar for each class.
 
     Attributes:
         title: what kind of label it is.
@@ -122,11 +122,11 @@ class Bars:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Embedded samples.
+    """Embedded samples as points in a plane.
 
     Attributes:
         title: what they are.
-        points: (N, 2).
+        points: (N, 2), one for each sample.
         labels: (N,) classes, from 0.
         number: a text under the panel, such as ``intra/inter .731``; distances in the picture can't be compared.
         classes: names of all classes, also of those without a sample; empty: as many as the labels show, unnamed.
@@ -151,5 +151,5 @@ class Scatter:
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are."""
+        """Number of classes, by their names if there are any, else by the labels."""
         return len(self.classes) or (int(self.labels.max()) + 1 if len(self.labels) else 0)

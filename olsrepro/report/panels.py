@@ -1,4 +1,4 @@
-"""The sheet that a picture is drawn on: title above, key, panels, caption below, each with its own strip."""
+"""Sheet that a picture is drawn on: title above, key, panels, caption below, each in a strip of its own."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _STAMP_SHARE, _LARGEST_STAMP = 0.8, 72.0
 
 @dataclass(frozen=True)
 class PanelGrid:
-    """How a sheet is parted, in inches.
+    """Layout of a sheet, in inches.
 
     Attributes:
-        words: around the picture.
+        words: the texts around the picture.
         width: of the sheet.
         panel_height: of one line of panels, with their ticks and labels.
-        lines, across: how many panels there are down and across.
+        lines, across: number of panels down and across.
         key: names in the key; empty: no key.
-        shares_y: whether the panels of a line have one vertical axis.
+        shares_y: whether the panels of a line share one vertical axis.
     """
 
     words: Words
@@ -46,49 +46,49 @@ class PanelGrid:
 
     @property
     def inner(self) -> float:
-        """Width between the margins."""
+        """Width between the margins, in inches."""
         return self.width - 2 * MARGIN
 
     @property
     def title(self) -> list[str]:
-        """The title, wrapped."""
+        """Title, wrapped into lines that fit between the margins."""
         return wrapped(self.words.title, self.inner, TITLE, "bold")
 
     @property
     def caption(self) -> list[str]:
-        """The caption, wrapped; a line break in it starts a new line."""
+        """Caption, wrapped; a line break in it starts a new line."""
         parts = self.words.caption.splitlines()
         return [line for part in parts for line in wrapped(part, self.inner, CAPTION)]
 
     @property
     def key_columns(self) -> int:
-        """How many names of the key stand side by side."""
+        """Number of names in the key side by side."""
         widest = max((text_width(name, TICK) for name in self.key), default=0.0) + _HANDLE
         return max(1, min(len(self.key), int((self.inner + _GAP) / (widest + _GAP))))
 
     @property
     def head_height(self) -> float:
-        """From the sheet's upper edge down to the key."""
+        """Height from the sheet's upper edge down to the key."""
         return MARGIN + _height(len(self.title), TITLE) + MARGIN
 
     @property
     def key_height(self) -> float:
-        """Of the key, with the space under it."""
+        """Height of the key, with the space under it."""
         return _height(math.ceil(len(self.key) / self.key_columns), TICK * 1.1) + MARGIN if self.key else 0.0
 
     @property
     def foot_height(self) -> float:
-        """From the panels down to the sheet's lower edge."""
+        """Height from the panels down to the sheet's lower edge."""
         return MARGIN + _height(len(self.caption), CAPTION) + MARGIN
 
     @property
     def height(self) -> float:
-        """Of the sheet."""
+        """Height of the whole sheet, in inches."""
         return self.head_height + self.key_height + self.lines * self.panel_height + self.foot_height
 
 
 def sheet(plan: PanelGrid) -> tuple[Figure, list[list[Axes]]]:
-    """A figure with title, caption and stamp, and its empty panels, line by line."""
+    """Make a figure with title, caption and stamp, and its empty panels, line by line."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -105,7 +105,7 @@ def sheet(plan: PanelGrid) -> tuple[Figure, list[list[Axes]]]:
 
 
 def add_key(figure: Figure, plan: PanelGrid, handles: Sequence[Artist], length: float = 2.4) -> None:
-    """The key above the panels: a handle, ``length`` times the type's size, for each name of the plan's."""
+    """Draw the key above the panels: a handle, ``length`` times the type size, for each name of the plan's key."""
     figure.legend(
         list(handles),
         list(plan.key),
@@ -120,7 +120,7 @@ def add_key(figure: Figure, plan: PanelGrid, handles: Sequence[Artist], length: 
 
 
 def say_missing(axes: Axes, title: str = "", keeps_y: bool = False) -> None:
-    """What stands in a panel that has nothing to show yet: no scale, unless its y is that of others in its line."""
+    """Mark a panel as empty and hide its scales, except a y axis that it shares with its line (``keeps_y``)."""
     axes.set_title(title)
     axes.tick_params(bottom=False, labelbottom=False)
     if not keeps_y:

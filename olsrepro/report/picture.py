@@ -1,4 +1,4 @@
-"""The one way from a table to its picture: by the kind of its experiment."""
+"""Pictures of tables, drawn by the kind of their experiment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Drawn = TypeVar("Drawn", Bars, Scatter)
 
 
 def check_drawable(experiment: Experiment) -> None:
-    """Refuse what has no picture, before anything is trained for it.
+    """Refuse an experiment that has no picture, before anything is trained for it.
 
     Raises:
         UserError: the experiment is a table.
@@ -37,7 +37,7 @@ def check_drawable(experiment: Experiment) -> None:
 
 
 def draw(figure: Plotted) -> Figure:
-    """The picture of a figure with what it is drawn from."""
+    """Draw a figure with the data that belongs to it."""
     table, kind = figure.table, figure.table.experiment.kind
     return picture(
         table,
@@ -53,10 +53,10 @@ def picture(
     bars: Mapping[CellKey, Bars] | None = None,
     scatters: Mapping[CellKey, Scatter] | None = None,
 ) -> Figure:
-    """The picture of a table that is a figure; it is there in full before any run is, with nothing in its panels.
+    """Draw the picture of a figure's table; it is complete before any run is, with nothing in its panels.
 
     Args:
-        table: what it shows, with all that its caption must say.
+        table: its content, with everything that the caption must say.
         curves: of its cells, for kind ``curves``.
         bars: by cell, for kind ``bars``.
         scatters: by cell, for kind ``embedding``.
@@ -76,7 +76,7 @@ def picture(
 
 
 def _panels(table: Table, found: Mapping[CellKey, Drawn]) -> list[list[Drawn | Missing]]:
-    """Rows of the experiment side by side, its columns one below the other."""
+    """Arrange panels with the rows of the experiment side by side, its columns one below the other."""
     return [
         [found.get((row.key, column.key)) or Missing(_title(table, row, column)) for row in table.rows]
         for column in table.columns

@@ -21,7 +21,7 @@ _NEAR = 1e-6
 
 
 def draw_points(series: Sequence[Series], x: Axis, y_label: str, words: Words) -> Figure:
-    """Lines with filled markers for ours, hollow markers for what the paper prints; bars are one sd to either side."""
+    """Draw lines with filled markers for ours, hollow markers for the paper's; bars are one sd to either side."""
     key = tuple(name for item in series for name in _names(item))
     with applied():
         plan = PanelGrid(words, COLUMN, PANEL_HEIGHT, key=key)
@@ -38,7 +38,7 @@ def draw_points(series: Sequence[Series], x: Axis, y_label: str, words: Words) -
 
 
 def is_geometric(places: Collection[float]) -> bool:
-    """Whether three places or more are all the first one times a power of two."""
+    """Return whether three places or more are all the least one times a power of two."""
     if len(places) < _LEAST_PLACES or min(places) <= 0:
         return False
     powers = [math.log2(place / min(places)) for place in places]
@@ -51,7 +51,7 @@ def _names(series: Series) -> list[str]:
 
 
 def _draw(axes: Axes, series: Series, look: Look) -> list[Any]:
-    """What stands for the series in the key."""
+    """Draw a series, and return its handles for the key."""
     drawn: list[Any] = []
     if series.points:
         drawn.append(_bars(axes, series.points, look, "-", look.colour))
@@ -61,7 +61,7 @@ def _draw(axes: Axes, series: Series, look: Look) -> list[Any]:
 
 
 def _bars(axes: Axes, points: Sequence[Point], look: Look, line: str, face: str) -> Any:
-    """A point without an sd has no bar."""
+    """Draw points with error bars; a point without an sd has none."""
     has_bars = any(point.sd is not None for point in points)
     drawn: Any = axes.errorbar(  # a container of artists, which a key takes for one
         [point.x for point in points],
@@ -78,7 +78,7 @@ def _bars(axes: Axes, points: Sequence[Point], look: Look, line: str, face: str)
 
 
 def _scale(axes: Axes, x: Axis, places: Collection[float]) -> None:
-    """Doubled places stand at equal distances; places bear their names as long as there is room for them."""
+    """Set doubled places at equal distances, and name the places if there are not too many."""
     if is_geometric(places):
         axes.set_xscale("log", base=2)
     named = [(place, name) for place, name in x.names if place in places]

@@ -1,4 +1,4 @@
-"""Pictures as files: in full or not at all, and the same bytes for the same picture."""
+"""Picture files: written in full or not at all, and with the same bytes for the same picture."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ SUFFIXES = (".png", ".svg")
 
 
 def check_suffix(path: Path) -> None:
-    """Refuse a file that is no picture (:class:`UserError`), before anything is drawn for it."""
+    """Refuse a path without a picture's suffix (:class:`UserError`), before anything is drawn for it."""
     if path.suffix not in SUFFIXES:
         raise UserError(f"{path} must end with a picture's suffix; {did_you_mean(path.suffix, SUFFIXES)}")
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a picture as PNG or SVG, by the suffix; its folder is made if need be, a file of that name is replaced.
+    """Write a picture as PNG or SVG, by the suffix; makes its folder if need be, and replaces an existing file.
 
     Raises:
-        UserError: another suffix.
+        UserError: the path has another suffix.
         StorageError: it can't be written.
     """
     check_suffix(path)

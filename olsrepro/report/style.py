@@ -1,7 +1,7 @@
-"""The one style of all pictures: sizes, colours, lines, markers.
+"""Style of all pictures: sizes, colours, lines, markers.
 
-Lengths are inches, sizes of type points. A picture must read in grey and without colour vision: whatever differs in
-colour differs in its marker or its line as well.
+Lengths are in inches, type sizes in points. A picture must be legible in grey and without colour vision: whatever
+differs in colour differs in its marker or its line as well.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ COLUMN, PAGE = 3.5, 7.16
 FONT = "DejaVu Sans"  # ships with Matplotlib
 TITLE, TEXT, TICK, CAPTION = 8.0, 7.5, 7.0, 6.0
 RESOLUTION = 300
-"""Dots an inch, of a PNG and of what an SVG holds as an image."""
+"""Dots per inch, of a PNG and of images inside an SVG."""
 
 # Okabe and Ito, "Color Universal Design" (2008), ordered so that neighbours differ in brightness too.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9", "#F0E442")
 PLAIN, SET_APART, GREY, STAMP = "#56B4E9", "#D55E00", "#595959", "#DADADA"
-"""Of bars, of the one bar that matters, of what is said beside the data, of a stamp under them."""
+"""Colours of bars, of the one bar that matters, of text beside the data, and of a stamp under them."""
 
 CLASS_COLOURS = (*PALETTE, "#999999", "#882255")
-"""Ten; beyond Okabe and Ito's eight a grey and Paul Tol's wine."""
+"""Ten colours: Okabe and Ito's eight, a grey and Paul Tol's wine."""
 
 _LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -45,7 +45,7 @@ _PARAMETERS = {
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
     "axes.axisbelow": True,
-    "axes.facecolor": "none",  # what is stamped on the sheet shows through
+    "axes.facecolor": "none",  # a stamp on the sheet shows through
     "axes.grid.axis": "y",
     "axes.grid": True,
     "grid.linewidth": 0.4,
@@ -59,14 +59,14 @@ _PARAMETERS = {
     "errorbar.capsize": 2.0,
     "savefig.dpi": RESOLUTION,
     "text.parse_math": False,  # a $ in an override is a $
-    "svg.fonttype": "path",  # the same wherever it is looked at
+    "svg.fonttype": "path",  # looks the same wherever it is viewed
     "svg.hashsalt": "olsrepro",  # ids are random without one
 }
 
 
 @dataclass(frozen=True)
 class Look:
-    """How one series differs from the others."""
+    """Colour, line and marker of one series."""
 
     colour: str
     line: Any
@@ -74,18 +74,18 @@ class Look:
 
 
 def look(place: int) -> Look:
-    """The look of series number ``place``, from 0; forty are all different."""
+    """Return the look of series number ``place``, from 0; the first forty all differ."""
     return Look(PALETTE[place % len(PALETTE)], _LINES[place % len(_LINES)], _MARKERS[place % len(_MARKERS)])
 
 
 def sheet_width(across: int) -> float:
-    """One column for one panel, the page for up to four, and more for more."""
+    """Return the width in inches: one column for one panel, the page for up to four, and more for more."""
     return COLUMN if across == 1 else PAGE * max(1.0, across / 4)
 
 
 @contextmanager
 def applied() -> Iterator[None]:
-    """Matplotlib's own defaults with this style over them, whatever the user's matplotlibrc; restored on leaving."""
+    """Apply this style over Matplotlib's own defaults, ignoring the user's matplotlibrc; restored on leaving."""
     from matplotlib import rc_context, rcParamsDefault
 
     # rc_context does not restore the backend, so that stays as it is.

@@ -1,4 +1,4 @@
-"""From a table, and the curves of its cells, to what pictures of points and of curves are drawn from."""
+"""Data of pictures of points and of curves, from a table and the curves of its cells."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Numbers = tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...], tuple[fl
 
 
 def series_of(table: Table) -> list[Series]:
-    """A series for each line of the axis without ``x``, with what there is of ours and of the paper's.
+    """Make a series for each line of the axis without ``x``, of our numbers and the paper's, as far as they exist.
 
     Raises:
         UserError: neither axis has an ``x`` throughout.
@@ -39,10 +39,10 @@ def series_of(table: Table) -> list[Series]:
 
 
 def axis_of(table: Table) -> Axis:
-    """The numerical axis: named as its sweep is, its places as their lines are.
+    """Return the numerical axis, named after its sweep, with its places named after their lines.
 
     Raises:
-        UserError: as :func:`series_of`.
+        UserError: neither axis has an ``x`` throughout.
     """
     along_rows, places = _numerical_axis(table)
     lines = table.rows if along_rows else table.columns
@@ -51,12 +51,12 @@ def axis_of(table: Table) -> Axis:
 
 
 def metric_label(table: Table) -> str:
-    """Of the first cell, with its unit; a picture of points has one metric."""
+    """Return the label of the first cell's metric, with its unit; a picture of points has one metric."""
     return next((cell.metric.label for cell in table.cells.values()), "")
 
 
 def panels_of(table: Table, curves: Curves) -> list[list[CurvePanel]]:
-    """Groups of columns side by side, columns of one label in one line; all in one line where they form no grid."""
+    """Arrange panels: column groups side by side, columns of one label in one line; one line if they form no grid."""
     drawn = {
         key: _curve(list(items))
         for key, items in groupby(plot_data.epochs(table, curves), key=lambda item: (item["row"], item["column"]))
@@ -66,7 +66,7 @@ def panels_of(table: Table, curves: Curves) -> list[list[CurvePanel]]:
 
 
 def _numerical_axis(table: Table) -> tuple[bool, Mapping[str, float]]:
-    """(whether it runs along the rows, the place of each of its lines)."""
+    """Find the numerical axis: (whether it runs along the rows, the place of each of its lines)."""
     for along_rows, lines in ((False, table.columns), (True, table.rows)):
         places = {line.key: line.x for line in lines if line.x is not None}
         if lines and len(places) == len(lines):
@@ -93,7 +93,7 @@ def _grid(columns: Sequence[Line]) -> list[list[Line]]:
 
 
 def _panel(table: Table, column: Line, drawn: Mapping[CellKey, _Numbers], is_alone: bool) -> CurvePanel:
-    """The only line of panels bears whole names; in a grid the group is enough, as the label is that of the line."""
+    """Make a panel, titled by its whole name in a single line of panels, but by its group alone in a grid."""
     metrics = (cell.metric for row in table.rows if (cell := table.cells.get((row.key, column.key))))
     label = next((metric.label for metric in metrics), "")
     curves = tuple(Curve(row.label, *drawn.get((row.key, column.key), ())) for row in table.rows)

@@ -1,4 +1,4 @@
-"""Text in lines that fit a width, measured in the style's font."""
+"""Fitting of text into lines of a width, measured in the style's font."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from functools import cache
 from olsrepro.report.style import FONT
 
 POINTS = 72.0
-"""An inch in points."""
+"""Points per inch."""
 
 
 @cache
 def text_width(text: str, size: float, weight: str = "normal") -> float:
-    """Of one line, in inches; ``weight`` is ``normal`` or ``bold``."""
+    """Measure one line of text in inches; ``weight`` is ``normal`` or ``bold``."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
@@ -21,9 +21,9 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
 
 
 def wrapped(text: str, width: float, size: float, weight: str = "normal") -> list[str]:
-    """Lines of at most ``width`` inches, broken at blanks; a word that is wider is broken inside.
+    """Break text into lines of at most ``width`` inches, at blanks; a word that is wider is broken inside.
 
-    ``size`` is that of the type, in points.
+    ``size`` is the type size in points.
     """
     lines = [""]
     for piece in (piece for word in text.split(" ") if word for piece in _pieces(word, width, size, weight)):
@@ -36,7 +36,7 @@ def wrapped(text: str, width: float, size: float, weight: str = "normal") -> lis
 
 
 def shortened(text: str, width: float, size: float) -> str:
-    """The text, or as much of it as fits before an ellipsis."""
+    """Return the text, or as much of it as fits before an ellipsis."""
     if text_width(text, size) <= width:
         return text
     kept = next((end for end in range(len(text) - 1, 0, -1) if text_width(text[:end] + "…", size) <= width), 0)

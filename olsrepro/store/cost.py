@@ -1,4 +1,4 @@
-"""What a run will cost, estimated without torch: passes, multiply-adds, disk, and hours where a speed was measured."""
+"""Cost of a run, estimated without torch: passes, multiply-adds, disk, and hours where a speed was measured."""
 
 from __future__ import annotations
 
@@ -15,23 +15,22 @@ from olsrepro.models.settings import BackboneSettings
 from olsrepro.store.facts import SPEED, facts_id, speed_records
 from olsrepro.store.folder import Store
 from olsrepro.store.record import FINISHED, Record
-from olsrepro.training.detection.settings import KEPT
+from olsrepro.training.tasks import task_kind
 
 BYTES = 4
 TEST_FILES = 2  # of the best and of the last epoch
-BOX_BYTES = 4 * BYTES + BYTES + 8  # its edges, its score, its class
 TIMED_ON = "timed on {}, loader not included"
 SUM_FILES = 3  # the finished sums of ensembles, and those in both checkpoints
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast a network is trained.
+    """Training speed of a network.
 
     Attributes:
         images_per_s: through one forward and backward pass: the median of finished runs, or of some bare steps.
-        device: where that was: the one that most of the runs had.
-        of_steps: whether it is of bare steps, the loader not included, as no run of the kind is finished.
+        device: the one that it was measured on; of several runs, that of most.
+        of_steps: whether it comes from bare steps, without the loader, since no such run is finished.
     """
 
     images_per_s: float
@@ -40,12 +39,12 @@ class Speed:
 
 
 Speeds = Mapping[str, Speed]
-"""Of finished runs by network, images and precision (:func:`_alike`); of bare steps by the id of their record."""
+"""Speeds of finished runs by network, images and precision (:func:`_alike`), of bare steps by their record's id."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """An estimate.
+    """Estimated cost of a run.
 
     Attributes:
         training_images: images through forward and backward.
@@ -53,9 +52,9 @@ class Cost:
         macs: multiply-adds in all, three passes for forward and backward; None for a network that no config describes.
         disk_bytes: weights, two checkpoints, test logits (a detector's boxes, at most), label tables, what is kept for
             ensembles.
-        images_per_s: training speed of like runs in the store, else of steps that were timed; None where there is none.
-        measured_on: the device that this is of.
-        of_steps: whether it is of steps, the loader not included.
+        images_per_s: training speed of similar runs in the store, else of timed steps; None where there is none.
+        measured_on: the device that this speed was measured on.
+        of_steps: whether it comes from timed steps, without the loader.
     """
 
     training_images: int
@@ -68,11 +67,11 @@ class Cost:
 
     @property
     def hours(self) -> float | None:
-        """Of training; None where no speed is known."""
+        """Hours of training; None where no speed is known."""
         return self.training_images / self.images_per_s / 3600 if self.images_per_s else None
 
     def lines(self) -> Iterator[str]:
-        """For people."""
+        """Yield the estimate as lines of text."""
         work = "unknown (no config counts this network)" if self.macs is None else f"{self.macs:.3g} multiply-adds"
         yield f"cost: {self.training_images:,} training images, {self.test_images:,} test images, {work}"
         if self.disk_bytes is not None:
@@ -80,7 +79,7 @@ class Cost:
         if self.hours is None:
             yield (
                 "time: unknown until a run of this backbone on this data set is finished in this store; "
-                "`olsrepro plan --measure` times one that a table wants"
+                "`olsrepro plan --measure` times one that a table needs"
             )
         else:
             about, said = ("~", TIMED_ON) if self.of_steps else ("about ", "as measured on {}")
@@ -89,18 +88,18 @@ class Cost:
 
 
 def rate_text(images_per_s: float) -> str:
-    """A speed in images a second, for people."""
+    """Format a speed in images per second."""
     return f"{images_per_s:,.0f}" if images_per_s >= 10 else f"{images_per_s:.2g}"
 
 
 def estimate(config: RunConfig, speeds: Speeds) -> Cost:
-    """Estimate a run: multiply-adds grow with the image's area, the square of the width, the depth.
+    """Estimate a run's cost: multiply-adds grow with the image's area, the square of the width, the depth.
 
-    Training images may have other sizes than the data set's, which those of a test and of timed steps have.
+    Training images may differ in size from the data set's, which tests and timed steps use.
 
     Args:
         config: the run.
-        speeds: as measured in a store; :func:`measured_speeds`.
+        speeds: as measured in a store; see :func:`measured_speeds`.
     """
     dataset, recipe, backbone = config.dataset, config.recipe, config.backbone
     training, test = recipe.epochs * dataset.train_size, recipe.epochs * dataset.test_size
@@ -116,13 +115,13 @@ def estimate(config: RunConfig, speeds: Speeds) -> Cost:
 
 
 def speed_of(config: RunConfig, speeds: Speeds) -> Speed | None:
-    """The speed of a run's network by finished runs, else by timed steps; None where there is neither."""
+    """Look up the speed of a run's network in finished runs, else in timed steps; None where there is neither."""
     alike = _alike(asdict(config.backbone), asdict(config.dataset), asdict(config.recipe))
     return speeds.get(alike) or speeds.get(facts_id(SPEED, config))
 
 
 def _network_scale(backbone: BackboneSettings) -> float:
-    """Weights and multiply-adds, roughly, as a share of those at width and depth factor 1."""
+    """Estimate weights and multiply-adds as a multiple of those at width and depth factor 1."""
     return backbone.width**2 * backbone.depth_factor
 
 
@@ -137,12 +136,12 @@ def _disk(config: RunConfig) -> float:
 
 
 def _output_bytes(config: RunConfig) -> int:
-    """Of a test image: its logits, or the boxes that are kept of it."""
-    return KEPT * BOX_BYTES if config.dataset.task == "detection" else config.dataset.num_classes * BYTES
+    """Return the bytes kept of a test image: its logits, or its boxes."""
+    return task_kind(config.dataset.task).output_bytes(config.dataset.num_classes)
 
 
 def _for_ensembles(config: RunConfig, weights: float) -> float:
-    """Running sums of test probabilities, and with ``keep=grid`` the weights of every member's epoch."""
+    """Return the bytes of running sums of test probabilities and, with ``keep=grid``, of every member's weights."""
     runtime = config.runtime
     sums = len({*runtime.ensemble_sizes}) * config.dataset.test_size * config.dataset.num_classes * BYTES
     kept = count_members(runtime.ensemble_sizes, runtime.ensemble_grid, config.recipe.epochs)
@@ -150,12 +149,12 @@ def _for_ensembles(config: RunConfig, weights: float) -> float:
 
 
 def measured_speeds(store: Store) -> Speeds:
-    """How fast the finished runs of a store were, and steps that were timed; reads all of its records once."""
+    """Collect the speeds of a store's finished runs and of timed steps; reads all of its records once."""
     return {**timed_speeds(store), **speeds_of(store.readable_records())}
 
 
 def timed_speeds(store: Store) -> dict[str, Speed]:
-    """How fast bare steps were, by the id of their record."""
+    """Read the speeds of bare steps, by the id of their record."""
     return {
         record["run_id"]: Speed(record["facts"]["images_per_s"], record["history"][-1]["device"], of_steps=True)
         for record in speed_records(store.root)
@@ -163,7 +162,7 @@ def timed_speeds(store: Store) -> dict[str, Speed]:
 
 
 def speeds_of(records: Iterable[Record]) -> Speeds:
-    """How fast finished runs were, by what decides it: the network and its images; by pass, whatever the method."""
+    """Compute the speeds of finished runs by what decides them (:func:`_alike`); per pass, whatever the method."""
     found: dict[str, list[tuple[str, float]]] = defaultdict(list)
     for record in records:
         if record["status"] == FINISHED:
@@ -176,7 +175,7 @@ def speeds_of(records: Iterable[Record]) -> Speeds:
 
 
 def _alike(backbone: Mapping[str, object], dataset: Mapping[str, object], recipe: Mapping[str, object]) -> str:
-    """The same for runs of one network on the same images, of the same sizes, in one precision."""
+    """Return a key that runs of one network on the same images, of the same sizes, in one precision share."""
     return json.dumps([backbone, dataset, recipe["precision"], recipe.get("sizes")], sort_keys=True)
 
 

@@ -16,14 +16,14 @@ TENSORS = "tensors.safetensors"
 
 
 def evaluation_id(settings: EvaluationSettings) -> str:
-    """The id of an evaluation of any run, such as ``ece-3f9c2a17b04d5e61``: its name and a hash of its parameters."""
+    """Return an evaluation's id in any run, such as ``ece-3f9c2a17b04d5e61``: its name and a hash of its parameters."""
     about = {"format": FORMAT, "version": settings.version, **_changed(settings)}
     text = json.dumps(about, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return f"{settings.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def _changed(settings: EvaluationSettings) -> dict[str, Any]:
-    """Parameters that differ from their defaults, so that one that is added later renames nothing."""
+    """Return the parameters that differ from their defaults, so that one that is added later renames nothing."""
     defaults = type(settings)().identity()
     return {
         key: float(value) if isinstance(defaults.get(key), float) else value
@@ -33,12 +33,12 @@ def _changed(settings: EvaluationSettings) -> dict[str, Any]:
 
 
 def evaluation_folder(run_folder: Path, settings: EvaluationSettings) -> Path:
-    """Where an evaluation of a run lies, whether it was made or not."""
+    """Return the folder of an evaluation of a run, whether it exists or not."""
     return run_folder / FOLDER / evaluation_id(settings)
 
 
 def read_evaluation(run_folder: Path, settings: EvaluationSettings) -> Record | None:
-    """The record of an evaluation of a run; None where it was not made.
+    """Read the record of an evaluation of a run; None where there is none.
 
     Raises:
         UserError: it is damaged or was edited.

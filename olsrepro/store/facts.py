@@ -1,4 +1,4 @@
-"""Measured facts that need no training, of a data set's files, a label method's step, a network's speed: records."""
+"""Records of measured facts that need no training: a data set's files, a label method's step, a network's speed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS = ("dataset", "method", SPEED)
 
 
 def facts_id(kind: str, config: RunConfig) -> str:
-    """The id of a measurement, such as ``method-3f9c2a17b04d5e61``: a hash of what it is about.
+    """Return the id of a measurement, such as ``method-3f9c2a17b04d5e61``: a hash of what it is about.
 
     Args:
         kind: ``dataset``, ``method`` or ``speed``.
@@ -33,7 +33,7 @@ def facts_id(kind: str, config: RunConfig) -> str:
 
 
 def facts_about(kind: str, config: RunConfig) -> dict[str, Any]:
-    """What a measurement is about: what of the run's config can change its facts."""
+    """Return what a measurement is about: the part of the run's config that can change its facts."""
     if kind == SPEED:
         return _timed(config)
     return {key: value for key, value in canonical(config)[kind].items() if key != "teacher"}
@@ -46,7 +46,7 @@ def _timed(config: RunConfig) -> dict[str, Any]:
 
 
 def speed_records(root: Path) -> Iterator[Record]:
-    """The records of all speeds that were timed in a store, by id; one that can't be read is passed over."""
+    """Read the records of all speeds timed in a store, by id; one that can't be read is skipped."""
     for folder in sorted((root / FOLDER).glob(f"{SPEED}-*")):
         with suppress(UserError):
             if (record := read_record(folder)) is not None:
@@ -54,5 +54,5 @@ def speed_records(root: Path) -> Iterator[Record]:
 
 
 def facts_folder(root: Path, name: str) -> Path:
-    """Where the record of a measurement lies in a store."""
+    """Return the folder of a measurement's record in a store."""
     return root / FOLDER / name

@@ -1,4 +1,4 @@
-"""Where runs lie: a folder each, named by its id; nothing in it is ever deleted or overwritten unasked."""
+"""Folders of runs, each named by its id; nothing in them is ever deleted or overwritten unasked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RUN = re.compile(r"[^.].*-s\d+")
 
 
 class Store:
-    """The folder of all runs.
+    """Folder of all runs.
 
     ``<root>/<run id>/`` is a run; ``<root>/.locks`` guards the taking of leases; ``<root>/aside/`` keeps what
     ``--fresh`` moved out of the way.
@@ -26,24 +26,24 @@ class Store:
 
     @property
     def locks(self) -> Path:
-        """Where the locks that guard leases lie."""
+        """Folder of the locks that guard leases."""
         return self.root / ".locks"
 
     def run_folder(self, run_id: str) -> Path:
-        """The folder of a run, whether it exists or not."""
+        """Return the folder of a run, whether it exists or not."""
         return self.root / run_id
 
     def run_folders(self) -> list[Path]:
-        """The folders of all runs that were ever started, by id; none where there is no store."""
+        """List the folders of all runs that were ever started, by id; none where there is no store."""
         with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.root) as entries:
             names = (entry.name for entry in entries if _RUN.fullmatch(entry.name) and entry.is_dir())
             return [self.root / name for name in sorted(names)]
         return []
 
     def records(self) -> Iterator[tuple[Path, Record | str]]:
-        """Each run's folder with its record, or with a line on why it can't be read; folders without one are left out.
+        """Yield each run's folder with its record, or a line on why it can't be read; skip folders without one.
 
-        They are read one by one while they are asked for, so that a large store need not lie in memory.
+        They are read one by one, on demand, so that a large store need not fit in memory.
         """
         for folder in self.run_folders():
             try:
@@ -55,11 +55,11 @@ class Store:
                 yield folder, record
 
     def readable_records(self) -> Iterator[Record]:
-        """The records that can be read."""
+        """Yield the records that can be read."""
         return (record for _, record in self.records() if not isinstance(record, str))
 
     def move_aside(self, run_id: str) -> Path | None:
-        """Move a run's folder to ``aside/<run id>.<n>``; where it now lies, None if there was none."""
+        """Move a run's folder to ``aside/<run id>.<n>``; return its new path, None if there was none."""
         folder = self.run_folder(run_id)
         if not folder.exists():
             return None

@@ -21,11 +21,11 @@ FORMAT = 1
 
 
 def canonical(config: RunConfig) -> dict[str, Any]:
-    """What the id is a hash of: each component's version and the fields that differ from their frozen defaults.
+    """Return what the id is a hash of: each component's version and the fields that differ from their frozen defaults.
 
     A field that is added later with a default therefore renames no old run, while a change of code that moves results
-    raises a component's ``version``. Preset, device, paths, workers and logging are not in it. The id of the run that
-    teaches is, whether it was named or implied.
+    raises a component's ``version``. Preset, device, paths, workers and logging are not in it. The id of the teacher's
+    run is, whether it was named or implied.
     """
     family, method = config.backbone.family, config.method.name
     return {
@@ -39,7 +39,7 @@ def canonical(config: RunConfig) -> dict[str, Any]:
 
 
 def _changed(settings: Component, defaults: Component) -> dict[str, Any]:
-    frozen = defaults.identity()  # a bundle may have keys of its own, which the default's has not
+    frozen = defaults.identity()  # a bundle may have keys of its own, which the default lacks
     changed = {
         key: _exact(value, frozen.get(key))
         for key, value in settings.identity().items()
@@ -49,7 +49,7 @@ def _changed(settings: Component, defaults: Component) -> dict[str, Any]:
 
 
 def _plain(dataset: DatasetSettings) -> DatasetSettings:
-    """With every switch at its default; facts have none."""
+    """Return the settings with every switch at its default; facts have none, and stay."""
     switches = {
         item.name: item.default for item in fields(dataset) if item.default is not MISSING and not is_fact(item)
     }
@@ -57,12 +57,12 @@ def _plain(dataset: DatasetSettings) -> DatasetSettings:
 
 
 def _exact(value: Any, default: Any) -> Any:
-    """A number in the one form that JSON may see: 1 is 1.0 where floats stand, and -0.0 is 0.0."""
+    """Return a number in the one form that JSON may see: 1 is 1.0 where the default is a float, and -0.0 is 0.0."""
     return float(value) + 0.0 if isinstance(default, float) and value is not None else value
 
 
 def _used_recipe(config: RunConfig) -> RecipeSettings:
-    """The recipe without what a method's own replaces; that follows from the method's switches."""
+    """Return the recipe without what a method's own replaces; that follows from the method's switches."""
     if config.method.own_recipe(config.recipe.epochs) is None:
         return config.recipe
     plain = RecipeSettings()
@@ -75,17 +75,17 @@ def _taught_by(config: RunConfig) -> dict[str, str]:
 
 
 def teacher_id(config: RunConfig) -> str | None:
-    """The id of the run whose network teaches this one; None where the method wants no teacher."""
+    """Return the id of the run whose network teaches this one; None where the method wants no teacher."""
     own = teacher_config(config)
     return config.method.teacher_run if own is None else run_id(own)
 
 
 def is_run_id(name: str) -> bool:
-    """Whether a name has the form of a run's id."""
+    """Return whether a name has the form of a run's id."""
     return re.fullmatch(r"[0-9a-f]{16}-s\d+", name) is not None
 
 
 def run_id(config: RunConfig) -> str:
-    """The id of a run, such as ``3f9c2a17b04d5e61-s0``."""
+    """Return the id of a run, such as ``3f9c2a17b04d5e61-s0``."""
     text = json.dumps(canonical(config), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return f"{hashlib.sha256(text.encode()).hexdigest()[:16]}-s{config.seed}"

@@ -1,4 +1,4 @@
-"""The record: the one small file that a run leaves, whether it finished or failed."""
+"""Record of a run: the one small file that it leaves, whether it finished or failed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Record = dict[str, Any]
 
 
 def read_record(folder: Path) -> Record | None:
-    """The record in a run's folder; None if there is none.
+    """Read the record in a run's folder; None if there is none.
 
     Raises:
         UserError: it is damaged, of another schema, of another run, or was edited; it is left alone.
@@ -51,45 +51,39 @@ def _refused(path: Path, why: str) -> UserError:
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> Path:
-    """Write a run's record with its schema and a digest, by which a later edit is noticed; where it now lies."""
+    """Write a run's record with its schema and a digest, by which a later edit is noticed; return its path."""
     write_text(folder / NAME, with_digest(record))
     return folder / NAME
 
 
 def with_digest(record: Mapping[str, Any]) -> str:
-    """A record as the text of its file; the last entry is the SHA-256 of the text without it."""
+    """Return a record as the text of its file; the last entry is the SHA-256 of the text without it."""
     text = json.dumps({"schema": SCHEMA, **record}, indent=2, allow_nan=False)
     return f"{text.removesuffix(_END)}{_DIGEST}{hashlib.sha256(text.encode()).hexdigest()}{_AFTER}"
 
 
 def _is_as_written(text: bytes) -> bool:
-    """Whether the digest is that of the rest, to the letter: hashing the text is ten times as fast as its meaning."""
+    """Return whether the digest fits the rest byte for byte, ten times as fast as hashing its parsed content."""
     rest, _, digest = text.rpartition(_DIGEST.encode())
     return digest == (hashlib.sha256(rest + _END.encode()).hexdigest() + _AFTER).encode()
 
 
-TESTED = ("top1_err", "top5_err", "mAP")
-"""What a row of the curves can say of a test, in percent, as ``test_<name>``."""
+def errors(rows: Sequence[Mapping[str, Any]], best_epoch: int, tested: Sequence[str]) -> dict[str, Any]:
+    """Return numbers of the test by selection rule: the last epoch, the best test epoch, the mean of the last ten.
 
-
-def errors(rows: Sequence[Mapping[str, Any]], best_epoch: int) -> dict[str, Any]:
-    """Numbers of the test by selection rule: the last epoch, the best test epoch, the mean of the last ten.
-
-    The best epoch is the first with the lowest top-1 error, whose top-5 error is the one of that epoch; of a detector
-    that with the highest mAP.
+    Args:
+        rows: of the curves, one an epoch.
+        best_epoch: the epoch, counted from 1, that the run's test was best in.
+        tested: names of the numbers; a row has them as ``test_<name>``.
     """
     tail = rows[-LAST_EPOCHS:]
-    means = {name: sum(row[f"test_{name}"] for row in tail) / len(tail) for name in _tested(rows[-1])}
+    means = {name: sum(row[f"test_{name}"] for row in tail) / len(tail) for name in tested}
     return {
-        "last": _errors_of(rows[-1]),
-        "best": _errors_of(rows[best_epoch - 1]),
+        "last": _errors_of(rows[-1], tested),
+        "best": _errors_of(rows[best_epoch - 1], tested),
         "mean_of_last_ten": {**means, "epochs": len(tail)},
     }
 
 
-def _tested(row: Mapping[str, Any]) -> list[str]:
-    return [name for name in TESTED if f"test_{name}" in row]
-
-
-def _errors_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[f"test_{name}"] for name in _tested(row)} | {"epoch": row["epoch"]}
+def _errors_of(row: Mapping[str, Any], tested: Sequence[str]) -> dict[str, Any]:
+    return {name: row[f"test_{name}"] for name in tested} | {"epoch": row["epoch"]}

@@ -1,4 +1,4 @@
-"""The finished run that teaches another: looked up in the store, refused where it can't."""
+"""Look-up of the finished run that teaches another, refused where it can't."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ WEIGHTS = "best.pt"
 
 
 def teacher_folder(config: RunConfig) -> Path | None:
-    """Where the run that teaches lies, whether it exists or not; None where the method wants no teacher."""
+    """Return the teacher run's folder, whether it exists or not; None where the method wants no teacher."""
     name = teacher_id(config)
     return None if name is None else Path(config.runtime.runs_dir) / name
 
 
 def teacher_record(config: RunConfig) -> Record | None:
-    """The record of the run that teaches; None where it is the hard run and that is still to be trained, or again.
+    """Read the teacher run's record; None without a teacher, or where it is the hard run, (again) to be trained.
 
     Raises:
         UserError: it failed, it has another backbone or other classes, its best weights are gone, or it was named and
@@ -42,7 +42,7 @@ def teacher_record(config: RunConfig) -> Record | None:
 def _refuse_missing(config: RunConfig, folder: Path) -> None:
     if config.method.teacher_run is not None:
         raise UserError(
-            f"method.teacher={folder.name}: no finished run of this id lies in {folder.parent}; `olsrepro show"
+            f"method.teacher={folder.name}: there is no finished run with this id in {folder.parent}; `olsrepro show"
             " TABLE.ROW.COLUMN` names those behind a cell, method.teacher=null trains the hard run"
         )
 
@@ -65,11 +65,12 @@ def _refuse_misfit(config: RunConfig, record: Record, name: str) -> None:
         keys = [key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key)]
         raise UserError(
             f"method.teacher={name} has backbone={record['config']['backbone']['name']} and this run"
-            f" backbone={config.backbone.name}; they differ in {', '.join(sorted(keys))}: name a run of one backbone"
+            f" backbone={config.backbone.name}; they differ in {', '.join(sorted(keys))}: name a run with the same"
+            " backbone"
         )
     classes = record["config"]["dataset"]["num_classes"]
     if classes != config.dataset.num_classes:
         raise UserError(
-            f"method.teacher={name} knows {classes} classes and dataset={config.dataset.name} has"
+            f"method.teacher={name} was trained on {classes} classes and dataset={config.dataset.name} has"
             f" {config.dataset.num_classes}: name a run on the same data set"
         )

@@ -10,7 +10,6 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from olsrepro.distributed.ranks import rank_count
-from olsrepro.methods.meta_settings import MetaSettings
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.settings import UserError
 
@@ -47,7 +46,7 @@ def check_batch_norm(kind: str, method: MethodSettings, device: torch.device) ->
             f"recipe.batch_norm=sync needs CUDA devices, and these {rank_count()} ranks train on {device.type}; set"
             " recipe.batch_norm=local"
         )
-    if isinstance(method, MetaSettings):
+    if method.takes_meta_gradient:
         raise UserError(
             f"recipe.batch_norm=sync does not go with method={method.name}, whose meta-gradient torch can't take"
             " through statistics of several ranks; set recipe.batch_norm=local"

@@ -98,21 +98,21 @@ def build_learner(
     device: torch.device,
     teacher: nn.Module | None = None,
     training_set: TrainingSet | None = None,
-    start: Path | None = None,
+    weights: Path | None = None,
 ) -> Learner:
     """Network, label method and optimiser of a run.
 
     Initial weights are drawn on the CPU from (seed, "init"), the trunk first, so that all methods of one seed start
     from one trunk on every device. ``teacher`` is a trained network for a method that wants one, ``training_set`` all
-    training images for one that looks at them. ``start`` is a file of weights that replace the trunk's draws before the
-    method sees it; all that is drawn is the same without it.
+    training images for one that looks at them. ``weights`` is a file of weights that replace the trunk's draws before
+    the method sees it; all that is drawn is the same without it.
     """
     own = method.own_recipe(recipe.epochs)
     rate = recipe.rate_at if own is None else own.rate_at
     with stream(seed, "init"):
         network = build_network(backbone, dataset.num_classes)
-        if start is not None:
-            load_pretrained(network, start)
+        if weights is not None:
+            load_pretrained(network, weights)
         network = apply_batch_norm(recipe.batch_norm, network)
         context = MethodContext(
             dataset.num_classes,

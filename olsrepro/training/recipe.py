@@ -52,7 +52,6 @@ class RecipeSettings(Component):
     start: str | None = None
 
     outside_id: ClassVar[frozenset[str]] = frozenset({"pretrained"})
-    task: ClassVar[str] = "classification"
 
     def __post_init__(self) -> None:
         check_range("epochs", self.epochs, 1)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from olsrepro.methods.base import LabelMethod
+from olsrepro.methods.base import LabelMethod, TrainingSet
 
 
 class NonFinite(Exception):
@@ -25,7 +25,7 @@ class Evaluation:
     fields: dict[str, Any]
     objective: float
     outputs: Mapping[str, Tensor]
-    kind: str = "logits"
+    kind: str
 
 
 class Counters(Protocol):
@@ -72,8 +72,11 @@ class Task(Protocol):
     def evaluate(self, network: nn.Module) -> Evaluation:
         """Test the network, which is left in training mode."""
 
+    def training_set(self) -> TrainingSet | None:
+        """Return all training images, for methods that look at them; None where no method does."""
+
     def end_epoch(self, epoch: int, method: LabelMethod, network: nn.Module) -> dict[str, Any]:
-        """An epoch's last step was made; fields of its row that come from the method."""
+        """Finish an epoch after its last step; return the fields of its row that come from the method."""
 
     def files_of(self, epoch: int, step: int) -> str:
         """What one batch was made of, to name what led to a loss that is not finite."""

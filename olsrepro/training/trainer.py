@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from olsrepro.distributed.gradients import running_statistics, share_running_statistics, sum_gradients
 from olsrepro.distributed.news import Agreement, any_rank, for_first, from_first
 from olsrepro.distributed.ranks import is_first, rank, rank_count
-from olsrepro.evaluation.ensemble_epochs import members_by_size
-from olsrepro.evaluation.ensemble_sums import EnsembleSums
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, State
 from olsrepro.training.learner import Learner
@@ -38,13 +36,34 @@ class Observer(Protocol):
         """An epoch was finished, tested and written down."""
 
 
+class Collector(Protocol):
+    """Something that is gathered from the tests of a training and written at its end, such as an ensemble's sums."""
+
+    @property
+    def name(self) -> str:
+        """Key of its state in a checkpoint."""
+
+    def add(self, epoch: int, evaluation: Evaluation) -> None:
+        """Take what it wants of an epoch's test; epochs are counted from 1."""
+
+    def write(
+        self, artifacts: Artifacts, epoch: int, network: nn.Module, evaluation: Evaluation, *, last: bool
+    ) -> None:
+        """Write its files of an epoch; ``last`` is the training's."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return its state, for a checkpoint."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state taken with :meth:`state_dict`."""
+
+
 @dataclass
 class Trainer:
     """Trains a learner at a task, writing checkpoints and artifacts; :meth:`fit` goes on from the last checkpoint.
 
-    ``history`` is kept in the checkpoint untouched: one entry for each process that worked at the run. ``seed`` is the
-    run's, which draws the epochs of an ensemble. Of several ranks each has a trainer, whose calls go alike; the first
-    one's alone reads and writes.
+    ``history`` is kept in the checkpoint untouched: one entry for each process that worked at the run. Of several ranks
+    each has a trainer, whose calls go alike; the first one's alone reads and writes.
     """
 
     task: Task
@@ -55,14 +74,12 @@ class Trainer:
     checkpoints: CheckpointFolder
     stop: StopRequest
     observers: Sequence[Observer] = ()
+    collectors: Sequence[Collector] = ()
     history: list[dict[str, Any]] = field(default_factory=list)
-    seed: int = 0
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         self.progress = TrainingProgress()
-        sizes, grid = self.runtime.ensemble_sizes, self.runtime.ensemble_grid
-        self.ensemble = EnsembleSums(members_by_size(sizes, grid, self.recipe.epochs, self.seed))
         self.device = next(self.learner.network.parameters()).device
         self._statistics = running_statistics(self.learner.network, self.learner.method)
         self._agreement = Agreement()
@@ -80,7 +97,8 @@ class Trainer:
         if state is None:
             return False
         self.learner.load_state_dict(state["learner"])
-        self.ensemble.load_state_dict(state["ensemble"])
+        for collector in self.collectors:
+            collector.load_state_dict(state[collector.name])
         self.progress = TrainingProgress.from_state(state["progress"])
         self.history[:0] = state["history"]
         self._load_own(state["ranks"])
@@ -155,8 +173,8 @@ class Trainer:
         row = self._row(evaluation, from_method)
         self.task.counters.reset()
         self.progress.finish_epoch(row, evaluation.objective)
-        if self.ensemble.epochs:
-            self.ensemble.add(self.progress.epoch, evaluation.outputs["logits"])
+        for collector in self.collectors:
+            collector.add(self.progress.epoch, evaluation)
         self.checkpoint()
         self._write_down(evaluation)
 
@@ -190,14 +208,12 @@ class Trainer:
         epoch, network = self.progress.epoch, self.learner.kept
         if epoch == self.progress.best_epoch:
             self.artifacts.weights("best", network, epoch, evaluation)
-        if self.runtime.keep == "grid" and epoch in self.ensemble.epochs:
-            self.artifacts.epoch_weights(network, epoch, evaluation)
         if (table := self.learner.method.label_table()) is not None:
             self.artifacts.label_table(epoch, table)
         if epoch == self.recipe.epochs:
             self.artifacts.weights("last", network, epoch, evaluation)
-            if sums := self.ensemble.complete():
-                self.artifacts.ensemble(sums, self.ensemble.members)
+        for collector in self.collectors:
+            collector.write(self.artifacts, epoch, network, evaluation, last=epoch == self.recipe.epochs)
 
     def checkpoint(self) -> None:
         """Write a checkpoint of everything that the next step depends on, unless something in it is not finite."""
@@ -207,7 +223,7 @@ class Trainer:
             state = {
                 "learner": self.learner.state_dict(),
                 "ranks": ranks,
-                "ensemble": self.ensemble.state_dict(),
+                **{collector.name: collector.state_dict() for collector in self.collectors},
                 "progress": self.progress.state_dict(),
                 "history": self.history,
                 "inside_epoch": self.progress.step > 0,

@@ -17,8 +17,8 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.data.batch import Batch
 from olsrepro.data.dataset import ImageData
 from olsrepro.data.labels.noise import noisy_targets
-from olsrepro.launch.inputs import clean_samples
-from olsrepro.launch.learner import learner_of
+from olsrepro.launch.build import learner_of
+from olsrepro.launch.inputs.classification import clean_samples
 from olsrepro.methods.registry import method_names, settings_class
 from olsrepro.models.count import mac_count
 from olsrepro.models.registry import build_backbone

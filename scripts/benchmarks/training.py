@@ -14,7 +14,7 @@ from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.dataset import ImageData
 from olsrepro.data.labels.noise import noisy_targets
-from olsrepro.launch.learner import learner_of
+from olsrepro.launch.build import learner_of
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder
 from olsrepro.training.classification.task import ClassificationTask

@@ -43,7 +43,7 @@ def train_config(config: RunConfig, kill: tuple[str, int] | None = None) -> int:
 
 def _train(config: RunConfig, kill: tuple[str, int] | None) -> None:
     warnings.simplefilter("error")
-    from olsrepro.launch.run import run
+    from olsrepro.launchers.dependencies import run_with_dependencies as run
     from olsrepro.training.trainer import Trainer
 
     if kill is not None:

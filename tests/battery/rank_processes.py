@@ -54,7 +54,7 @@ def _call(rank: int, ranks: int, port: int, work: Callable[..., None], arguments
 def _train(runs: Sequence[RunConfig], kill: Kill | None) -> None:
     from olsrepro.distributed.rank_info import rank_info
     from olsrepro.distributed.ranks import leave
-    from olsrepro.launch.run import run
+    from olsrepro.launchers.dependencies import run_with_dependencies as run
     from olsrepro.training.trainer import Trainer
 
     if kill is not None and kill[0] == rank_info().rank:

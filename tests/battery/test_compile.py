@@ -12,7 +12,7 @@ from registry import TINY
 from rich.console import Console
 
 from olsrepro.config.compose import compose_run
-from olsrepro.launch.run import run
+from olsrepro.launchers.dependencies import run_with_dependencies as run
 from olsrepro.models.registry import build_backbone
 
 pytestmark = [

@@ -30,8 +30,8 @@ def runs_in(store: Path) -> list[RunConfig]:
 def train_many(runs: Sequence[RunConfig], failing: Sequence[int], name: str) -> None:
     """Train them; on ``failing`` ranks a call of the trainer fails, in the first run."""
     from olsrepro.distributed.ranks import leave
+    from olsrepro.launch.errors import Interrupted, RankFailed
     from olsrepro.launch.many import run_many
-    from olsrepro.launch.run import Interrupted, RankFailed
     from olsrepro.training.trainer import Trainer
 
     if rank_info().rank in failing:

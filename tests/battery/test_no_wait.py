@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from olsrepro.config.compose import compose_run
 from olsrepro.data.labels.noise import noisy_targets
 from olsrepro.data.registry import read_dataset
-from olsrepro.launch.inputs import clean_samples
+from olsrepro.launch.inputs.classification import clean_samples
 from olsrepro.models.registry import build_backbone
 from olsrepro.training.classification.task import ClassificationTask
 from olsrepro.training.device import prepare_device

@@ -66,7 +66,7 @@ def test_several_figures_are_files_with_their_names(store: Path, tmp_path: Path)
     [
         (["table", "12", "--output", "table.png"], "a table is no picture"),
         (["figure", "1", "--output", "here.png"], "is there already; name another file, or add --overwrite"),
-        (["table", "7", "fgsm.epsilon=4/255"], "table7 is not measured by fgsm; it makes no evaluation"),
+        (["table", "7", "fgsm.epsilon=4/255"], "table7 does not use fgsm; it uses no evaluation"),
         (["table", "12", "dataset=digits"], "dataset=digits has no human labels"),
     ],
 )

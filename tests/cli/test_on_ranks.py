@@ -10,7 +10,8 @@ import pytest
 from olsrepro.cli import exit_codes
 from olsrepro.cli.filling import _agreed
 from olsrepro.cli.main import main
-from olsrepro.launch import run as launched
+from olsrepro.launch.errors import RankFailed, RunFailed
+from olsrepro.launchers import dependencies
 
 DIGITS = ["train", "runtime.device=cpu"]
 
@@ -37,8 +38,8 @@ def test_a_mistake_is_told_once_on_each_machine(
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (launched.RankFailed("failed on rank 3: no memory"), "olsrepro: failed on rank 3: no memory\n"),
-        (launched.RunFailed("the loss is not finite"), ""),
+        (RankFailed("failed on rank 3: no memory"), "olsrepro: failed on rank 3: no memory\n"),
+        (RunFailed("the loss is not finite"), ""),
     ],
 )
 def test_a_failure_is_told_by_the_rank_that_has_it_alone_or_by_the_first(
@@ -48,7 +49,7 @@ def test_a_failure_is_told_by_the_rank_that_has_it_alone_or_by_the_first(
         raise error
 
     stands(monkeypatch, 3, 1)
-    monkeypatch.setattr(launched, "run", fail)
+    monkeypatch.setattr(dependencies, "run", fail)
     assert main(DIGITS) == exit_codes.RUN_FAILED
     assert capsys.readouterr().err == told
 

@@ -37,7 +37,7 @@ def test_a_network_is_timed_once_with_a_line_and_the_next_plan_knows_it(
     assert line.startswith("resnet29 at 8 x 8 pixels in fp32: ")
     assert " on cpu: " in line
     assert "loader not included" in first.out
-    assert "~: by the speed of steps that were timed, not of runs" in first.out
+    assert "~: estimated from timed training steps, not from finished runs" in first.out
     for more in ([], ["--measure"]):
         assert main(["plan", *words, *more]) == 0
         again = capsys.readouterr()

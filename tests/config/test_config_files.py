@@ -23,10 +23,10 @@ from olsrepro.methods.registry import method_names
 from olsrepro.methods.registry import settings_class as method_class
 from olsrepro.models.registry import families
 from olsrepro.models.registry import settings_class as backbone_class
-from olsrepro.training.detection.settings import recipe_class
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.schedule import scaled_milestones
+from olsrepro.training.tasks import task_kind
 
 CONFIGS = configs_folder()
 FILES = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml"))
@@ -131,7 +131,7 @@ def test_a_recipe_has_its_fields_and_a_reference_or_builds_on_one_that_has(name:
     if "defaults" in values:
         assert set(values["defaults"]) <= set(names("recipe"))
     else:
-        kind = recipe_class(values)
+        kind = task_kind(values.pop("task", "classification")).recipe
         reference = {"reference"} if kind is RecipeSettings else set()  # a detector's rate has no milestones
         assert set(values) == field_names(kind) - {"start"} | reference  # composing fills start in
         assert not reference or set(values["reference"]) == {"epochs", "milestones"}

@@ -101,7 +101,7 @@ def test_rows_that_are_no_distributions_are_refused(
     shares = people()
     shares[7, (TARGETS[7] + 1) % 10] = number
     shares[7, TARGETS[7]] = 0.86 if number < 0 else 0.82
-    assert "its rows are no distributions" in refused(shares, tmp_path, monkeypatch)
+    assert "its rows are not distributions" in refused(shares, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("content", [np.zeros((IMAGES, 10), dtype=np.int64), [["a"] * 10] * IMAGES])
@@ -162,7 +162,7 @@ def test_fetching_says_the_licence_first_and_leaves_the_file(
     first, second, third = capsys.readouterr().out.splitlines()
     assert first.startswith("cifar10h: licence: CC BY-NC-SA 4.0")
     assert mirror.as_uri() in second
-    assert third == f"cifar10h is in {tmp_path}/data/{FILE}, its sum right"
+    assert third == f"cifar10h is in {tmp_path}/data/{FILE}, its checksum right"
     assert (tmp_path / "data" / FILE).read_bytes() == mirror.read_bytes()
     assert main(["data", "verify", "cifar10h"]) == exit_codes.DONE
     assert capsys.readouterr().out.split()[:2] == ["ok", f"{tmp_path}/data/{FILE}"]
@@ -173,7 +173,7 @@ def test_fetching_says_the_licence_first_and_leaves_the_file(
 def test_a_mirror_with_another_file_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
     (tmp_path / "other.npy").write_bytes(b"other")
     root = tmp_path / "root"
-    with pytest.raises(UserError, match="not the file expected"):
+    with pytest.raises(UserError, match="not the expected file"):
         fetch("cifar10h", root, urls=[(tmp_path / "other.npy").as_uri()], say=lambda _: None)
     assert list(verify("cifar10h", root)) == [FileStatus(FILE, "missing")]
 

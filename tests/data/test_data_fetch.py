@@ -45,7 +45,7 @@ def test_fetch_says_the_licence_first_and_leaves_a_whole_set(mirror: str, tmp_pa
     ]
     assert "licence" in said[0]
     assert mirror in said[1]
-    assert "every sum right" in said[-1]
+    assert "every checksum right" in said[-1]
     said.clear()
     fetch("cifar100", root, urls=["file:///nowhere"], say=said.append)
     assert len(said) == 1

@@ -192,7 +192,7 @@ def test_an_image_smaller_than_its_objects_is_told_by_name(data: DetectionSet, w
     with pytest.raises(Unreadable) as told:
         next(batches)
     path = data.root / data.train_paths[last]
-    assert str(told.value).startswith(f"{path} is not the image of its annotation, which has objects beyond its ")
+    assert str(told.value).startswith(f"{path} does not belong to its annotation, which has objects beyond its ")
     assert "\n" not in str(told.value)
 
 

@@ -16,7 +16,7 @@ import torch
 from olsrepro.config.compose import compose_run
 from olsrepro.data.labels.noise import labels_sha256, noisy_targets
 from olsrepro.data.labels.settings import NoiseSettings
-from olsrepro.launch.records import _noise
+from olsrepro.launch.inputs.classification import noise_fields
 from olsrepro.settings import UserError
 from olsrepro.store.identity import canonical, run_id
 
@@ -269,7 +269,7 @@ def test_a_file_must_be_named() -> None:
 def test_the_record_has_the_files_sum_and_the_measured_rate(tmp_path: Path) -> None:
     fitting(tmp_path / "labels.npy")
     config = compose_run(["noise=file", f"noise.path={tmp_path / 'labels.npy'}", "seed=3"])
-    record = _noise(config, noisy_targets(DIGITS_TRUE, 10, config.noise, 3))
+    record = noise_fields(config, noisy_targets(DIGITS_TRUE, 10, config.noise, 3))
     kept = {"kind", "seed", "sha256", "measured_rate", "flipped"}
     assert {key: record[key] for key in kept} == {
         "kind": "file",

@@ -16,7 +16,7 @@ from torch import Tensor
 from olsrepro.config.compose import compose_run
 from olsrepro.data.labels.noise import flip_count, noisy_targets
 from olsrepro.data.labels.settings import POOLS, SELECTIONS, NoiseSettings
-from olsrepro.launch.records import _noise
+from olsrepro.launch.inputs.classification import noise_fields
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 
@@ -278,7 +278,7 @@ def test_a_mistake_is_refused_when_composing(lines: str, told: str) -> None:
 def test_the_record_has_every_switch_and_what_the_labels_came_to() -> None:
     config = compose_run(["noise=dividemix", "seed=3"])
     labels = noisy_targets(BALANCED, 100, config.noise, 3)
-    assert _noise(config, labels) == {
+    assert noise_fields(config, labels) == {
         "kind": "symmetric",
         "rate": 0.4,
         "seed": 3,

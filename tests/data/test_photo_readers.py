@@ -77,7 +77,7 @@ def test_listed_images_that_are_not_there_are_counted_and_the_first_three_named(
     for path in gone:
         (data.root / path).unlink()
     total = sizes.train_size + sizes.test_size
-    assert f"of {total} images in its lists 4 are not in {data.root}: {', '.join(gone[:3])} and 1 more" in refusal(
+    assert f"{data.root} lacks 4 of the {total} images in its lists: {', '.join(gone[:3])} and 1 more" in refusal(
         tmp_path, name, sizes
     )
 
@@ -127,9 +127,9 @@ def test_imagenet_without_a_split_or_class_is_refused_by_name(tmp_path: Path) ->
     photo_files.write(tmp_path, "imagenet")
     folder = tmp_path / "imagenet"
     (folder / "val" / "n02105855").rename(folder / "val" / ".away")
-    assert f"{folder / 'val'} has no folders of the classes n02105855" in refusal(tmp_path, "imagenet")
+    assert f"{folder / 'val'} has no folders for the classes n02105855" in refusal(tmp_path, "imagenet")
     (folder / "classes.json").unlink()
-    assert f"{folder / 'val'} has no folders of the classes n02105855" in refusal(tmp_path, "imagenet")
+    assert f"{folder / 'val'} has no folders for the classes n02105855" in refusal(tmp_path, "imagenet")
     (folder / "train" / "n02105855").rename(folder / "train" / ".away")
     assert f"{folder / 'train'} has 2 class folders instead of 3" in refusal(tmp_path, "imagenet")
     (folder / "val").rename(folder / "validation")
@@ -140,9 +140,9 @@ def test_imagenets_stray_and_empty_folders_are_refused_by_name(tmp_path: Path) -
     photo_files.write(tmp_path, "imagenet")
     folder = tmp_path / "imagenet"
     (folder / "train" / "tench").mkdir()
-    assert f"{folder / 'train'} has folders of no class: tench" in refusal(tmp_path, "imagenet")
+    assert f"{folder / 'train'} has folders that are not classes: tench" in refusal(tmp_path, "imagenet")
     (folder / "train" / "tench").rename(folder / "train" / "n01440765")
-    assert "has folders of classes that aren't in the list of them: n01440765" in refusal(tmp_path, "imagenet")
+    assert "has folders of classes that are not in the list: n01440765" in refusal(tmp_path, "imagenet")
     (folder / "classes.json").unlink()
     (folder / "val" / "n01440765").mkdir()
     told = refusal(tmp_path, "imagenet", photo_files.Sizes(4, 12, 9))
@@ -160,7 +160,7 @@ def test_other_classes_than_the_lists_are_refused(tmp_path: Path) -> None:
     photo_files.write(tmp_path, "imagenet")
     wnids = dict(zip(["n00000001", "n01440764", "n02105855"], "abc", strict=True))
     (tmp_path / "imagenet" / "classes.json").write_text(json.dumps(wnids))
-    assert "has no folders of the classes n00000001" in refusal(tmp_path, "imagenet")
+    assert "has no folders for the classes n00000001" in refusal(tmp_path, "imagenet")
 
 
 # CUB
@@ -193,10 +193,15 @@ def test_cubs_lists_need_not_be_in_one_order_and_images_may_have_blanks(tmp_path
     ("file", "old", "new", "told"),
     [
         ("images.txt", "2 001", "2001", "images.txt, line 2: '2001.Black_footed_Albatross/Black_footed_"),
-        ("images.txt", "\n2 ", "\n1 ", "images.txt, line 2: 1 is there already"),
+        ("images.txt", "\n2 ", "\n1 ", "images.txt, line 2: 1 is listed already"),
         ("image_class_labels.txt", "3 1\n", "3 7\n", "image_class_labels.txt, line 3: '7' is not known"),
         ("image_class_labels.txt", "3 1\n", "3 1 1\n", "image_class_labels.txt, line 3: '1 1' is not known"),
-        ("image_class_labels.txt", "3 1\n", "99 1\n", "image_class_labels.txt, line 3: 99 is the number of no image"),
+        (
+            "image_class_labels.txt",
+            "3 1\n",
+            "99 1\n",
+            "image_class_labels.txt, line 3: 99 is not the number of an image",
+        ),
         ("train_test_split.txt", "3 1\n", "3 2\n", "train_test_split.txt, line 3: '2' is not known"),
         ("train_test_split.txt", "3 1\n", "\n", "train_test_split.txt: it has no line for image 3"),
     ],
@@ -211,7 +216,7 @@ def test_a_list_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
     photo_files.write(tmp_path, "cub")
     path = tmp_path / "CUB_200_2011" / "classes.txt"
     path.write_bytes(b"1 \xff\xfe\n")
-    assert f"{path}: it is no text" in refusal(tmp_path, "cub")
+    assert f"{path}: it is not text" in refusal(tmp_path, "cub")
     path.unlink()
     assert f"{path} can't be read: No such file" in refusal(tmp_path, "cub")
 
@@ -251,7 +256,7 @@ def test_flowers_has_1020_training_images_or_2040(train: str, size: int) -> None
     assert photo_files.settings("flowers", sizes, train=train).resolved().train_size == size
 
 
-@pytest.mark.parametrize(("wrong", "told"), [(0, "0 is no"), (10, "10 is no")])
+@pytest.mark.parametrize(("wrong", "told"), [(0, "0 isn't a"), (10, "10 isn't a")])
 def test_an_id_of_no_flower_is_refused(wrong: int, told: str, tmp_path: Path) -> None:
     path = flowers_with(tmp_path, 1, 1, trnid=[7, wrong])
     assert f"{path}: {told} whole number from 1 to 9" in refusal(tmp_path, "flowers")
@@ -263,7 +268,7 @@ def test_a_damaged_mat_file_is_named(tmp_path: Path) -> None:
     savemat(path, {"trnid": [1, 2]})
     assert f"{path}: it has no tstid" in refusal(tmp_path, "flowers")
     photo_files.truncate(path)
-    assert f"{path}: it is no MATLAB file" in refusal(tmp_path, "flowers")
+    assert f"{path}: it is not a MATLAB file" in refusal(tmp_path, "flowers")
     path.unlink()
     assert f"{path} can't be read: No such file" in refusal(tmp_path, "flowers")
 
@@ -311,7 +316,7 @@ def test_annotations_without_a_field_or_with_an_unknown_class_are_refused(tmp_pa
     rows["relative_im_path"] = "car_ims/000001.jpg"
     names = np.array([photo_files.CARS], dtype=object)
     savemat(path, {"annotations": rows, "class_names": names})
-    assert f"{path}: 4 is no whole number from 1 to 3" in refusal(tmp_path, "cars")
+    assert f"{path}: 4 isn't a whole number from 1 to 3" in refusal(tmp_path, "cars")
     nameless = np.zeros((1, 2), dtype=[("class", object), ("test", object)])
     savemat(path, {"annotations": nameless, "class_names": names})
     assert f"{path}: its annotations have no relative_im_path" in refusal(tmp_path, "cars")

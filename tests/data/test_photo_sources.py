@@ -65,7 +65,7 @@ def test_what_is_fetched_is_unpacked_and_listed(name: str, tmp_path: Path, monke
     assert state(name, root) == "missing"
     fetch(name, root, say=said.append)
     assert said[0] == f"{name}: licence: {SOURCES[name].licence}"
-    assert "every sum right" in said[-1]
+    assert "every checksum right" in said[-1]
     expected = photo_archives.contents(tmp_path / "original" / folder)
     assert photo_archives.contents(root / folder) == expected
     assert {finding.path for finding in verify(name, root)} == {f"{folder}/{file}" for file in expected}
@@ -73,7 +73,7 @@ def test_what_is_fetched_is_unpacked_and_listed(name: str, tmp_path: Path, monke
     assert (state(name, root), state(name, root, check_sums=True)) == ("present", "verified")
     monkeypatch.setattr(module, "download", None)
     fetch(name, root, say=said.append)
-    assert said[-1] == f"{name} is in {root / folder} already, every sum right"
+    assert said[-1] == f"{name} is already in {root / folder}, every checksum right"
 
 
 @pytest.mark.parametrize(("name", "packaging"), BY_HAND)
@@ -95,7 +95,7 @@ def test_archives_put_there_by_hand_are_unpacked_and_listed(
         (root / path.name).unlink()
     said: list[str] = []
     fetch(name, root, say=said.append)
-    assert "already, every sum right" in said[-1]
+    assert said[-1] == f"{name} is already in {root / folder}, every checksum right"
 
 
 def test_archives_in_the_data_sets_own_folder_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +165,7 @@ def test_a_mirror_serves_what_can_not_be_fetched_but_for_files_without_a_known_s
 ) -> None:
     mirror, root = photo_archives.publish(monkeypatch, tmp_path, "cars"), tmp_path / "root"
     urls = [(mirror / file).as_uri() for file in ("car_ims.tgz", "cars_annos.mat")]
-    with pytest.raises(UserError, match=r"no sum of cars_annos\.mat is known"):
+    with pytest.raises(UserError, match=r"no checksum of cars_annos\.mat is known"):
         fetch("cars", root, urls=urls, say=quiet)
     shutil.copy(mirror / "cars_annos.mat", root)
     fetch("cars", root, urls=urls[:1], say=quiet)
@@ -201,7 +201,7 @@ def test_a_copy_laid_out_by_hand_is_counted_and_left_alone(tmp_path: Path, monke
     }
     said: list[str] = []
     fetch("imagenet", root, say=said.append)
-    assert said == [f"imagenet is in {root}/imagenet already, put there by hand"]
+    assert said == [f"imagenet is already in {root}/imagenet, put there by hand"]
     assert not (root / "imagenet" / LIST).exists()
     photo_files.photographs_in(root / "imagenet/val")[0].unlink()
     wrong = FileStatus("imagenet/val", "wrong", "8 images instead of 9", "ILSVRC2012_img_val.tar")

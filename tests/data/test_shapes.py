@@ -171,7 +171,7 @@ def test_other_drawings_lie_beside_the_old_ones(tmp_path: Path, monkeypatch: pyt
 def test_what_somebody_removed_is_told_with_the_remedy(tmp_path: Path) -> None:
     data = read_dataset(FEW, tmp_path)
     (data.root / data.train_paths[0]).unlink()
-    with pytest.raises(UserError, match=r"remove .*shapes@voc.*, and it is drawn anew"):
+    with pytest.raises(UserError, match=r"remove .*shapes@voc.*, and it will be drawn again"):
         read_dataset(FEW, tmp_path)
     shutil.rmtree(data.root.parent)
     assert len(read_dataset(FEW, tmp_path).train_paths) == 5

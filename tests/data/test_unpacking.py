@@ -161,7 +161,7 @@ def test_files_of_the_users_own_stay_in_a_class_folder(root: Path) -> None:
 @pytest.mark.parametrize("name", ["n01440764.tar/x", "n0144076.tar", "../n01440764.tar", "n01440764"])
 def test_a_training_tar_of_anything_but_classes_is_refused(name: str, tmp_path: Path) -> None:
     tar = tar_of(tmp_path / "train.tar", **{name: b"x"})
-    with pytest.raises(UserError, match="is no class's tar"):
+    with pytest.raises(UserError, match="is not a class's tar"):
         list(ilsvrc.unpack_train(tar, tmp_path / "imagenet"))
 
 
@@ -175,7 +175,7 @@ def test_an_inner_tar_that_is_damaged_leaves_no_class(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["ILSVRC2012_val_00000010.JPEG", "ILSVRC2012_val_00000000.JPEG", "readme"])
 def test_a_validation_image_that_the_kit_does_not_know_is_refused(name: str, root: Path, tmp_path: Path) -> None:
     list(ilsvrc.unpack_devkit(root / DEVKIT, root / "imagenet"))
-    with pytest.raises(UserError, match=f"'{name}' is none of the 9 validation images"):
+    with pytest.raises(UserError, match=f"'{name}' is not one of the 9 validation images"):
         list(ilsvrc.unpack_val(tar_of(tmp_path / "val.tar", **{name: b"x"}), root / "imagenet"))
     assert not (root / "imagenet/val").exists()
 

@@ -126,8 +126,8 @@ REFUSED = {
     "a dog with difficult=2": of(Item("dog", (1, 1, 5, 5), difficult=2)),
     "an image of 0 x 80 pixels": of(width=0),
     "a size without height": "<annotation><size><width>3</width></size></annotation>",
-    "no XML (": "<annotation><size>",
-    "no XML (no element": "",
+    "no valid XML (": "<annotation><size>",
+    "no valid XML (no element": "",
     "a document type": '<!DOCTYPE a [<!ENTITY e "5">]>' + of(),
 }
 
@@ -168,23 +168,24 @@ def test_an_encoding_that_nobody_knows_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("file", "said"),
-    [("Annotations/000001.xml", "of 12 annotations of"), ("JPEGImages/000009.jpg", "of 12 photographs of")],
+    [
+        ("Annotations/000001.xml", "lacks 1 of the 12 annotations of"),
+        ("JPEGImages/000009.jpg", "lacks 1 of the 12 photographs of"),
+    ],
 )
 def test_missing_files_are_named(file: str, said: str, tmp_path: Path) -> None:
     settings = voc_files.write(tmp_path)
     (tmp_path / "VOCdevkit/VOC2007" / file).unlink()
-    with pytest.raises(
-        UserError, match=rf"{said}.*lists 1 are not there: VOC2007/{file}; run `olsrepro data fetch voc`"
-    ):
+    with pytest.raises(UserError, match=rf"{said}.*listed images: VOC2007/{file}; run `olsrepro data fetch voc`"):
         read_dataset(settings, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("listed", "said"),
     [
-        (["../../etc/passwd"], "line 1: '../../etc/passwd' is no image's id"),
-        (["000001 -1"], "is no image's id"),
-        (["000001", "000001"], "line 2: 000001 is there already"),
+        (["../../etc/passwd"], "line 1: '../../etc/passwd' is not an image's id"),
+        (["000001 -1"], "is not an image's id"),
+        (["000001", "000001"], "line 2: 000001 is listed already"),
     ],
 )
 def test_a_list_of_other_things_is_refused(listed: list[str], said: str, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_an_image_that_can_not_be_decoded_is_told_as_such(count: int) -> None:
 
 def test_a_process_that_dies_is_told_with_the_file_that_it_read() -> None:
     workers = Workers(1)
-    with pytest.raises(UserError, match=r"died while it read some where/a photo\.jpg \(killed for want of memory"):
+    with pytest.raises(UserError, match=r"died while it read some where/a photo\.jpg \(killed for lack of memory"):
         list(workers.in_order([Square(1), Ends("some where/a photo.jpg")]))
     assert list(workers.in_order([Square(2)])) == [4]
 

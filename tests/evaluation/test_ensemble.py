@@ -224,32 +224,32 @@ def test_kept_weights_serve_another_grid_than_the_runs_own() -> None:
         (
             Settings(size=2),
             ToySubject(),
-            "ensemble.size=2: toy-s0 kept no sums of test probabilities; train it anew with "
+            "ensemble.size=2: toy-s0 kept no sums of test probabilities; train it again with "
             "'runtime.ensemble_sizes=[2]' runtime.ensemble_grid=grid_end --fresh",
         ),
         (
             Settings(size=2),
             subject_of(LOGITS, [1, 3]),
-            "ensemble.size=2: toy-s0 kept sums over 1, 3 models only; train it anew with "
+            "ensemble.size=2: toy-s0 kept sums over 1, 3 models only; train it again with "
             "'runtime.ensemble_sizes=[1,2,3]' runtime.ensemble_grid=grid_end --fresh",
         ),
         (
             Settings(size=2, grid="grid_start"),
             subject_of(LOGITS, [2]),
-            "ensemble.size=2: toy-s0 kept its sums over 2 models of other epochs than grid_start takes; train it anew "
-            "with 'runtime.ensemble_sizes=[2]' runtime.ensemble_grid=grid_start --fresh",
+            "ensemble.size=2: toy-s0 kept sums over 2 models, but of other epochs than grid_start takes; train it "
+            "again with 'runtime.ensemble_sizes=[2]' runtime.ensemble_grid=grid_start --fresh",
         ),
         (
             Settings(size=2, average="logits"),
             subject_of(LOGITS, [2]),
-            "ensemble.size=2: average=logits needs weights that toy-s0 did not keep, of epochs 1, 3; train it anew "
-            "with 'runtime.ensemble_sizes=[2]' runtime.ensemble_grid=grid_end runtime.keep=grid --fresh",
+            "ensemble.size=2: average=logits needs the weights of epochs 1, 3, which toy-s0 did not keep; train it "
+            "again with 'runtime.ensemble_sizes=[2]' runtime.ensemble_grid=grid_end runtime.keep=grid --fresh",
         ),
         (
             Settings(size=9, average="logits"),
             keeper(9, [2]),
-            "ensemble.size=9: average=logits needs weights that toy-s0 did not keep, of epochs 1, 3, 4, 5, 6, …; train "
-            "it anew with 'runtime.ensemble_sizes=[9]' runtime.ensemble_grid=grid_end runtime.keep=grid --fresh",
+            "ensemble.size=9: average=logits needs the weights of epochs 1, 3, 4, 5, 6, …, which toy-s0 did not keep; "
+            "train it again with 'runtime.ensemble_sizes=[9]' runtime.ensemble_grid=grid_end runtime.keep=grid --fresh",
         ),
     ],
 )

@@ -140,12 +140,12 @@ def test_logits_that_are_not_finite_are_refused() -> None:
             return super().classify(pooled) * float("nan")
 
     broken = Poisoned(3).eval().requires_grad_(False)
-    with pytest.raises(UserError, match=r"not finite; measure the others with fgsm\.weights=last"):
+    with pytest.raises(UserError, match=r"not finite; measure the other weights with fgsm\.weights=last"):
         measure(Settings(), ToySubject(backbone=broken))
 
 
 def test_no_image_left_to_attack_is_said() -> None:
-    with pytest.raises(UserError, match=r"none of 30 test images rightly.*fgsm\.images=all"):
+    with pytest.raises(UserError, match=r"none of 30 test images correctly.*fgsm\.images=all"):
         measure(Settings(images="correct"), labelled_by(ToySubject(), wrong=30))
     assert "clean_correct_err" not in measure(Settings(), labelled_by(ToySubject(), wrong=30)).values
 
@@ -160,7 +160,7 @@ def test_a_fraction_and_its_number_are_one_evaluation() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("epsilon", 8, r"fgsm\.epsilon=8 must be in \[0, 1\]; a number of the 255 levels is written 8/255"),
+        ("epsilon", 8, r"fgsm\.epsilon=8 must be in \[0, 1\]; 8 of 255 levels is written 8/255"),
         ("epsilon", -0.1, r"fgsm\.epsilon=-0\.1 must be in \[0, 1\]$"),
         ("epsilon", "8/0", r"fgsm\.epsilon=8/0 must be a number, or a fraction such as 8/255"),
         ("epsilon", "eight", r"fgsm\.epsilon=eight must be a number"),

@@ -263,7 +263,7 @@ def test_the_class_level_needs_a_run_that_keeps_soft_labels() -> None:
 def test_a_run_that_gets_nothing_right_is_told_what_to_do() -> None:
     subject = golden_run()
     subject.logits = torch.eye(3)[(LABELS + 1) % 3]
-    with pytest.raises(UserError, match=r"^toy-s0 gets no test image right; kl_to_humans\.samples=all"):
+    with pytest.raises(UserError, match=r"^toy-s0 classifies no test image correctly; kl_to_humans\.samples=all"):
         measured(subject)
     assert measured(subject, samples="all").samples == 5
 

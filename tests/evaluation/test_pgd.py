@@ -124,7 +124,7 @@ def test_a_share_of_the_bound_and_the_same_step_are_one_evaluation() -> None:
     [
         ("step_size", "epsilon/0", r"pgd\.step_size=epsilon/0 must be .* a share such as epsilon/4"),
         ("step_size", "epsilon", r"pgd\.step_size=epsilon must be a number"),
-        ("step_size", 2, r"pgd\.step_size=2 must be in \[0, 1\]; a number of the 255 levels is written 2/255"),
+        ("step_size", 2, r"pgd\.step_size=2 must be in \[0, 1\]; 2 of 255 levels is written 2/255"),
         ("iterations", -1, r"pgd\.iterations=-1 must be a whole number of at least 0"),
         ("iterations", True, r"pgd\.iterations=True must be a whole number"),
         ("random_start", "on", r"pgd\.random_start=on must be true or false"),

@@ -160,7 +160,7 @@ def test_other_data_sets_show_their_label_without_animals() -> None:
 
 
 def test_a_class_that_the_run_does_not_have_is_told_in_one_line() -> None:
-    with pytest.raises(UserError, match=r"soft_label\.target=3 is no class of toy-s0; choose target=0 to target=2"):
+    with pytest.raises(UserError, match=r"soft_label\.target=3 is not a class of toy-s0; choose target=0 to target=2"):
         measure(Settings(target=3), ToySubject(table=torch.eye(3)))
 
 

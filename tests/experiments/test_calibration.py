@@ -1,4 +1,4 @@
-"""The rule on the paper's own numbers: what each family and each claim gets (evaluations_claims.md B2 and B3)."""
+"""The rule on the paper's own numbers: what each family and each claim gets (docs/claims.md, section 6)."""
 
 from __future__ import annotations
 

@@ -358,7 +358,7 @@ def test_most_needs_as_many_rivals_beaten_as_it_says(bound: int, means: dict[str
 @pytest.mark.parametrize("bound", [0, 2.5, 4])
 def test_most_of_more_rivals_than_there_are_is_the_users_mistake(bound: float) -> None:
     claim = Claim("M", "", kind="most", better="ols", than=("hard", "ls", "sce"), bound=bound)
-    with pytest.raises(UserError, match=rf"^made_up: claim M has bound={bound:g}; of 3 rivals it can ask for 1 to 3$"):
+    with pytest.raises(UserError, match=rf"^made_up: claim M has bound={bound:g}; with 3 rivals it must be 1 to 3$"):
         verdict(experiment(claim, rows="ols hard ls sce"), samples(ols=20.0, hard=21.0, ls=21.0, sce=21.0))
 
 

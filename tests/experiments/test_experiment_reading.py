@@ -70,14 +70,14 @@ def test_one_key_stands_for_a_list_of_one(tmp_path: Path) -> None:
         ("title: small", "titel: small", "small has no titel; did you mean title"),
         ("label: A,", "lable: A,", "a has no lable; did you mean label"),
         ("than: b", "then: b", "C1 has no then; did you mean than"),
-        ("than: b", "than: [b, xa]", "xa is no row"),
-        ("over: [x, y]", "over: a", "a is no column"),
+        ("than: b", "than: [b, xa]", "xa is not a row"),
+        ("over: [x, y]", "over: a", "a is not a column"),
         ("n: 3", "n_infered: 3", "paper has no n_infered; did you mean n_inferred"),
-        ("a: { x: [1.5", "c: { x: [1.5", "c is no row"),
-        ("y: 2 }", "z: 2 }", "z is no column"),
-        ("{ y: [recipe", "{ b: [recipe", "b is no column"),
-        ("also: { b:", "also: { mien:", "mien is no row; did you mean mean"),
-        ("baseline: { y: x }", "baseline: { y: b }", "b is no column"),
+        ("a: { x: [1.5", "c: { x: [1.5", "c is not a row"),
+        ("y: 2 }", "z: 2 }", "z is not a column"),
+        ("{ y: [recipe", "{ b: [recipe", "b is not a column"),
+        ("also: { b:", "also: { mien:", "mien is not a row; did you mean mean"),
+        ("baseline: { y: x }", "baseline: { y: b }", "b is not a column"),
         ("better: a", "kind: beter, better: a", "kind=beter is not known; did you mean better"),
         ("title: small", "title: small\nselect: lst", "select=lst is not known; did you mean last"),
         ("title: small", "title: [small", "can't be read"),
@@ -122,6 +122,6 @@ def test_a_drawing_is_told_to_be_one(typed: str) -> None:
 
 @pytest.mark.parametrize(("typed", "told"), [("tabel2", "table2"), ("figure7", "figure7a"), ("", "valid: ")])
 def test_an_unknown_name_is_answered_with_the_nearest(typed: str, told: str) -> None:
-    with pytest.raises(UserError, match="is no table, figure or sweep") as caught:
+    with pytest.raises(UserError, match="is not a table, figure or sweep") as caught:
         find(typed, "table")
     assert told in str(caught.value)

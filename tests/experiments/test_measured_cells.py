@@ -74,7 +74,7 @@ def test_typed_parameters_reach_the_evaluation_and_no_run() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("ece.bins=10", "ece.bins=10: table8 is not measured by ece; it takes parameters of fgsm, pgd"),
+        ("ece.bins=10", "ece.bins=10: table8 does not use ece; it takes parameters of fgsm, pgd"),
         ("fgsm.epsilonn=1", "fgsm.epsilonn=1: fgsm has no epsilonn; did you mean epsilon"),
         ("fgsm.epsilon=8", "fgsm.epsilon=8 must be in"),
     ],

@@ -91,12 +91,12 @@ def test_hours_of_timed_steps_are_marked_and_their_device_is_told() -> None:
     assert run.config is not None
     speeds = {facts_id("speed", run.config): Speed(5000.0, "cpu: here", of_steps=True)}
     one = Work.of(estimate(run.config, speeds))
-    assert one.columns()[1] == "~0.83"
+    assert one.columns()[0] == "~0.83"
     assert "~0.83 h (timed on cpu: here, loader not included)" in one.line()
     by_a_run = replace(one, timed_on=())
     assert (by_a_run + one).timed_on == ("cpu: here",)
     assert "timed on" not in by_a_run.line()
-    assert (one + Work(runs=1, untimed=1)).columns()[1] == "> ~0.83"
+    assert (one + Work(runs=1, untimed=1)).columns()[0] == "> ~0.83"
 
 
 def test_large_numbers_of_hours_are_told_in_full() -> None:

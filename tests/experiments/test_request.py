@@ -46,7 +46,7 @@ def test_where_a_run_is_executed_changes_no_number() -> None:
     ("line", "told"),
     [
         ("preset=papr", "preset=papr is not known; did you mean paper"),
-        ("seeds=0", "seeds=0 must be a number of seeds of at least 1"),
+        ("seeds=0", "seeds=0 must be a number of seeds, at least 1"),
         ("seeds=1,2", "seeds=1,2 must be a number of seeds"),
         ("select=bset", "select=bset is not known; did you mean best"),
         ("seed=3", "seed=3: a table takes seeds=N"),

@@ -77,5 +77,5 @@ def test_the_papers_sweeps_go_by_name() -> None:
 
 
 def test_a_misspelt_sweep_names_the_nearest() -> None:
-    with pytest.raises(UserError, match="alfa is no sweep; did you mean alpha"):
+    with pytest.raises(UserError, match="alfa is not a sweep; did you mean alpha"):
         named_sweep(["alfa"], ["alfa"])

@@ -120,7 +120,7 @@ def test_where_all_fail_each_url_has_its_reason(target: Path) -> None:
             gone.url: "HTTP 404",
             "ftp://example.org/file.bin": "unknown url type: ftp",
             "file:///no/such/file": "",
-            other.url: "not the file expected (md5:",
+            other.url: "not the expected file (md5:",
             cut.url: "the connection ended after 5 of",
         }
         with pytest.raises(UserError) as raised:

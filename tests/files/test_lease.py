@@ -227,7 +227,7 @@ def test_a_lease_from_elsewhere_is_watched_and_this_is_said(
     else:
         with Lease(folder, locks, said.append) as lease:
             assert read_holder(folder) == lease.holder
-    assert said[0] == "abc-s0 was written by elsewhere; watching its heartbeat for 120 s"
+    assert said[0] == "abc-s0 is leased by elsewhere; watching its heartbeat for 120 s"
     assert said[1:] == ([] if beats else ["abc-s0: taking over from pid 7 on elsewhere, which is gone"])
 
 
@@ -312,7 +312,7 @@ def test_a_beat_that_cannot_be_written_is_tried_again(
 def test_a_file_that_is_no_lease_is_named_and_left(text: str, folder: Path, locks: Path) -> None:
     folder.mkdir(parents=True)
     (folder / FILE_NAME).write_text(text)
-    with pytest.raises(UserError, match=r"lease\.json is no lease of ours"), Lease(folder, locks):
+    with pytest.raises(UserError, match=r"lease\.json is not a lease that olsrepro wrote"), Lease(folder, locks):
         pytest.fail("taken")
     assert (folder / FILE_NAME).read_text() == text
 

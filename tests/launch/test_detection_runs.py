@@ -22,9 +22,10 @@ from torch import Tensor, nn
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.detection.batch import DetectionBatch
 from olsrepro.evaluation.registry import read_settings
+from olsrepro.launch.build import learner_of
+from olsrepro.launch.errors import RunFailed
 from olsrepro.launch.finished.evaluate import evaluate
-from olsrepro.launch.learner import learner_of
-from olsrepro.launch.run import RunFailed, run
+from olsrepro.launch.run import run
 from olsrepro.methods.base import LabelMethod
 from olsrepro.models.registry import build_detector
 from olsrepro.store.identity import run_id

@@ -20,7 +20,7 @@ from olsrepro.data.registry import read_dataset
 from olsrepro.evaluation.classification import classify
 from olsrepro.evaluation.registry import evaluation_names, read_settings, settings_class
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.launch.finished.classifier import FinishedRun
+from olsrepro.launch.finished.classification import Finished
 from olsrepro.launch.finished.evaluate import evaluate, evaluate_many, refuse_unready
 from olsrepro.launch.run import run
 from olsrepro.settings import UserError
@@ -69,8 +69,8 @@ def record_of(config: RunConfig) -> Record:
     return record
 
 
-def finished(config: RunConfig, weights: str = "best") -> FinishedRun:
-    return FinishedRun(config, folder_of(config), record_of(config), weights, torch.device("cpu"))
+def finished(config: RunConfig, weights: str = "best") -> Finished:
+    return Finished(config, folder_of(config), record_of(config), weights, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("name", OF_CLASSIFIERS)
@@ -126,7 +126,7 @@ def test_labels_of_classes_are_learnt_or_as_the_method_makes_them(runs: Path) ->
 
 
 def test_hard_labels_are_one_hot(runs: Path) -> None:
-    hard = FinishedRun(composed(runs, "hard"), runs, {}, "best", torch.device("cpu"))
+    hard = Finished(composed(runs, "hard"), runs, {}, "best", torch.device("cpu"))
     assert torch.equal(hard.label_table(), torch.eye(10))
 
 
@@ -147,7 +147,7 @@ def test_the_weights_are_part_of_the_id_where_they_are_measured(name: str) -> No
 def test_weights_that_are_not_those_of_the_record_are_refused(runs: Path) -> None:
     config = composed(runs, "sce")
     named = {**record_of(config), "files": {"best.pt": "0"}}
-    changed = FinishedRun(config, folder_of(config), named, "best", torch.device("cpu"))
+    changed = Finished(config, folder_of(config), named, "best", torch.device("cpu"))
     with pytest.raises(UserError, match=r"best\.pt is gone or is not what its record names; --fresh"):
         changed.network()
 
@@ -186,14 +186,14 @@ def test_a_records_config_is_the_run_that_it_is_of(runs: Path) -> None:
 
 def test_the_true_labels_are_given_also_where_training_had_noise(tmp_path: Path) -> None:
     config = compose_run([*LINES, "noise=symmetric", "noise.rate=0.4", "method=hard"])
-    noisy = FinishedRun(replace(config), tmp_path, {}, "last", torch.device("cpu"))
+    noisy = Finished(replace(config), tmp_path, {}, "last", torch.device("cpu"))
     data = read_dataset(config.dataset, Path(config.runtime.data_dir))
     assert torch.equal(noisy.images("train").targets, data.train_targets)
 
 
 def test_a_run_that_was_tested_by_its_heads_together_is_not_measured_by_its_network_alone(tmp_path: Path) -> None:
     config = compose_run([*LINES, "method=byot", "method.eval=ensemble"])
-    together = FinishedRun(config, tmp_path, {}, "last", torch.device("cpu"))
+    together = Finished(config, tmp_path, {}, "last", torch.device("cpu"))
     with pytest.raises(UserError, match=r"was tested by its heads together.*method.eval=main"):
         together.network()
 

@@ -171,6 +171,6 @@ def test_a_missing_class_folder_is_a_mistake_told_in_one_line(
     lines = [f"runtime.data_dir={tmp_path / 'copy'}", f"runtime.runs_dir={tmp_path / 'runs'}", "runtime.device=cpu"]
     assert main(["train", "dataset=imagenet", *lines]) == 2
     told = capsys.readouterr()
-    expected = f"olsrepro: {folder} has no folders of the classes n02105855; run `olsrepro data fetch imagenet`\n"
+    expected = f"olsrepro: {folder} has no folders for the classes n02105855; run `olsrepro data fetch imagenet`\n"
     assert told.err == expected
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").glob("*-s*"))

@@ -18,8 +18,8 @@ from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.teacher import teacher_config
 from olsrepro.files.checksum import sha256
-from olsrepro.launch.learner import learner_of
-from olsrepro.launch.pretrained import weights_file
+from olsrepro.launch.build import learner_of
+from olsrepro.launch.pretrained import pretrained_file
 from olsrepro.launch.run import run
 from olsrepro.models.published import PublishedWeights
 from olsrepro.models.registry import build_backbone
@@ -61,28 +61,28 @@ def place(config: RunConfig, weights: PublishedWeights) -> Path:
 
 def refusal(config: RunConfig) -> str:
     with pytest.raises(UserError) as caught:
-        weights_file(config, lambda line: None)
+        pretrained_file(config, lambda line: None)
     message = str(caught.value)
     assert "\n" not in message
     return message
 
 
 def test_drawn_weights_need_no_file() -> None:
-    assert weights_file(composed(), pytest.fail) is None
+    assert pretrained_file(composed(), pytest.fail) is None
 
 
 def test_a_file_of_ones_own_is_taken_where_it_lies(weights: Path) -> None:
-    assert weights_file(composed(f"recipe.pretrained={weights}"), pytest.fail) == weights
+    assert pretrained_file(composed(f"recipe.pretrained={weights}"), pytest.fail) == weights
 
 
 def test_a_published_file_is_fetched_once_and_that_is_said(published: PublishedWeights) -> None:
     config = composed("recipe.pretrained=true")
     told: list[str] = []
-    path = weights_file(config, told.append)
+    path = pretrained_file(config, told.append)
     assert path == place(config, published)
     assert sha256(path)[:8] == published.checksum.removeprefix("sha256:")
     assert told == [f"fetching {published.file} from {published.url} to {path.parent}"]
-    assert weights_file(config, pytest.fail) == path
+    assert pretrained_file(config, pytest.fail) == path
 
 
 def test_a_published_file_that_was_put_there_by_hand_is_taken(published: PublishedWeights, weights: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_published_file_that_was_put_there_by_hand_is_taken(published: Publish
     path = place(config, published)
     path.parent.mkdir(parents=True)
     weights.rename(path)
-    assert weights_file(config, pytest.fail) == path
+    assert pretrained_file(config, pytest.fail) == path
 
 
 def test_a_damaged_copy_is_fetched_anew(published: PublishedWeights) -> None:
@@ -99,7 +99,7 @@ def test_a_damaged_copy_is_fetched_anew(published: PublishedWeights) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"half of it")
     told: list[str] = []
-    assert weights_file(config, told.append) == path
+    assert pretrained_file(config, told.append) == path
     assert sha256(path)[:8] == published.checksum.removeprefix("sha256:")
     assert len(told) == 1
 

@@ -15,8 +15,8 @@ from torch import nn
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.launch.many import run_many
-from olsrepro.launch.run import run
 from olsrepro.launch.teacher import load_teacher
+from olsrepro.launchers.dependencies import run_with_dependencies as run
 from olsrepro.models.registry import build_backbone
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id

@@ -8,7 +8,7 @@ import pytest
 
 from olsrepro.data.photos.decode import Unreadable
 from olsrepro.launch import ranks
-from olsrepro.launch.inputs import worker_count
+from olsrepro.launch.reader import worker_count
 from olsrepro.settings import UserError
 from olsrepro.training.runtime import RuntimeSettings
 

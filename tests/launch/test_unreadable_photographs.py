@@ -21,9 +21,10 @@ from rich.console import Console
 from olsrepro.config.run_config import RunConfig
 from olsrepro.evaluation.registry import read_settings
 from olsrepro.launch import ranks
+from olsrepro.launch.errors import RunFailed
 from olsrepro.launch.finished.evaluate import evaluate
 from olsrepro.launch.ranks import refuse_unlike
-from olsrepro.launch.run import RunFailed, run
+from olsrepro.launch.run import run
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 
@@ -151,7 +152,7 @@ def test_labels_of_a_file_are_refused_where_an_image_is_left_out(
 def test_ranks_whose_copies_differ_are_refused(
     data: Path, damaged: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from olsrepro.launch.inputs import read_data
+    from olsrepro.launch.reader import read_data
 
     ours, _ = read_data(photo_run("cub", data, tmp_path / "runs", SKIP), lambda _: None)
     path = str(damaged[0].relative_to(data / "CUB_200_2011"))
@@ -194,7 +195,7 @@ def test_a_full_disk_is_told_with_the_place_of_the_cache(
     line = refused(photo_run("cub", data, tmp_path / "runs", "runtime.pixel_cache=true"))
     assert line.startswith("runtime.pixel_cache=true needs ")
     assert f" bytes in {data / 'cache'}, where 1 are free; " in line
-    assert line.endswith("name another folder by runtime.cache_dir, or set runtime.pixel_cache=false")
+    assert line.endswith("name another folder with runtime.cache_dir, or set runtime.pixel_cache=false")
 
 
 def test_the_runs_of_a_set_are_the_same_run_with_and_without_a_pixel_cache(data: Path, tmp_path: Path) -> None:

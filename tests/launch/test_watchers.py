@@ -9,8 +9,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from olsrepro.launch.watchers import SCALARS, Bar, Lines, TensorBoard, epoch_line
+from olsrepro.launch.watchers import Bar, Lines, TensorBoard, epoch_line
 from olsrepro.training.progress import TrainingProgress
+from olsrepro.training.tasks import task_kind
+
+KIND = task_kind("classification")
+
+
+def line(row: dict[str, Any], epochs: int) -> str:
+    return epoch_line(row, epochs, KIND.row_texts)
 
 
 def row(epoch: int, process: int = 0) -> dict[str, Any]:
@@ -35,56 +42,56 @@ def points(folder: Path, key: str) -> list[tuple[int, float]]:
     return [(event.step, event.value) for event in events.Scalars(key)]
 
 
-def write(folder: Path, epochs: list[int], *, finished: int, process: int) -> None:
-    board = TensorBoard(folder, finished)
+def write(folder: Path, epochs: list[int], *, process: int) -> None:
+    board = TensorBoard(folder, KIND.scalars)
     for epoch in epochs:
         board.on_epoch(row(epoch, process))
     board.close()
 
 
 def test_an_epochs_line_has_its_numbers_in_columns() -> None:
-    assert epoch_line(row(7), 300) == (
+    assert line(row(7), 300) == (
         "epoch   7/300  lr 0.1      train loss 1.2346  train err   7.50 %"
         "  test err   7.00 % top-1 100.00 % top-5  1234 images/s"
     )
-    assert len(epoch_line(row(7), 300)) == len(epoch_line(row(299) | {"lr": 0.000123}, 300))
+    assert len(line(row(7), 300)) == len(line(row(299) | {"lr": 0.000123}, 300))
 
 
 def test_lines_are_said_for_epochs_and_not_for_steps() -> None:
     said: list[str] = []
-    lines = Lines(2, said.append)
+    lines = Lines(2, said.append, row_texts=KIND.row_texts)
     lines.on_step(TrainingProgress(), 3)
     for epoch in (1, 2):
         lines.on_epoch(row(epoch))
-    assert said == [epoch_line(row(1), 2), epoch_line(row(2), 2)]
+    assert said == [line(row(1), 2), line(row(2), 2)]
 
 
 def test_the_bar_prints_each_epochs_line_and_ends_with_it() -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=200)
-    with Bar(2, console) as bar:
+    with Bar(2, console, row_texts=KIND.row_texts) as bar:
         bar.on_step(TrainingProgress(epoch=1, step=1), 2)
         task = bar._bar.tasks[0]
         assert (task.completed, task.total, task.description) == (3, 4, "epoch 2/2")
         bar.on_step(TrainingProgress(epoch=1, step=2), 2)
         assert task.completed == 4
         bar.on_epoch(row(2))
-    assert epoch_line(row(2), 2) in out.getvalue()
+    assert line(row(2), 2) in out.getvalue()
     assert bar._bar.finished
 
 
 def test_every_scalar_of_an_epoch_is_a_point(tmp_path: Path) -> None:
-    write(tmp_path, [1, 2], finished=0, process=0)
-    for key in filter(row(1).__contains__, SCALARS):
+    write(tmp_path, [1, 2], process=0)
+    for key in KIND.scalars:
         assert points(tmp_path, key) == [(epoch, pytest.approx(row(epoch)[key])) for epoch in (1, 2)]
 
 
 def test_points_past_the_checkpoint_are_replaced_and_not_doubled(tmp_path: Path) -> None:
-    write(tmp_path, [1, 2, 3], finished=0, process=1)
-    write(tmp_path, [2, 3, 4], finished=1, process=2)
+    write(tmp_path, [1, 2, 3], process=1)
+    write(tmp_path, [2, 3, 4], process=2)
     assert points(tmp_path, "test_top1_err") == [(1, 11.0), (2, 22.0), (3, 23.0), (4, 24.0)]
 
 
 def test_a_process_that_finishes_no_epoch_writes_no_file(tmp_path: Path) -> None:
-    write(tmp_path / "board", [], finished=0, process=0)
+    write(tmp_path / "board", [], process=0)
     assert not (tmp_path / "board").exists()

@@ -73,7 +73,7 @@ def test_a_finished_run_of_the_same_backbone_may_teach(tmp_path: Path) -> None:
 
 def test_a_named_run_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match=f"^method.teacher={NAMED}: no finished run of this id lies in .*trains the hard run"
+        UserError, match=f"^method.teacher={NAMED}: there is no finished run with this id in .*trains the hard run"
     ):
         teacher_record(taught(tmp_path, f"method.teacher={NAMED}"))
 
@@ -103,7 +103,7 @@ def test_a_teacher_of_another_backbone_is_refused_with_what_differs(lines: str, 
 
 def test_a_teacher_of_other_classes_is_refused(tmp_path: Path) -> None:
     put(tmp_path, NAMED, hard("dataset=digits@cifar100"))
-    with pytest.raises(UserError, match=r"knows 9 classes and dataset=digits has 10"):
+    with pytest.raises(UserError, match=r"was trained on 9 classes and dataset=digits has 10"):
         teacher_record(taught(tmp_path, f"method.teacher={NAMED}", "backbone.width=0.125"))
 
 

@@ -19,7 +19,7 @@ from olsrepro.training.task import Evaluation
 
 LOGITS = torch.arange(12.0).reshape(4, 3)
 TARGETS = torch.tensor([0, 1, 2, 0])
-EVALUATION = Evaluation({"test_top1_err": 25.0, "n_test": 4}, 25.0, {"logits": LOGITS, "targets": TARGETS})
+EVALUATION = Evaluation({"test_top1_err": 25.0, "n_test": 4}, 25.0, {"logits": LOGITS, "targets": TARGETS}, "logits")
 
 
 def names(folder: Path) -> list[str]:

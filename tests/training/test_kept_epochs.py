@@ -29,6 +29,7 @@ from olsrepro.store.identity import run_id
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, load
 from olsrepro.training.classification.task import ClassificationTask
+from olsrepro.training.ensembles import EnsembleCollector
 from olsrepro.training.learner import Learner
 from olsrepro.training.optimizer import build_optimizer
 from olsrepro.training.progress import Row, TrainingProgress
@@ -107,7 +108,7 @@ def trainer_in(
         checkpoints=CheckpointFolder(folder),
         stop=stop,
         observers=[StopAfter(stop, stop_after)],
-        seed=seed,
+        collectors=[EnsembleCollector.of(RuntimeSettings(**runtime), RECIPE.epochs, seed)],
     )
     trainer.resume()
     return trainer

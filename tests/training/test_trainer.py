@@ -23,6 +23,7 @@ from olsrepro.methods.registry import build_method, settings_class
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, State, load
 from olsrepro.training.classification.task import ClassificationTask
+from olsrepro.training.ensembles import EnsembleCollector
 from olsrepro.training.learner import Learner
 from olsrepro.training.optimizer import build_optimizer
 from olsrepro.training.progress import Row, TrainingProgress
@@ -86,7 +87,8 @@ def toy_trainer(
     torch.manual_seed(2)
     parts = {"artifacts": Artifacts(folder), "checkpoints": CheckpointFolder(folder), "stop": StopRequest()} | own
     task, runtime = task or toy_task(recipe), RuntimeSettings(device="cpu", **changes)
-    trainer = Trainer(task, toy_learner(method, recipe), recipe, runtime, **parts)
+    collectors = [EnsembleCollector.of(runtime, recipe.epochs, seed=0)]
+    trainer = Trainer(task, toy_learner(method, recipe), recipe, runtime, **parts, collectors=collectors)
     trainer.resume()
     return trainer
 

@@ -18,7 +18,7 @@ NAMES = ("aircraft",)
 
 
 def read(settings: AircraftSettings, root: Path) -> Photographs:
-    """``trainval`` and ``test`` in the order of their lists; classes in that of ``variants.txt``.
+    """Read ``trainval`` and ``test`` in the order of their lists; classes in that of ``variants.txt``.
 
     Raises:
         UserError: files are missing, or a list is damaged: its file and line.
@@ -38,7 +38,7 @@ def read(settings: AircraftSettings, root: Path) -> Photographs:
 
 
 def first_word(variant: str) -> str:
-    """The class of a variant in the authors' lists: BAE 146-200 and BAE 146-300 are both BAE."""
+    """Return the class of a variant in the authors' lists: BAE 146-200 and BAE 146-300 are both BAE."""
     return variant.split()[0]
 
 

@@ -25,7 +25,7 @@ _MARKS = {"car_ims": _ALL, "cars_train": _TRAIN}  # a file that only this packag
 
 
 def read(settings: CarsSettings, root: Path) -> Photographs:
-    """Both parts in the order of the packaging's annotations; classes in that of ``class_names``.
+    """Read both parts in the order of the packaging's annotations; classes in that of ``class_names``.
 
     Raises:
         UserError: files are missing or damaged, or another packaging than ``settings.packaging`` is there.
@@ -40,13 +40,13 @@ def _check_packaging(folder: Path, packaging: str) -> None:
     there = [name for name, file in _MARKS.items() if (folder / file).is_file()]
     if there and packaging not in there:
         raise UserError(
-            f"dataset.packaging={packaging} has no {_MARKS[packaging]} in {folder}; that of {there[0]} is there: "
+            f"dataset.packaging={packaging} needs {_MARKS[packaging]}, which is not in {folder}; {there[0]} is there: "
             f"set dataset.packaging={there[0]}"
         )
 
 
 def _car_ims(folder: Path) -> tuple[list[str], Part, Part]:
-    """Class names and both parts of the authors' packaging: one list, with a flag for each test image."""
+    """Read class names and both parts of the authors' packaging: one list, with a flag for each test image."""
     file = folder / _ALL
     names = _names(file)
     paths, classes, flags = annotated(file, "relative_im_path", "class", "test")
@@ -60,7 +60,7 @@ def _car_ims(folder: Path) -> tuple[list[str], Part, Part]:
 
 
 def _cars_train(folder: Path) -> tuple[list[str], Part, Part]:
-    """Class names and both parts of the packaging that torchvision reads: a folder and a list for each."""
+    """Read class names and both parts of the packaging that torchvision reads: a folder and a list for each."""
     names = _names(folder / _NAMES)
 
     def part(images: str, file: Path) -> Part:

@@ -82,12 +82,12 @@ def _checked_content(source: Source, path: Path, expected: str) -> bytes:
 
 
 def _dtype(code: str, align: Any = False, copy: Any = False) -> np.dtype[Any]:
-    """NumPy's constructor, but for the 0 and 1 that old pickles give as truth values (deprecated since NumPy 2.4)."""
+    """Call NumPy's constructor, with truth values for the 0 and 1 of old pickles (deprecated since NumPy 2.4)."""
     return np.dtype(code, align=bool(align), copy=bool(copy))
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Knows what a NumPy array is made of, and nothing else: a pickle can't call what it likes."""
+    """Unpickler of what a NumPy array is made of, and nothing else: a pickle can't call what it likes."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("numpy", "dtype"):

@@ -1,4 +1,4 @@
-"""CUB-200-2011 (Wah et al. 2011): birds, by the lists that lie beside the images."""
+"""CUB-200-2011 (Wah et al. 2011): birds, by the lists beside the images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IS_TRAIN, _IS_TEST = "1", "0"
 
 
 def read(settings: PhotoSettings, root: Path) -> Photographs:
-    """Both parts in the order of ``images.txt``, split by ``train_test_split.txt``; classes in that of ``classes.txt``.
+    """Read both parts in the order of ``images.txt``, split by ``train_test_split.txt``; classes as in ``classes.txt``.
 
     Raises:
         UserError: files are missing, or a list is damaged: its file and line.

@@ -24,7 +24,7 @@ _SPLIT_SEED = 0
 
 
 def read(settings: DatasetSettings, root: Path) -> ImageData:
-    """The digits, split 1437 / 360 once and for all; ``root`` isn't used."""
+    """Return the digits in their fixed split, 1437 / 360; ``root`` isn't used."""
     images, targets = all_digits()
     train, test = ((images[part], targets[part]) for part in split(targets))
     return image_data(train, test, range(10))
@@ -32,7 +32,7 @@ def read(settings: DatasetSettings, root: Path) -> ImageData:
 
 @cache
 def all_digits() -> tuple[Images, Integers]:
-    """Images (1797, 3, 8, 8) and targets (1797,), read once a process; values 0 .. 16 become (255 v + 8) // 16."""
+    """Read images (1797, 3, 8, 8) and targets (1797,), once per process; values 0 .. 16 become (255 v + 8) // 16."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -43,13 +43,13 @@ def all_digits() -> tuple[Images, Integers]:
 def image_data(
     train: tuple[Images, Integers], test: tuple[Images, Integers], class_names: Iterable[object]
 ) -> ImageData:
-    """A data set of grey images (N, 3, H, W) with targets (N,); mean and sd are those of the training part."""
+    """Build a data set of grey images (N, 3, H, W) with targets (N,); mean and sd are those of the training part."""
     pixels = train[0][:, 0] / 255
     return ImageData.from_arrays(train, test, [pixels.mean()] * 3, [pixels.std()] * 3, [*map(str, class_names)])
 
 
 def split(targets: Integers, test_size: int = TEST_SIZE, purpose: str = "digits_split") -> tuple[Integers, Integers]:
-    """Indices of the training and the test part, in rising order; the classes keep their shares in both.
+    """Return the indices of the training and the test part, in rising order; the classes keep their shares in both.
 
     Within a class the test part is the samples with the smallest addressed random numbers, drawn for ``purpose``.
     """
@@ -59,14 +59,14 @@ def split(targets: Integers, test_size: int = TEST_SIZE, purpose: str = "digits_
 
 
 def _test_counts(class_sizes: Integers, test_size: int) -> Integers:
-    """How many of each class are tested on: the largest remainders round up."""
+    """Count the test images of each class: the largest remainders round up."""
     counts, remainders = np.divmod(class_sizes * test_size, class_sizes.sum())
     counts[np.argsort(-remainders, kind="stable")[: test_size - counts.sum()]] += 1
     return counts
 
 
 def _place_in_class(targets: Integers, purpose: str) -> Integers:
-    """Each sample's place, from 0, in a random order of its class."""
+    """Draw each sample's place, from 0, in a random order of its class."""
     from olsrepro.randomness import address, permutation
 
     order = permutation(address(_SPLIT_SEED, purpose), len(targets)).numpy()

@@ -17,7 +17,7 @@ NAMES = ("flowers",)
 
 
 def read(settings: FlowersSettings, root: Path) -> Photographs:
-    """``trnid``, with ``valid`` after it where ``settings.train`` says so, and ``tstid``, in the order of the file.
+    """Read ``trnid``, with ``valid`` after it where ``settings.train`` says so, and ``tstid``, in the file's order.
 
     Classes are named by their official numbers: the files have no other names.
 

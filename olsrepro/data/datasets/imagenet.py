@@ -32,7 +32,7 @@ Folders = Mapping[str, list[str]]
 
 
 def read(settings: PhotoSettings, root: Path) -> Photographs:
-    """Classes in the order of their wnids, the images of each in the order of their file names.
+    """Read classes in the order of their wnids, the images of each in the order of their file names.
 
     Raises:
         UserError: class folders are missing, empty, or not those of the list of classes, where there is one.
@@ -48,7 +48,7 @@ def read(settings: PhotoSettings, root: Path) -> Photographs:
 
 
 def _listed(folder: Path) -> Folders:
-    """The images of a split; a file's kind is what its name and its folder's listing say, none is looked at."""
+    """List the images of a split, by the ending of their names alone; no file is opened."""
     try:
         with os.scandir(folder) as found:
             classes = sorted(item.name for item in found if item.is_dir() and not item.name.startswith("."))
@@ -64,7 +64,7 @@ def _listed(folder: Path) -> Folders:
 def _refuse_strays(folder: Path, classes: list[str]) -> None:
     if strays := [name for name in classes if not _WNID.fullmatch(name)]:
         raise UserError(
-            f"{folder} has folders of no class: {shown(strays)}; a class is named like n01440764: move them"
+            f"{folder} has folders that are not classes: {shown(strays)}; a class is named like n01440764: move them"
         )
 
 
@@ -74,9 +74,9 @@ def _images(folder: Path) -> list[str]:
 
 def _check_classes(folder: Path, found: Folders, expected: list[str], num_classes: int) -> None:
     if missing := [wnid for wnid in expected if wnid not in found]:
-        raise UserError(f"{folder} has no folders of the classes {shown(missing)}; run `olsrepro data fetch imagenet`")
+        raise UserError(f"{folder} has no folders for the classes {shown(missing)}; run `olsrepro data fetch imagenet`")
     if strays := [wnid for wnid in found if wnid not in expected]:
-        raise UserError(f"{folder} has folders of classes that aren't in the list of them: {shown(strays)}; move them")
+        raise UserError(f"{folder} has folders of classes that are not in the list: {shown(strays)}; move them")
     if empty := [wnid for wnid, images in found.items() if not images]:
         raise UserError(f"{folder} has empty folders: {shown(empty)}; run `olsrepro data fetch imagenet`")
     if len(found) != num_classes:
@@ -89,7 +89,7 @@ def _part(split: str, folders: Folders) -> Part:
 
 
 def _known_names(folder: Path) -> dict[str, str]:
-    """The name of each class by its wnid, from our file or Kaggle's; empty where neither is."""
+    """Read the name of each class by its wnid, from our file or Kaggle's; empty where there is neither."""
     if (folder / NAMES_FILE).is_file():
         return _names_of_json(folder / NAMES_FILE)
     if (folder / _KAGGLE_NAMES_FILE).is_file():
@@ -104,5 +104,5 @@ def _names_of_json(path: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise damaged(path, f"it can't be read ({error})") from None
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        raise damaged(path, "it gives no name to each wnid")
+        raise damaged(path, "it does not give each wnid a name")
     return names

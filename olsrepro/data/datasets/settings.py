@@ -1,4 +1,4 @@
-"""Settings of the data sets whose photographs lie in files of their own (no torch here)."""
+"""Settings of the data sets whose images are separate files (no torch here)."""
 
 from __future__ import annotations
 
@@ -16,32 +16,49 @@ CARS_PACKAGINGS = ("car_ims", "cars_train")
 
 
 @dataclass(frozen=True)
-class PhotoSettings(DatasetSettings):
-    """A data set of image files.
-
-    A test, and training but for ``recipe.crop=resized``, first resizes an image: to ``resized_to`` pixels on both
-    sides (``resize=square``), or on its shorter one (``short_side``); then it takes ``image_size`` pixels square.
+class ImageFileSettings(DatasetSettings):
+    """A data set whose images lie in files of their own.
 
     Args:
-        input_size: pixels of a side as they enter the network; None: the paper's 224. ``resized_to`` follows it.
+        input_size: pixels of a side as they enter the network; None: the data set's own.
         skip_unreadable: whether images that can't be decoded are left out, and recorded, instead of ending the run.
     """
 
-    crops: ClassVar[tuple[str, ...]] = ("window", "resized", "centre")
     is_in_memory: ClassVar[bool] = False
 
-    resize: str = fact("square")
-    resized_to: int = fact(256)
     input_size: int | None = None
     skip_unreadable: bool = False
 
     def __post_init__(self) -> None:
-        check_choice("resize", self.resize, RESIZES)
         if self.input_size is not None:
             check_whole("input_size", self.input_size, 1)
 
+    @property
+    def skips_unreadable(self) -> bool:
+        """Whether images that can't be decoded are left out, and recorded, instead of ending the run."""
+        return self.skip_unreadable
+
+
+@dataclass(frozen=True)
+class PhotoSettings(ImageFileSettings):
+    """Photographs of one class each.
+
+    A test, and training except with ``recipe.crop=resized``, first resizes an image: to ``resized_to`` pixels on both
+    sides (``resize=square``), or on its shorter one (``short_side``); then it takes ``image_size`` pixels square.
+    ``input_size`` None is the paper's 224; ``resized_to`` follows it.
+    """
+
+    crops: ClassVar[tuple[str, ...]] = ("window", "resized", "centre")
+
+    resize: str = fact("square")
+    resized_to: int = fact(256)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("resize", self.resize, RESIZES)
+
     def resolved(self) -> PhotoSettings:
-        """With image size and resized side of the input size; the data set's own size, typed, is the default."""
+        """Return the settings with the sizes that ``input_size`` implies; the set's own size, typed, is the default."""
         size = self.input_size or self.image_size
         if size == self.image_size:
             return replace(self, input_size=None)
@@ -62,13 +79,13 @@ class FlowersSettings(PhotoSettings):
         check_choice("train", self.train, FLOWERS_TRAIN_SIZES)
 
     def resolved(self) -> PhotoSettings:
-        """With the size of the training set that ``train`` names."""
+        """Return the settings with the size of the training set that ``train`` names."""
         return replace(super().resolved(), train_size=FLOWERS_TRAIN_SIZES[self.train])
 
 
 @dataclass(frozen=True)
 class AircraftSettings(PhotoSettings):
-    """FGVC-Aircraft. ``labels``: the authors' 90, which merge variants of one first word, or the ``official_100``."""
+    """FGVC-Aircraft. ``labels``: the authors' 90, which merge variants with one first word, or the ``official_100``."""
 
     labels: str = "authors_90"
 
@@ -77,7 +94,7 @@ class AircraftSettings(PhotoSettings):
         check_choice("labels", self.labels, AIRCRAFT_LABELS)
 
     def resolved(self) -> PhotoSettings:
-        """With the number of classes that ``labels`` names."""
+        """Return the settings with the number of classes that ``labels`` names."""
         return replace(super().resolved(), num_classes=AIRCRAFT_LABELS[self.labels])
 
 
@@ -93,26 +110,13 @@ class CarsSettings(PhotoSettings):
 
 
 @dataclass(frozen=True)
-class VocSettings(DatasetSettings):
-    """PASCAL VOC, or shapes in its layout; ``image_size`` is the side of the letter-box that a run is tested in.
-
-    Args:
-        input_size: of that letter-box in pixels; None: the data set's own.
-        skip_unreadable: whether images that can't be decoded are left out, and recorded, instead of ending the run.
-    """
+class VocSettings(ImageFileSettings):
+    """PASCAL VOC, or shapes in its layout; ``image_size`` is the side of the letter-box that a run is tested in."""
 
     task: ClassVar[str] = "detection"
-    is_in_memory: ClassVar[bool] = False
-
-    input_size: int | None = None
-    skip_unreadable: bool = False
-
-    def __post_init__(self) -> None:
-        if self.input_size is not None:
-            check_whole("input_size", self.input_size, 1)
 
     def resolved(self) -> VocSettings:
-        """With the image size that ``input_size`` says; the data set's own, typed, is the default."""
+        """Return the settings with the image size that ``input_size`` says; the set's own, typed, is the default."""
         if self.input_size in (None, self.image_size):
             return replace(self, input_size=None)
         return replace(self, image_size=self.input_size)
@@ -127,9 +131,9 @@ SETTINGS: dict[str, type[DatasetSettings]] = {
     "voc": VocSettings,
     "shapes@voc": VocSettings,
 }
-"""By the name of the data set; any other is a plain :class:`DatasetSettings`."""
+"""Settings class by the name of the data set; any other has a plain :class:`DatasetSettings`."""
 
 
 def dataset_class(name: str) -> type[DatasetSettings]:
-    """The settings class of a data set."""
+    """Return the settings class of a data set."""
     return SETTINGS.get(name, DatasetSettings)

@@ -1,4 +1,4 @@
-"""The stand-in for PASCAL VOC: coloured shapes, drawn by this package into VOC's layout when they are first read."""
+"""Stand-in for PASCAL VOC: coloured shapes, drawn by this package into VOC's layout when they are first read."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 NAMES = ("shapes@voc",)
 
 VERSION = 1
-"""Of the drawings: whoever changes them raises it, and they are drawn anew beside the old ones."""
+"""Version of the drawings; raise it when changing them, and they are drawn again beside the old ones."""
 
 _LISTS = (("VOC2007", "trainval"), ("VOC2012", "trainval"), ("VOC2007", "test"))
 _QUALITY = 92  # of the JPEGs
 
 
 def read(settings: VocSettings, root: Path) -> DetectionSet:
-    """The drawings, which are made first where they aren't there (some seconds); half of those trained on in each year.
+    """Read the drawings, made first if they aren't there (some seconds); half of the training set in each year.
 
     Raises:
-        UserError: they can't be written, or somebody has changed them.
+        UserError: they can't be written, or were changed.
     """
     from olsrepro.data.datasets.formats.drawn_shapes import SHAPES
 
     folder = root / source_of(settings.name).folder / f"v{VERSION}"
     make(settings, folder)
-    return read_devkit(folder / "VOCdevkit", tuple(SHAPES), f"remove {folder}, and it is drawn anew")
+    return read_devkit(folder / "VOCdevkit", tuple(SHAPES), f"remove {folder}, and it will be drawn again")
 
 
 def make(settings: VocSettings, folder: Path) -> None:
@@ -60,7 +60,7 @@ def make(settings: VocSettings, folder: Path) -> None:
                     os.replace(stage / "v", folder)
     except OSError as error:
         raise UserError(
-            f"{settings.name} can't be drawn into {folder}: {error.strerror}; name another folder by runtime.data_dir"
+            f"{settings.name} can't be drawn into {folder}: {error.strerror}; name another one with runtime.data_dir"
         ) from None
 
 
@@ -87,7 +87,7 @@ def _write_part(year: Path, part: str, numbers: Sequence[int]) -> None:
 
 
 def annotation(year: str, file: str, image: Image.Image, objects: Sequence[Drawn]) -> str:
-    """The objects of an image as VOC writes them."""
+    """Format the objects of an image as VOC's XML."""
     return (
         f"<annotation>\n\t<folder>{year}</folder>\n\t<filename>{file}</filename>\n"
         f"\t<size><width>{image.width}</width><height>{image.height}</height><depth>3</depth></size>\n"

@@ -1,4 +1,4 @@
-"""The stand-ins of digits: of scikit-learn's some classes and few images, both drawn from the stand-in's name."""
+"""Stand-ins made of scikit-learn's digits: some classes and few images, both drawn from the stand-in's name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DRAW_SEED = 0
 
 
 def read(settings: DatasetSettings, root: Path) -> ImageData:
-    """As many classes and images as the manifest says, ``settings.image_size`` pixels wide; ``root`` isn't used.
+    """Draw as many classes and images as the manifest says, ``settings.image_size`` pixels wide; ``root`` isn't used.
 
     Classes keep their shares in both parts.
     """
@@ -43,13 +43,13 @@ def read(settings: DatasetSettings, root: Path) -> ImageData:
 
 
 def drawn_classes(name: str, count: int) -> Integers:
-    """Which digits are the classes of a stand-in, in rising order."""
+    """Draw the digits that are the classes of a stand-in, in rising order."""
     from olsrepro.randomness import address, permutation
 
     return np.sort(permutation(address(_DRAW_SEED, f"{name} classes"), 10).numpy()[:count])
 
 
 def resized(images: Images, side: int) -> Images:
-    """Square images (N, C, h, h) as (N, C, side, side): pixel (y, x) is the one at floor((y, x) h / side)."""
+    """Scale square images (N, C, h, h) to (N, C, side, side): pixel (y, x) is the one at floor((y, x) h / side)."""
     nearest = np.arange(side) * images.shape[-1] // side
     return images[..., nearest[:, None], nearest]

@@ -27,19 +27,19 @@ _ID = re.compile(r"\w+")
 
 
 def read(settings: VocSettings, root: Path) -> DetectionSet:
-    """Both parts in the order of their lists, 2007 before 2012; classes in VOC's, the alphabet's.
+    """Read both parts in the order of their lists, 2007 before 2012; classes in VOC's order, which is alphabetical.
 
     Difficult objects are left out of the training set; in the test set they are marked. An image without objects stays.
     The annotations are read one by one, some seconds for all 21,503.
 
     Raises:
-        UserError: files are missing or damaged; see also :func:`olsrepro.data.voc_annotations.read_annotation`.
+        UserError: files are missing or damaged; see also :func:`.formats.voc_annotations.read_annotation`.
     """
     return read_devkit(folder_of(settings.name, root), CLASSES, f"run `olsrepro data fetch {settings.name}`")
 
 
 def read_devkit(folder: Path, class_names: Sequence[str], remedy: str) -> DetectionSet:
-    """A set in VOC's layout below ``folder``: ``VOC2007/{ImageSets/Main,Annotations,JPEGImages}``, 2012 likewise.
+    """Read VOC's layout below ``folder``: ``VOC2007/{ImageSets/Main,Annotations,JPEGImages}``, the same for 2012.
 
     ``remedy`` says what to do if files are missing.
     """
@@ -58,7 +58,7 @@ def read_devkit(folder: Path, class_names: Sequence[str], remedy: str) -> Detect
 
 
 Image = tuple[str, str]
-"""A year's folder and an image's id."""
+"""Folder of a year, and an image's id."""
 
 
 def _photograph(image: Image) -> str:
@@ -75,9 +75,9 @@ def _listed(folder: Path, lists: Sequence[tuple[str, str]]) -> list[Image]:
         path = folder / year / "ImageSets" / "Main" / f"{part}.txt"
         for number, line in lines(path):
             if not _ID.fullmatch(line):
-                raise damaged(f"{path}, line {number}", f"{line!r} is no image's id")
+                raise damaged(f"{path}, line {number}", f"{line!r} is not an image's id")
             if (year, line) in found:
-                raise damaged(f"{path}, line {number}", f"{line} is there already")
+                raise damaged(f"{path}, line {number}", f"{line} is listed already")
             found[(year, line)] = None
     return list(found)
 
@@ -86,8 +86,8 @@ def _refuse_gaps(folder: Path, images: Sequence[Image], remedy: str) -> None:
     for what, of in (("photographs", _photograph), ("annotations", _annotation)):
         if missing := absent(folder, map(of, images)):
             raise UserError(
-                f"{folder} is incomplete: of {len(images)} {what} of the images in its lists {len(missing)} are not "
-                f"there: {shown(missing)}; {remedy}"
+                f"{folder} is incomplete: it lacks {len(missing)} of the {len(images)} {what} of its listed images: "
+                f"{shown(missing)}; {remedy}"
             )
 
 

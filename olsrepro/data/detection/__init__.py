@@ -1,1 +1,1 @@
-"""Photographs with objects: what changes them and their boxes, and batches for a detector."""
+"""Photographs with objects: changes to them and their boxes, and batches for a detector."""

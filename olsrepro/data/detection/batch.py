@@ -1,4 +1,4 @@
-"""What a training step of a detector gets."""
+"""Batch of a detector's training step."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class DetectionBatch:
 
     @property
     def share(self) -> float:
-        """Which part of the step's images these are: the step's mean loss is the sum of the parts' by their shares."""
+        """Share of the step's images in this part; the step's mean loss is the sum of the parts' times their shares."""
         return 1.0 if self.step_size is None else len(self.images) / self.step_size
 
     def parts(self, count: int, *, in_pairs: bool = False) -> tuple[DetectionBatch, ...]:
-        """The batch in ``count`` parts, which are told the size of the whole step; objects follow their images."""
+        """Split the batch into ``count`` parts, which keep the size of the whole step; objects follow their images."""
         if count == 1:
             return (self,)
         size = len(self.images)

@@ -1,4 +1,4 @@
-"""How a detector's images change: random numbers, each a function of (seed, purpose, epoch, view, sample index)."""
+"""Random changes to a detector's images, each a function of (seed, purpose, epoch, view, sample index)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from olsrepro.data.photos.draws import DrawAddress
 from olsrepro.randomness import uniform
 
 OWN, SECOND = 0, 1
-"""The views that draws are addressed by: the sample's own image, and the one that is mixed in."""
+"""Views that draws are addressed by: the sample's own image, and the one that is mixed in."""
 
 
 class Change(NamedTuple):
-    """What happens to one image, in uniform numbers of [0, 1).
+    """Change to one image, in uniform numbers in [0, 1).
 
     Attributes:
         is_mirrored: whether it is flipped.
@@ -29,14 +29,14 @@ class Change(NamedTuple):
     shift: tuple[float, float] | None = None
 
 
-def changes(augment: DetectionAugment, place: DrawAddress, samples: Tensor) -> list[Change]:
-    """One for each sample (int64 (B,))."""
+def changes(augment: DetectionAugment, address: DrawAddress, samples: Tensor) -> list[Change]:
+    """Draw the change to each sample (int64 (B,))."""
 
     def happens(purpose: str, chance: float) -> list[bool]:
-        return (uniform(place.key(purpose), samples) < chance).tolist()
+        return (uniform(address.key(purpose), samples) < chance).tolist()
 
     def drawn(*purposes: str) -> list[list[float]]:
-        return torch.stack([uniform(place.key(purpose), samples) for purpose in purposes], dim=1).tolist()
+        return torch.stack([uniform(address.key(purpose), samples) for purpose in purposes], dim=1).tolist()
 
     cuts = drawn("cut_left", "cut_top", "cut_right", "cut_bottom")
     if augment.crop_sides == "released":

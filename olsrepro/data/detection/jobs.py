@@ -1,4 +1,4 @@
-"""What a worker makes of a detector's photographs: uint8 images in letter-boxes, and their boxes."""
+"""Work on a detector's photographs in a worker: uint8 images in letter-boxes, and their boxes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Foreign(Unreadable):
     """An image that its annotation can't have been made for."""
 
     def __str__(self) -> str:
-        return f"{self.path} is not the image of its annotation, {self.reason}; put the published files there"
+        return f"{self.path} does not belong to its annotation, {self.reason}; put the published files there"
 
 
 class Made(NamedTuple):
@@ -45,7 +45,7 @@ class Made(NamedTuple):
 
 @dataclass(frozen=True)
 class ImagesJob:
-    """Reads photographs, changes each by its own draws, and letter-boxes it.
+    """Job that reads photographs, changes each by its own draws, and letter-boxes it.
 
     Attributes:
         samples: int64 (B,), whose random numbers are used.
@@ -53,7 +53,7 @@ class ImagesJob:
         boxes: float32 (M, 4), of all of them, image by image, in pixels of the files.
         counts: int64 (B,), boxes of each.
         augment: chances of the changes.
-        place: where the random numbers are drawn.
+        address: of the random numbers.
         side: of the letter-boxes in pixels.
     """
 
@@ -62,16 +62,16 @@ class ImagesJob:
     boxes: npt.NDArray[np.float32]
     counts: npt.NDArray[np.int64]
     augment: DetectionAugment
-    place: DrawAddress
+    address: DrawAddress
     side: int
 
     def __call__(self) -> Made:
-        """Make them.
+        """Make the images and their boxes.
 
         Raises:
             Unreadable: an image can't be decoded, or is smaller than its objects.
         """
-        drawn = changes(self.augment, self.place, torch.from_numpy(self.samples))
+        drawn = changes(self.augment, self.address, torch.from_numpy(self.samples))
         pixels = np.empty((len(self.paths), 3, self.side, self.side), dtype=np.uint8)
         counts = torch.from_numpy(self.counts)
         boxes = [torch.empty(0, 4)]  # a rank may have no image of a short batch
@@ -97,7 +97,7 @@ def _read(path: Path) -> Image.Image:
 
 
 class MadeStep(NamedTuple):
-    """``own`` are a step's images, ``second`` those that are mixed into some of them, if any are."""
+    """Images of a step: its ``own``, and the ``second`` ones that are mixed into some of them, if any are."""
 
     own: Made
     second: Made | None
@@ -105,13 +105,13 @@ class MadeStep(NamedTuple):
 
 @dataclass(frozen=True)
 class StepJob:
-    """The photographs of one step."""
+    """Photographs of one step."""
 
     own: ImagesJob
     second: ImagesJob | None
 
     def __call__(self) -> MadeStep:
-        """Make all of them."""
+        """Make both kinds of images."""
         return MadeStep(self.own(), None if self.second is None else self.second())
 
 
@@ -126,7 +126,7 @@ class TestJob:
     is_mirrored: bool
 
     def __call__(self) -> tuple[Tensor, list[tuple[int, int]]]:
-        """The pixels, uint8 (B, 3, S, S), and width and height of each photograph."""
+        """Return the pixels, uint8 (B, 3, S, S), and width and height of each photograph."""
         pixels = np.empty((len(self.paths), 3, self.side, self.side), dtype=np.uint8)
         sizes = []
         for row, path in enumerate(self.paths):

@@ -1,4 +1,4 @@
-"""Images in a square of one side with their aspect ratio kept: resized until they touch, the rest is grey."""
+"""Images in a square with their aspect ratio kept: resized until they touch its sides, the rest is grey."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GREY = 128
 
 @dataclass(frozen=True)
 class Placement:
-    """Where an image lies in its letter-box; boxes are edges x1, y1, x2, y2 in pixels.
+    """Position of an image in its letter-box; boxes are edges x1, y1, x2, y2 in pixels.
 
     Attributes:
         width, height: of the image as it was.
@@ -42,12 +42,12 @@ class Placement:
         return (self.side - width) // 2, (self.side - height) // 2
 
     def placed(self, boxes: Tensor) -> Tensor:
-        """Boxes (N, 4) of the image as boxes of the letter-box."""
+        """Map boxes (N, 4) of the image to the letter-box."""
         found = boxes * self._scale(boxes) + self._offset(boxes)
         return mirrored(found, self.side) if self.is_mirrored else found
 
     def restored(self, boxes: Tensor) -> Tensor:
-        """Boxes (N, 4) of the letter-box as boxes of the image, of which nothing sticks out."""
+        """Map boxes (N, 4) of the letter-box back to the image, and cut them at its border."""
         found = mirrored(boxes, self.side) if self.is_mirrored else boxes
         found = (found - self._offset(boxes)) / self._scale(boxes)
         return found.clamp(min=0).minimum(found.new_tensor([self.width, self.height] * 2))
@@ -61,13 +61,13 @@ class Placement:
 
 
 def mirrored(boxes: Tensor, width: float) -> Tensor:
-    """Boxes (N, 4) of an image of this width that is mirrored left to right."""
+    """Mirror boxes (N, 4) left to right in an image of this width."""
     x1, y1, x2, y2 = boxes.unbind(-1)
     return torch.stack([width - x2, y1, width - x1, y2], dim=-1)
 
 
 def letterboxed(image: Image.Image, placement: Placement) -> Pixels:
-    """An RGB image in its letter-box, uint8 (3, S, S); bilinear, as Pillow does it, so that shrinking averages."""
+    """Put an RGB image in its letter-box, uint8 (3, S, S); bilinear, as Pillow does it, so that shrinking averages."""
     sheet = np.full((3, placement.side, placement.side), GREY, dtype=np.uint8)
     (left, top), (width, height) = placement.corner, placement.inner
     resized = image.resize((width, height), Image.Resampling.BILINEAR)

@@ -29,12 +29,12 @@ class DetectionLoader:
 
     Args:
         data: the photographs and their objects; steps train on its training set.
-        augment: what changes an image, and its sizes.
+        augment: changes to an image, and its sizes.
         batch_size: images in each batch but the last, on all ranks.
         seed: of the run.
         device: where the batches go.
         shard: this rank's share of every batch; None: all of it.
-        workers: processes that read; with 0 this one does.
+        workers: number of processes that read; with 0 this one does.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class DetectionLoader:
         self._workers = workers_of(workers, pinned=self.device.type == "cuda")
 
     def __len__(self) -> int:
-        """Steps in an epoch."""
+        """Count the steps in an epoch."""
         return -(-self.count // self.batch_size)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[DetectionBatch]:
-        """This rank's part of each batch of a 0-based epoch, from step ``start`` on."""
+        """Yield this rank's part of each batch of a 0-based epoch, from step ``start`` on."""
         wholes = torch.split(draw_order(self.count, self._seed, epoch, "cpu"), self.batch_size)[start:]
         owns = [whole[self._shard.rows(len(whole))] for whole in wholes]
         jobs = (self._job(epoch, step, own) for step, own in enumerate(owns, start))
@@ -70,7 +70,7 @@ class DetectionLoader:
             yield self._batch(made, own, epoch, len(whole) if self._shard.ranks > 1 else None)
 
     def samples_of(self, epoch: int, step: int) -> list[int]:
-        """The training indices of a batch, on all ranks."""
+        """List the training indices of a batch, on all ranks."""
         order = draw_order(self.count, self._seed, epoch, "cpu")
         return order[step * self.batch_size : (step + 1) * self.batch_size].tolist()
 
@@ -106,7 +106,7 @@ class DetectionLoader:
         )
 
     def _objects(self, made: MadeStep, own: Tensor, mixed: Mixing) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Boxes, classes, weights and owners, image by image, the objects of a second image behind the first's."""
+        """Return boxes, classes, weights and owners, image by image, a second image's objects after the first's."""
         shares = torch.ones(len(own)).index_copy(0, mixed.rows, mixed.shares)
         parts = [self._part(made.own, own, torch.arange(len(own)), shares)]
         if made.second is not None:
@@ -133,9 +133,9 @@ def test_batches(
     device: torch.device | str,
     workers: int = 0,  # noqa: PT028
 ) -> Iterator[tuple[Tensor, tuple[Placement, ...]]]:
-    """A range of the test set in order, letter-boxed to ``size`` pixels and, with ``flip``, mirrored.
+    """Yield a range of the test set in order, letter-boxed to ``size`` pixels and, with ``flip``, mirrored.
 
-    Each batch is float32 (B, 3, S, S) in [0, 1] with one placement an image, whose ``restored`` leads boxes back to the
+    Each batch is float32 (B, 3, S, S) in [0, 1] with one placement per image, whose ``restored`` maps boxes back to the
     photograph. Other args are those of :class:`DetectionLoader`.
     """
     device = torch.device(device)

@@ -1,4 +1,4 @@
-"""Which images of a step are mixed with which, how strongly, and how large the step's images are: addressed draws."""
+"""Addressed draws of the images of a step that are mixed, of their shares, and of the size of the step's images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from olsrepro.randomness import address, integers, uniform
 
 
 class Mixing(NamedTuple):
-    """Which images of a batch are mixtures.
+    """Mixtures among the images of a batch.
 
     Attributes:
         rows: int64 (P,), of the batch.
@@ -27,16 +27,16 @@ class Mixing(NamedTuple):
     shares: Tensor
 
 
-def mixing(augment: DetectionAugment, place: DrawAddress, samples: Tensor, total: int) -> Mixing:
-    """The mixtures among samples (int64 (B,)); a partner is any of the ``total`` samples, as likely as another."""
-    rows = torch.nonzero(uniform(place.key("mixup"), samples) < augment.mixup)[:, 0]
+def mixing(augment: DetectionAugment, at: DrawAddress, samples: Tensor, total: int) -> Mixing:
+    """Draw the mixtures among samples (int64 (B,)); a partner is any of ``total`` samples, all equally likely."""
+    rows = torch.nonzero(uniform(at.key("mixup"), samples) < augment.mixup)[:, 0]
     chosen = samples[rows]
-    drawn = uniform(place.key("mixup_share"), chosen).numpy()
+    drawn = uniform(at.key("mixup_share"), chosen).numpy()
     shares = torch.from_numpy(betaincinv(augment.mixup_alpha, augment.mixup_alpha, drawn)).float()
-    return Mixing(rows, integers(place.key("mixup_partner"), chosen, 0, total), shares)
+    return Mixing(rows, integers(at.key("mixup_partner"), chosen, 0, total), shares)
 
 
 def size_of(augment: DetectionAugment, seed: int, epoch: int, step: int) -> int:
-    """The side in pixels of a step's images, the same on every rank."""
+    """Draw the side in pixels of a step's images, the same on every rank."""
     drawn = integers(address(seed, "size", epoch), torch.tensor([step // augment.size_every]), 0, len(augment.sizes))
     return augment.sizes[int(drawn)]

@@ -1,4 +1,4 @@
-"""What changes a training image of a detector. No torch here."""
+"""Settings of a detector's augmentation. No torch here."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from olsrepro.checks import check_choice, check_range, check_whole
 
 CROP_SIDES = ("all", "released")
 STRIDE = 32
-"""Pixels: a detector's images have sides that are multiples of its coarsest map's."""
+"""Stride in pixels of a detector's coarsest map; the sides of its images are multiples of it."""
 
 
 @dataclass(frozen=True)
 class DetectionAugment:
-    """Chances of what changes an image, in this order; then it is letter-boxed, and mixed with another.
+    """Chances of changes to an image, in this order; then it is letter-boxed, and mixed with another.
 
     Args:
         flip: of being mirrored left to right.
         crop: of a cut on all four sides that takes no part of any object.
-        translate: of a shift that leaves every object inside; what it bares is black.
+        translate: of a shift that leaves every object inside; what it uncovers is black.
         mixup: of being mixed with a second image, which is changed by draws of its own.
         mixup_alpha: of Beta(alpha, alpha), which the first image's share is drawn from.
-        crop_sides: ``all`` four, or ``released``: the left and the upper one, as the code does that the paper's
-            detector goes back to (argusswift/YOLOv4-pytorch, ``RandomCrop``, which means to cut on all).
-        sizes: sides in pixels that images are letter-boxed to, multiples of 32; each is as likely.
-        size_every: steps that have one size, before the next is drawn.
+        crop_sides: ``all`` four, or ``released``: the left and the upper one, as in the code that the paper's
+            detector is based on (argusswift/YOLOv4-pytorch, ``RandomCrop``, which is meant to cut on all).
+        sizes: sides in pixels that images are letter-boxed to, multiples of 32; all equally likely.
+        size_every: number of steps with one size, before the next is drawn.
     """
 
     flip: float = 0.5

@@ -20,7 +20,7 @@ class Scene(NamedTuple):
 
 
 class Window(NamedTuple):
-    """What is seen of an image, in whole pixels; outside the image it is black."""
+    """Visible part of an image, in whole pixels; black outside the image."""
 
     left: int
     top: int
@@ -29,7 +29,7 @@ class Window(NamedTuple):
 
 
 def changed(scene: Scene, change: Change) -> Scene:
-    """Flipped, then cropped, then moved. Without any object nothing says how far, and only the flip is done."""
+    """Flip, then crop, then shift a scene; without objects nothing limits the last two, and it is only flipped."""
     if change.is_mirrored:
         scene = flipped(scene)
     if change.cuts is not None and len(scene.boxes):
@@ -40,19 +40,19 @@ def changed(scene: Scene, change: Change) -> Scene:
 
 
 def flipped(scene: Scene) -> Scene:
-    """Mirrored left to right."""
+    """Mirror a scene left to right."""
     image = scene.image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return Scene(image, mirrored(scene.boxes, image.width))
 
 
 def seen(scene: Scene, window: Window) -> Scene:
-    """What a window shows, and the boxes as seen from its corner."""
+    """Return what a window shows, with boxes relative to its corner."""
     corner = scene.boxes.new_tensor([window.left, window.top] * 2)
     return Scene(scene.image.crop(window), scene.boxes - corner)
 
 
 def crop_window(scene: Scene, cuts: tuple[float, float, float, float]) -> Window:
-    """Cut off shares of the margins beside all objects.
+    """Return the window that cuts off shares of the margins around all objects.
 
     Args:
         scene: with at least one box.
@@ -68,7 +68,7 @@ def crop_window(scene: Scene, cuts: tuple[float, float, float, float]) -> Window
 
 
 def shift_window(scene: Scene, shift: tuple[float, float]) -> Window:
-    """A window of the image's own size, moved by whole pixels that keep every object in it.
+    """Return a window of the image's own size, moved by whole pixels that keep every object in it.
 
     Args:
         scene: with at least one box.
@@ -85,7 +85,7 @@ def _between(low: int, high: int, share: float) -> int:
 
 
 def _hull(boxes: Tensor) -> tuple[float, float, float, float]:
-    """The box that holds all of them."""
+    """Return the smallest box that holds all of them."""
     left, top = boxes[:, :2].amin(0).tolist()
     right, bottom = boxes[:, 2:].amax(0).tolist()
     return left, top, right, bottom

@@ -1,1 +1,1 @@
-"""Where data sets come from, and whether they are here: download, unpacking, checksums."""
+"""Sources of data sets, and their state here: download, unpacking, checksums."""

@@ -1,7 +1,7 @@
-"""The list of a data set's files with size and MD5, where only its archives have published sums. No torch here.
+"""List of a data set's files with size and MD5, where only its archives have published checksums. No torch here.
 
-It lies in the data set's folder, one file a line: MD5, size in bytes, the archive it came in, path. It is written while
-the archives, whose own sums were right, are unpacked.
+It is in the data set's folder, one file per line: MD5, size in bytes, the archive it came in, path. It is written while
+the archives, whose own checksums were right, are unpacked.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _ENCODING = ("utf-8", "surrogateescape")  # names are bytes, whatever they were 
 
 
 class ListedSum(NamedTuple):
-    """A line of the list: a file, and the archive it came in (a name without blanks)."""
+    """A line of the list: a file, and the archive it came in (a name without spaces)."""
 
     archive: str
     file: FileSum
 
 
 def record(folder: Path, archive: str, files: Iterable[FileSum]) -> None:
-    """Put an archive's files on a folder's list, in the place of what the list says of that archive."""
+    """Put an archive's files on a folder's list, replacing what the list has of that archive."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -42,14 +42,14 @@ def record(folder: Path, archive: str, files: Iterable[FileSum]) -> None:
 
 
 def write(path: Path, entries: Iterable[ListedSum]) -> None:
-    """Write a list; it is there once the last entry has been taken, and whole."""
+    """Write a list atomically: it is there, and whole, once the last entry has been taken."""
     with replacing(path) as file:
         for archive, item in entries:
             file.write(f"{item.md5} {item.size} {archive} {item.path}\n".encode(*_ENCODING))
 
 
 def read(path: Path) -> Iterator[ListedSum]:
-    """The entries of a list, one after the other; none where there is no list.
+    """Yield the entries of a list, one after the other; none where there is no list.
 
     Raises:
         UserError: a line isn't one of ours.
@@ -72,7 +72,7 @@ def _parsed(line: str, where: str) -> ListedSum:
 
 
 def state(path: Path, file: FileSum) -> str:
-    """Whether the file at ``path`` is the one that was listed: ``ok``, ``missing`` or ``wrong``."""
+    """Compare the file at ``path`` with its entry in the list: ``ok``, ``missing`` or ``wrong``."""
     if not path.is_file():
         return MISSING
     return OK if os.path.getsize(path) == file.size and checksum.md5(path) == file.md5 else WRONG

@@ -1,4 +1,4 @@
-"""Get data sets from where they are published, or from archives that were put into the root by hand. No torch here."""
+"""Fetching of data sets from their publishers, or from archives that were put into the root by hand. No torch here."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Urls = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class _Plan:
-    """The archives of a packaging that are still to be unpacked, and those of them that can't be had.
+    """Archives of a packaging that are still to be unpacked, and those of them that can't be obtained.
 
-    ``by_hand`` tells that files of others are here without known sums.
+    ``by_hand`` tells whether files are here that have no known checksum.
     """
 
     todo: tuple[Archive, ...]
@@ -45,18 +45,18 @@ def fetch(
     say: Say = print,
     progress: Progress | None = None,
 ) -> None:
-    """Download, check and unpack a data set under ``root``; nothing is done where it is whole already.
+    """Download, check and unpack a data set under ``root``; nothing is done if it is already whole.
 
-    Archives that lie in the root, or in the data set's folder, are used instead of downloads, if their sums are right.
-    They stay where they are; a file of labels is itself what is downloaded. A second process that fetches the same set
-    waits for the first.
+    Archives in the root, or in the data set's folder, are used instead of downloads if their checksums are right, and
+    stay where they are; a file of labels is downloaded as it is. A second process that fetches the same set waits for
+    the first.
 
     Args:
         name: of the data set, or of a file of labels (``cifar10h``).
         root: folder of all data sets.
-        urls: of the archive or file, in place of the published ones (a mirror, ``file:///...``); of several archives
-            each goes by the file name that its URL ends in. The sum must be the same.
-        say: told what happens, a line at a time.
+        urls: of the archive or file, in place of the published ones (a mirror, ``file:///...``); with several
+            archives, each URL ends in the file name of its own. The checksum must be the same.
+        say: called with each line on what happens.
         progress: called with the bytes that are done and the bytes in all, of a download or of an unpacking.
 
     Raises:
@@ -81,7 +81,7 @@ def _alone(name: str, root: Path) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except OSError as error:
-        raise UserError(f"{root} can't be made a folder of data sets: {error.strerror}") from None
+        raise UserError(f"{root} can't be used as a folder of data sets: {error.strerror}") from None
     try:
         yield
     finally:
@@ -90,31 +90,31 @@ def _alone(name: str, root: Path) -> Iterator[None]:
 
 def _fetch_file(item: LabelFile, root: Path, urls: Sequence[str], say: Say, progress: Progress | None) -> None:
     if all(finding.state == OK for finding in verify(item.name, root)):
-        say(f"{item.name} is in {root / item.place} already, every sum right")
+        say(f"{item.name} is already in {root / item.place}, every checksum right")
         return
     say(f"{item.name}: licence: {item.licence}")
     say(f"{item.name}: fetching {item.place} from {urls[0]}")
     _downloaded(item.name, urls, root / item.place, f"sha256:{item.sha256}", progress)
-    say(f"{item.name} is in {root / item.place}, its sum right")
+    say(f"{item.name} is in {root / item.place}, its checksum right")
 
 
 def _fetch_archives(source: Source, root: Path, mirrors: Urls, say: Say, progress: Progress | None) -> None:
     place = root / source.folder
     if (place / checksums.LIST).exists():
-        say(f"{source.name}: comparing the files in {place} with their sums")
+        say(f"{source.name}: comparing the files in {place} with their checksums")
     plans = [_plan(source, packaging, root, mirrors) for packaging in source.packagings]
     able = [plan for plan in plans if not plan.lacking]
     todo = [archive for plan in able for archive in plan.todo]
     if able and not todo:
         by_hand = any(plan.by_hand for plan in able)
-        say(f"{source.name} is in {place} already, " + ("put there by hand" if by_hand else "every sum right"))
+        say(f"{source.name} is already in {place}, " + ("put there by hand" if by_hand else "every checksum right"))
         return
     say(f"{source.name}: licence: {source.licence}")
     if not able:
         raise _unobtainable(source, root, plans)
     for archive in todo:
         _fetch_archive(source, archive, root, mirrors.get(archive.file) or archive.urls, say, progress)
-    say(f"{source.name} is in {place}, every sum right; its archives can be removed")
+    say(f"{source.name} is in {place}, every checksum right; its archives can be removed")
 
 
 def _plan(source: Source, packaging: Sequence[Archive], root: Path, mirrors: Urls) -> _Plan:
@@ -129,20 +129,20 @@ def _plan(source: Source, packaging: Sequence[Archive], root: Path, mirrors: Url
 
 
 def _is_done(source: Source, archive: Archive, root: Path, states: set[str]) -> bool:
-    """Whether an archive's files are here: unpacked by us, every sum right; or by hand, as far as one can tell."""
+    """Return whether an archive's files are here: unpacked by us, checksums right, or by hand, as far as known."""
     if states == {OK}:
         return True
     return bool(states) and states <= {OK, UNKNOWN} and _lying(source, archive, root) is None
 
 
 def _lying(source: Source, archive: Archive, root: Path) -> Path | None:
-    """Where an archive lies; a plain file that is in its place already doesn't count."""
+    """Find an archive's file; None if it isn't here. A plain file that is already in its place doesn't count."""
     folders = [root] if archive.form == "plain" else [root, root / source.folder]
     return next((folder / archive.file for folder in folders if (folder / archive.file).is_file()), None)
 
 
 def _by_archive(source: Source, urls: Sequence[str]) -> dict[str, list[str]]:
-    """The mirrors of each archive, which go by file name where there are several."""
+    """Return the mirrors of each archive, matched by file name where there are several archives."""
     if len(source.archives) == 1:
         return {source.archives[0].file: list(urls)}
     known = {archive.file: archive for archive in source.archives}
@@ -152,7 +152,7 @@ def _by_archive(source: Source, urls: Sequence[str]) -> dict[str, list[str]]:
         if file not in known:
             raise UserError(f"--url {url} must end in the name of a file of {source.name}; {did_you_mean(file, known)}")
         if not known[file].md5:
-            raise UserError(f"--url {url}: no sum of {file} is known to check it by; put it into the root by hand")
+            raise UserError(f"--url {url}: no checksum of {file} is known to verify it; put it into the root by hand")
         mirrors.setdefault(file, []).append(url)
     return mirrors
 
@@ -161,7 +161,7 @@ def _unobtainable(source: Source, root: Path, plans: Sequence[_Plan]) -> UserErr
     ways = ", or ".join(" and ".join(archive.file for archive in plan.lacking) for plan in plans)
     return UserError(
         f"{source.name} can't be fetched: {source.origin}. Put {ways} into {root}, or name mirrors with --url, then "
-        f"run `olsrepro data fetch {source.name}` again; a copy that is unpacked already must lie there as "
+        f"run `olsrepro data fetch {source.name}` again; a copy that is already unpacked must be there as "
         f"{source.layout}"
     )
 
@@ -186,7 +186,7 @@ def _fetch_archive(
 def _obtained(
     source: Source, archive: Archive, root: Path, urls: Sequence[str], say: Say, progress: Progress | None
 ) -> Path:
-    """The path of an archive whose sum is right: one that lies here, or else a download."""
+    """Return the path of an archive whose checksum is right: one that is here, or else a download."""
     lying = _lying(source, archive, root)
     expected = f"md5:{archive.md5}"
     if lying and (not archive.md5 or matches(lying, expected)):
@@ -209,7 +209,7 @@ def _downloaded(name: str, urls: Sequence[str], target: Path, checksum: str, pro
 
 
 def _watched(files: Iterable[FileSum], total: int, progress: Progress | None) -> Iterator[FileSum]:
-    """The files as they are unpacked; ``progress`` is told their bytes, and the archive's, which are about as many."""
+    """Yield files as they are unpacked; ``progress`` gets their bytes, and the archive's, which are about as many."""
     done = 0
     for file in files:
         done += file.size

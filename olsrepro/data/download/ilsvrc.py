@@ -1,4 +1,4 @@
-"""ImageNet's archives (ILSVRC 2012), whose layout is no reader's: they are sorted into a folder for each class.
+"""ImageNet's archives (ILSVRC 2012), whose layout no reader knows: they are sorted into a folder for each class.
 
 SciPy, which reads the development kit's ``.mat`` file, is imported only there. No torch here.
 """
@@ -38,10 +38,10 @@ def unpack_devkit(archive: Path, folder: Path) -> Iterator[FileSum]:
 
 
 def unpack_train(archive: Path, folder: Path) -> Iterator[FileSum]:
-    """Unpack the training images, a tar of one tar a class, to ``train/<wnid>/``; the inner tars are read in place.
+    """Unpack the training images, a tar of one tar per class, to ``train/<wnid>/``; the inner tars are read in place.
 
-    A class's folder is whole or absent. Where unpacking stopped it goes on: what is done is noted class by class in a
-    folder beside, which is removed at the end.
+    A class's folder is whole or absent. An interrupted unpacking is resumed: what is done is noted class by class in a
+    work folder, which is removed at the end.
     """
     work = work_folder(archive, folder)
     with telling(archive, folder), tarfile.open(archive) as outer:
@@ -66,7 +66,7 @@ def _unpack_class(outer: tarfile.TarFile, member: tarfile.TarInfo, archive: Path
 def _wnid(member: tarfile.TarInfo, archive: Path) -> str:
     if member.isfile() and (found := re.fullmatch(r"(?:\./)?(n\d{8})\.tar", member.name)):
         return found[1]
-    raise UserError(f"{archive} is refused: its member {member.name!r} is no class's tar, such as n01440764.tar")
+    raise UserError(f"{archive} is refused: its member {member.name!r} is not a class's tar, such as n01440764.tar")
 
 
 def unpack_val(archive: Path, folder: Path) -> Iterator[FileSum]:
@@ -83,7 +83,7 @@ def _sorted_by(wnids: list[str], archive: Path) -> Place:
         number = re.fullmatch(r"ILSVRC2012_val_(\d{8})\.JPEG", path.name)
         if number is None or not 1 <= int(number[1]) <= len(wnids):
             raise UserError(
-                f"{archive} is refused: its member {str(path)!r} is none of the {len(wnids)} validation images"
+                f"{archive} is refused: its member {str(path)!r} is not one of the {len(wnids)} validation images"
             )
         return PurePosixPath("val", wnids[int(number[1]) - 1], path.name)
 
@@ -91,7 +91,7 @@ def _sorted_by(wnids: list[str], archive: Path) -> Place:
 
 
 def validation_wnids(folder: Path) -> list[str]:
-    """The class of each validation image, in the order of their numbers (from 1 on), as the unpacked kit says."""
+    """Read the class of each validation image, in the order of their numbers (from 1 on), from the unpacked kit."""
     classes = leaves(folder)
     try:
         return [classes[int(line)][0] for line in (folder / _TRUTH).read_text().split()]
@@ -100,14 +100,14 @@ def validation_wnids(folder: Path) -> list[str]:
 
 
 def leaves(folder: Path) -> dict[int, tuple[str, str]]:
-    """The classes of the unpacked kit: by ILSVRC2012_ID (from 1 on) their wnid and words; synsets above have none."""
+    """Read the unpacked kit's classes: wnid and words by ILSVRC2012_ID (from 1 on); synsets above them are left out."""
     from scipy.io import loadmat
 
     try:
         synsets = loadmat(folder / _META, squeeze_me=True)["synsets"]
         rows = zip(*(synsets[field] for field in ("ILSVRC2012_ID", "WNID", "words", "num_children")), strict=True)
         return {int(number): (str(wnid), str(words)) for number, wnid, words, children in rows if int(children) == 0}
-    except Exception as error:  # what is no .mat file can fail in any way
+    except Exception as error:  # a file that is not a .mat file can fail in any way
         raise _unreadable(folder / _META, error) from error
 
 

@@ -1,4 +1,4 @@
-"""Where each data set comes from: archives, checksums, licences, layout. No torch here."""
+"""Source of each data set: archives, checksums, licences, layout. No torch here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _cifar_archive(file: str, md5: str, folder: str) -> Archive:
 
 
 def _stand_in(name: str, num_classes: int) -> Source:
-    """A part of the digits' classes, of more than five so that a top-5 error can be made, and few of their images."""
+    """Describe some of the digits' classes, over five so that a top-5 error can be made, and few of their images."""
     return Source(DIGITS + name, num_classes, 600, 200, LEAST_SIDE, _DIGITS_LICENCE)
 
 
@@ -126,7 +126,7 @@ LABEL_FILES = {
 
 
 def source_of(name: str) -> Source:
-    """Where a data set comes from.
+    """Look up where a data set comes from.
 
     Raises:
         UserError: no such data set; the message has the nearest names.
@@ -137,7 +137,7 @@ def source_of(name: str) -> Source:
 
 
 def published(name: str) -> Source | LabelFile:
-    """Whatever is fetched by this name: a data set, or a file of labels.
+    """Look up what is fetched by this name: a data set, or a file of labels.
 
     Raises:
         UserError: no such name; the message has the nearest.
@@ -150,5 +150,5 @@ def published(name: str) -> Source | LabelFile:
 
 
 def default_root() -> Path:
-    """The folder of all data sets: the environment variable ``OLSREPRO_DATA``, else ``data`` in the current folder."""
+    """Return the root of all data sets: environment variable ``OLSREPRO_DATA``, else ``data`` in the current folder."""
     return Path(os.environ.get(ROOT_VARIABLE) or "data")

@@ -1,4 +1,4 @@
-"""Where the data sets of photographs come from. No torch here."""
+"""Sources of the data sets of photographs. No torch here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IMAGENET = Source(
     licence="ImageNet's terms of access: non-commercial research and education, agreed to with an account",
     folder="imagenet",
     archives=(
-        Archive(  # first, for it says which class a validation image is of
+        Archive(  # first, since it says the class of each validation image
             file="ILSVRC2012_devkit_t12.tar.gz",
             md5="fa75699e90414af021442c21a62c3abf",
             form="ilsvrc_devkit",
@@ -97,7 +97,7 @@ FLOWERS = Source(
     ),
 )
 
-# Sums of the archives: torchvision.datasets.stanford_cars before its origin went; cars_annos.mat has none.
+# Sums of the archives: torchvision.datasets.stanford_cars before its server dropped them; cars_annos.mat has none.
 CARS = Source(
     name="cars",
     num_classes=196,
@@ -140,7 +140,7 @@ CARS = Source(
             files=("cars_test_annos_withlabels.mat",),
         ),
     ),
-    origin="Stanford's server has it no more; mirrors have (some sorted anew under other names, which don't fit)",
+    origin="Stanford's server no longer has it; mirrors do (some re-sorted under other names, which don't fit)",
     layout="stanford_cars/{car_ims/*.jpg, cars_annos.mat} (the authors' packaging) or "
     "stanford_cars/{cars_train/*.jpg, cars_test/*.jpg, devkit/*.mat, cars_test_annos_withlabels.mat} (torchvision's)",
 )
@@ -170,7 +170,7 @@ _PASCAL = ("https://thor.robots.ox.ac.uk/pascal/VOC", "http://host.robots.ox.ac.
 
 
 def _voc_archive(year: str, file: str, md5: str, part: str, images: int = 0) -> Archive:
-    """``images`` counts those of the year, which its archives share: it stands beside the last of them."""
+    """Describe an archive of a year; ``images`` counts the whole year's, and is given with its last archive alone."""
     return Archive(
         file=file,
         md5=md5,

@@ -1,4 +1,4 @@
-"""What is known of a data set before it is here: its sizes, archives, sums, licence. No torch here."""
+"""Description of a data set before it is here: its sizes, archives, checksums, licence. No torch here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Archive:
     Attributes:
         file: its name.
         md5: of it; empty where none is known.
-        urls: of it, tried in order; none where it can't be fetched, and is put into the root by hand.
+        urls: of it, tried in order; none where it can't be fetched, but must be put into the root by hand.
         form: how it becomes part of the data set, one of those of :mod:`.unpack`: a ``tar`` is unpacked, a
             ``plain`` file is put there as it is.
         inside: the folder in the tar that becomes the data set's folder; what lies beside it is left out.
@@ -51,7 +51,7 @@ class Source:
         archives: what it is published as, in the order of unpacking.
         folder: where its files lie under the root (torchvision's layout).
         files: the published MD5 of each file in that folder; none where only the archives have one.
-        origin: where one gets what can't be fetched; of what comes with a package, the package (scikit-learn if empty).
+        origin: where to get what can't be fetched; for what comes with a package, the package (scikit-learn if empty).
         layout: what a copy that was unpacked by hand must look like, under the root.
     """
 
@@ -69,17 +69,17 @@ class Source:
 
     @property
     def place(self) -> str:
-        """Where it lies under the root."""
+        """Path under the root."""
         return self.folder
 
     @property
     def sums(self) -> tuple[tuple[str, str], ...]:
-        """Each file under the root whose sum is published, with its checksum ``algorithm:<hex>``."""
+        """Files under the root whose checksum is published, each with it, as ``algorithm:<hex>``."""
         return tuple((f"{self.folder}/{file}", f"md5:{expected}") for file, expected in self.files)
 
     @property
     def packagings(self) -> tuple[tuple[Archive, ...], ...]:
-        """The archives of each packaging; all of one make the data set."""
+        """Archives of each packaging; those of any one make the data set."""
         names = dict.fromkeys(archive.packaging for archive in self.archives)
         return tuple(tuple(archive for archive in self.archives if archive.packaging == name) for name in names)
 
@@ -89,7 +89,7 @@ class LabelFile:
     """Further labels for the test images of a data set: one file, which is fetched by itself.
 
     Attributes:
-        name: as it is fetched by.
+        name: by which it is fetched.
         dataset: whose test images are labelled, in their order.
         num_classes, test_size: classes, images.
         licence: a line to show before a download.
@@ -109,5 +109,5 @@ class LabelFile:
 
     @property
     def sums(self) -> tuple[tuple[str, str], ...]:
-        """The file, with its checksum ``algorithm:<hex>``."""
+        """File with its checksum ``algorithm:<hex>``."""
         return ((self.place, f"sha256:{self.sha256}"),)

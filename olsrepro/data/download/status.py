@@ -1,4 +1,4 @@
-"""Look whether data sets are here, and whether they are whole. No torch here."""
+"""State of data sets: whether they are here, and whether they are whole. No torch here."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _IMAGES = (".jpg", ".jpeg")
 
 @dataclass(frozen=True)
 class FileStatus:
-    """What was found of one file, or of a folder of images that no list describes.
+    """Finding on one file, or on a folder of images that no list describes.
 
     Attributes:
         path: under the root.
-        state: ``ok``, ``missing``, ``wrong``; or ``no sum``: it is there, and nothing more can be told.
-        remark: what the state rests on, where that isn't the sum.
-        archive: that it comes in; empty for a file of labels.
+        state: ``ok``, ``missing``, ``wrong``; or ``no sum``: it is there, and nothing more is known.
+        remark: what the state is based on, where that isn't the checksum.
+        archive: the one that it comes in; empty for a file of labels.
     """
 
     path: str
@@ -40,7 +40,7 @@ class FileStatus:
 class DatasetStatus:
     """One line of ``olsrepro data list``.
 
-    ``state`` is ``built in``, ``missing``, ``incomplete``, ``present`` (as far as a quick look tells: no sum is
+    ``state`` is ``built in``, ``missing``, ``incomplete``, ``present`` (by a quick look: no checksum is
     compared, no image counted), ``verified`` or ``wrong`` (a file differs). A file of labels has neither training
     images nor pixels (None).
     """
@@ -55,10 +55,10 @@ class DatasetStatus:
 
 
 def verify(name: str, root: Path) -> Iterator[FileStatus]:
-    """Look at every file of a data set or of labels, one after the other; of several packagings at the furthest along.
+    """Check every file of a data set or of labels, one after the other; of several packagings, the most complete.
 
-    Sums are the published ones, or else those that were listed when the archives were unpacked. Where a copy was laid
-    out by hand, so that there is no list, the images are counted.
+    Checksums are the published ones, or else those that were listed when the archives were unpacked. Where a copy was
+    laid out by hand, so that there is no list, the images are counted.
 
     Raises:
         UserError: unknown name; the list is damaged.
@@ -70,7 +70,7 @@ def verify(name: str, root: Path) -> Iterator[FileStatus]:
 
 
 def states_by_archive(source: Source, packaging: Sequence[Archive], root: Path) -> dict[str, set[str]]:
-    """The states that the files of each archive of a packaging are in, by its name; reads every file."""
+    """Collect the states of the files of each archive of a packaging, by its name; reads every file."""
     states: dict[str, set[str]] = defaultdict(set)
     for finding in _look_at(source, packaging, root):
         states[finding.archive].add(finding.state)
@@ -100,7 +100,7 @@ def _by_list(source: Source, root: Path, archives: set[str]) -> Iterator[FileSta
 
 
 def _by_traces(source: Source, archive: Archive, root: Path) -> Iterator[FileStatus]:
-    """What an archive should have left, where no list says so."""
+    """Check what an archive should have left, where no list says so."""
     for folder, expected in archive.images:
         path = f"{source.folder}/{folder}"
         yield FileStatus(path, *_counted(root / path, expected), archive=archive.file)
@@ -130,7 +130,7 @@ def _counted(folder: Path, expected: int) -> tuple[str, str]:
 
 
 def status(root: Path, *, check_sums: bool = False) -> list[DatasetStatus]:
-    """All data sets and files of labels, where they are and whether they are there.
+    """List all data sets and files of labels, where they are and whether they are there.
 
     ``check_sums`` reads every file (seconds for CIFAR, many minutes for ImageNet).
     """
@@ -163,7 +163,7 @@ def _overall_state(item: Source | LabelFile, root: Path, check_sums: bool) -> st
 
 
 def _quick_look(item: Source | LabelFile, root: Path) -> list[bool]:
-    """Which of the things that should be there are; of several packagings, of the one furthest along."""
+    """Return, for each thing that should be there, whether it is; of several packagings, for the most complete."""
     if item.sums:
         return [(root / path).is_file() for path, _ in item.sums]
     assert isinstance(item, Source)
@@ -187,7 +187,7 @@ def _traces_there(source: Source, packaging: Sequence[Archive], root: Path) -> l
 
 
 def _is_settled(source: Source, archive: Archive, folder: Path) -> bool:
-    """Whether every class has a folder, and no unpacking was interrupted (or is at work)."""
+    """Return whether every class has a folder, and no unpacking was interrupted (or is under way)."""
     if work_folder(Path(archive.file), folder).exists():
         return False
     return not archive.class_folder or _folders_in(folder / archive.class_folder) >= source.num_classes

@@ -1,4 +1,4 @@
-"""Make archives part of a data set, each in its own way. No torch here."""
+"""Unpacking of archives into a data set, each in its own way. No torch here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from olsrepro.files.atomic import replacing
 
 
 def unpack(archive: Archive, path: Path, folder: Path) -> Iterator[FileSum]:
-    """Unpack an archive that lies at ``path`` into a data set's folder; files of the same name are replaced.
+    """Unpack an archive at ``path`` into a data set's folder; files of the same name are replaced.
 
     Everything is in its place once the last file has been taken from the iterator.
 

@@ -1,4 +1,4 @@
-"""Augmentation of many images at once, where the random numbers are arguments: crop, flip, normalise, CutOut."""
+"""Augmentation of many images at once, with the random numbers as arguments: pad, crop, flip."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from torch import Tensor
 
 
 def zero_padded(images: Tensor, padding: int) -> Tensor:
-    """Images (N, C, H, W) with ``padding`` black pixels on each side: (N, C, H + 2 padding, W + 2 padding)."""
+    """Add ``padding`` black pixels on each side of images (N, C, H, W): (N, C, H + 2 padding, W + 2 padding)."""
     return torch.nn.functional.pad(images, (padding,) * 4)
 
 
 def cropped(padded: Tensor, size: tuple[int, int], indices: Tensor, top: Tensor, left: Tensor) -> Tensor:
-    """Crops of (H, W) = ``size`` out of some of the images.
+    """Cut (H, W) = ``size`` out of some of the images.
 
     Args:
         padded: uint8 (N, C, H', W'), contiguous.
         size: height and width of a crop.
-        indices: int64 (B,), which images.
+        indices: int64 (B,), the images to crop.
         top, left: int64 (B,), where each crop begins, ``0 .. H' - H`` and ``0 .. W' - W``.
 
     Returns:
@@ -36,7 +36,7 @@ def cropped(padded: Tensor, size: tuple[int, int], indices: Tensor, top: Tensor,
 
 
 def flipped(images: Tensor, flips: Tensor) -> Tensor:
-    """Uint8 images (B, C, H, W), those mirrored left to right where ``flips`` (bool (B,)) is true."""
+    """Mirror uint8 images (B, C, H, W) left to right where ``flips`` (bool (B,)) is true."""
     mirrored = images.flip(-1)
     chosen = flips.to(torch.uint8).mul(255).view(-1, 1, 1, 1)
     # a ^ ((a ^ b) & mask) is b under the mask: five times as fast as torch.where with a mask that broadcasts.

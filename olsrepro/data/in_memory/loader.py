@@ -1,4 +1,4 @@
-"""Batches from a data set that lives on the device as uint8: no worker, no copy from the host, no wait in an epoch."""
+"""Batches from a data set kept on the device as uint8: no worker, no copy from the host, no wait in an epoch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WHOLE_BATCH = 500
 
 @dataclass(frozen=True)
 class EpochDraws:
-    """The random numbers of one epoch's views of the samples, by sample index; None where nothing is drawn."""
+    """Random numbers of one epoch's views of the samples, by sample index; None where nothing is drawn."""
 
     crop_y: Tensor | None
     crop_x: Tensor | None
@@ -44,7 +44,7 @@ def draw_epoch(
     device: torch.device | str,
     view: int = 0,
 ) -> EpochDraws:
-    """Draw for ``count`` images of (H, W) = ``size``; each number depends on (seed, purpose, epoch, view, index)."""
+    """Draw random numbers for ``count`` images of (H, W) = ``size``, each from (seed, purpose, epoch, view, index)."""
     samples = torch.arange(count, device=device)
     place = (epoch, view) if view else (epoch,)
 
@@ -68,21 +68,21 @@ def _batches_per_chunk(batch_size: int, device: torch.device) -> int:
 class DeviceLoader:
     """Training batches: zero-pad and crop, flip, normalise, then CutOut; a new order each epoch, the short batch kept.
 
-    An image depends on (seed, epoch, sample index) alone, not on the batch that it comes in. Batches that follow one
-    another may share memory; each is its own to change.
+    An image depends on (seed, epoch, sample index) alone, not on the batch that it comes in. Consecutive batches may
+    share storage, but no element of it: changing one leaves the others as they are.
 
     Args:
         images: uint8 (N, 3, H, W).
         targets: int64 (N,).
         mean, std: float32 (3,), of pixels in [0, 1].
-        augment: which augmentation.
+        augment: of a batch's own images.
         batch_size: images in each batch but the last.
         seed: of the run.
         device: where the set is kept and the batches are made.
         channels_last: memory format of a batch's images.
-        more_views: what a batch carries beside its images.
+        more_views: further views that a batch carries.
         held_out: int64, samples that no step trains on.
-        clean: which samples come with each step as a clean batch; their targets are their true ones.
+        clean: the samples that come with each step as a clean batch; their targets are their true ones.
         shard: this rank's share of every batch; None: all of it.
     """
 
@@ -124,11 +124,11 @@ class DeviceLoader:
         ]
 
     def __len__(self) -> int:
-        """Steps in an epoch."""
+        """Count the steps in an epoch."""
         return -(-self.count // self.batch_size)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """This rank's part of each batch of a 0-based epoch, from step ``start`` on."""
+        """Yield this rank's part of each batch of a 0-based epoch, from step ``start`` on."""
         order = self._order(epoch)
         views = [view.in_epoch(epoch, self._targets) for view in self._views]
         at_once = _batches_per_chunk(-(-self.batch_size // self._shard.ranks), self.device)
@@ -140,7 +140,7 @@ class DeviceLoader:
     def _made(
         self, epoch: int, steps: Sequence[int], wholes: Sequence[Tensor], views: Sequence[_EpochView]
     ) -> Iterator[Batch]:
-        """The batches of some steps, whose images are made at once."""
+        """Yield the batches of some steps, whose images are made at once."""
         own = [self._own(whole) for whole in wholes]
         indices = torch.cat(own)
         images, *more = (view.images(indices) for view in views)
@@ -154,7 +154,7 @@ class DeviceLoader:
             yield Batch(images[rows], targets[rows], indices[rows], epoch, further, *clean, step_size=size)
 
     def _own(self, samples: Tensor) -> Tensor:
-        """This rank's of the samples of a batch."""
+        """Select this rank's samples of a batch."""
         if self._shard.ranks == 1:
             return samples
         if len(samples) not in self._rows:  # a few sizes, kept so that no step copies rows to the device
@@ -162,11 +162,11 @@ class DeviceLoader:
         return samples[self._rows[len(samples)]]
 
     def samples_of(self, epoch: int, step: int) -> list[int]:
-        """The training indices of a batch, on all ranks."""
+        """List the training indices of a batch, on all ranks."""
         return self._order(epoch)[step * self.batch_size : (step + 1) * self.batch_size].tolist()
 
     def _order(self, epoch: int) -> Tensor:
-        """The samples that steps train on, in the order of an epoch."""
+        """Return the samples that steps train on, in the order of an epoch."""
         return order_without(self._held_out, draw_order(self.total, self._seed, epoch, self.device))
 
     def _clean_part(self, epoch: int, step: int, view: _EpochView) -> tuple[Tensor | None, Tensor | None]:
@@ -176,7 +176,7 @@ class DeviceLoader:
         return view.images(indices), self._targets[indices]
 
     def whole(self, epoch: int, *, augmented: bool) -> Iterator[Batch]:
-        """Every image that steps train on, once, by rising index, as :class:`methods.base.TrainingSet` says."""
+        """Yield every image that steps train on, once, by rising index, as :class:`methods.base.TrainingSet` says."""
         view = (self._views[0] if augmented else self._plain()).in_epoch(epoch, self._targets)
         indices = self._order(epoch).sort().values
         for at in range(0, len(indices), WHOLE_BATCH):
@@ -193,7 +193,7 @@ class DeviceLoader:
 
 @dataclass(frozen=True)
 class _ViewOf:
-    """How one view of a padded set is made; ``number`` 0 is the batch's own images."""
+    """One view of a padded set; ``number`` 0 is the batch's own images."""
 
     padded: Tensor
     size: tuple[int, int]
@@ -203,7 +203,7 @@ class _ViewOf:
     normalise: Normaliser
 
     def in_epoch(self, epoch: int, targets: Tensor) -> _EpochView:
-        """With the random numbers of a 0-based epoch."""
+        """Return the view with the random numbers of a 0-based epoch."""
         count, device, augment = len(self.padded), self.padded.device, self.view.augment
         shown = None
         if self.view.of == "classmate":
@@ -215,14 +215,14 @@ class _ViewOf:
 
 @dataclass(frozen=True)
 class _EpochView:
-    """One view in one epoch; ``shown`` says whose image stands for each sample, None its own."""
+    """One view in one epoch; ``shown`` has the sample whose image each sample shows, None: its own."""
 
     of: _ViewOf
     shown: Tensor | None
     draws: EpochDraws
 
     def images(self, indices: Tensor) -> Tensor:
-        """Float32 images (B, 3, H, W) for samples (B,)."""
+        """Make the float32 images (B, 3, H, W) of samples (B,)."""
 
         def of_samples(drawn: Tensor | None) -> Tensor:
             return torch.zeros_like(indices) if drawn is None else drawn[indices]
@@ -246,7 +246,7 @@ def evaluation_batches(
     device: torch.device | str,
     channels_last: bool = False,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Images normalised and nothing else, in order, the last short batch kept: (float32 (B, 3, H, W), int64 (B,)).
+    """Yield images normalised and nothing else, in order, with the short last batch: float32 (B, 3, H, W), int64 (B,).
 
     Args are those of :class:`DeviceLoader`. A set that is on the device already isn't copied.
     """

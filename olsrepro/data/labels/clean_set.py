@@ -1,4 +1,4 @@
-"""The clean set: training images, chosen by address, whose true labels a method may use."""
+"""Clean set: training images, chosen by address, whose true labels a method may use."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from olsrepro.randomness import address, permutation, random_bits
 
 
 def clean_indices(targets: Tensor, num_classes: int, size: int, *, per_class: bool, seed: int) -> Tensor:
-    """Which samples are in it: int64 (size,), rising; a function of (seed, index).
+    """Choose the samples of the clean set: int64 (size,), rising; a function of (seed, index).
 
     Args:
         targets: int64 (N,), true classes.
         num_classes: K.
-        size: how many.
-        per_class: size / K of each class; else those with the lowest random numbers of all.
+        size: number of samples.
+        per_class: whether to take size / K of each class; else those with the lowest random numbers of all.
         seed: of the run.
 
     Raises:
-        ValueError: ``size`` is no multiple of K, or a class or the whole set is smaller than what is asked of it.
+        ValueError: ``size`` is not a multiple of K, or a class or the whole set is smaller than what is asked of it.
     """
     bits = random_bits(address(seed, "clean"), torch.arange(len(targets), device=targets.device))
     by_bits = torch.argsort(bits, stable=True)
@@ -27,7 +27,9 @@ def clean_indices(targets: Tensor, num_classes: int, size: int, *, per_class: bo
         _refuse_more("the training set", len(targets), size)
         return by_bits[:size].sort().values
     if size % num_classes:
-        raise ValueError(f"clean_size={size} must be a multiple of the {num_classes} classes, as many images of each")
+        raise ValueError(
+            f"clean_size={size} must be a multiple of the {num_classes} classes, to have equally many images of each"
+        )
     each = size // num_classes
     least = int(torch.bincount(targets, minlength=num_classes).min())
     _refuse_more("the smallest class", least, each)
@@ -41,7 +43,7 @@ def _refuse_more(what: str, there: int, asked: int) -> None:
 
 
 class CleanBatches:
-    """Which clean samples come with a step: passes over the set in new orders, each step the next batch.
+    """Clean samples that come with each step: passes over the set in new orders, each step the next batch.
 
     Args:
         indices: int64 (n,), the clean samples.
@@ -56,7 +58,7 @@ class CleanBatches:
         self._per_pass = -(-len(indices) // batch_size)
 
     def at(self, step: int) -> Tensor:
-        """The samples of a step, counted from 0 over the whole training."""
+        """Return the samples of a step, counted from 0 over the whole training."""
         turn, place = divmod(step, self._per_pass)
         order = permutation(address(self._seed, "clean_order", turn), len(self._indices), self._indices.device)
         return self._indices[order[place * self._batch_size : (place + 1) * self._batch_size]]

@@ -1,4 +1,4 @@
-"""What people see in test images, as shares of the classes; for a stand-in, its nearest neighbours answer instead."""
+"""Labels that people gave test images, as shares of the classes; for a stand-in, shares of nearest neighbours."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from olsrepro.data.dataset import ImageData
+from olsrepro.data.dataset import ImageData, LabelledImages
 from olsrepro.data.download.manifest import LABEL_FILES, ROOT_VARIABLE
 from olsrepro.data.download.source import LabelFile
 from olsrepro.settings import UserError
@@ -16,8 +16,6 @@ from olsrepro.settings import UserError
 if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import Tensor
-
-    from olsrepro.data.dataset import Data
 
     Shares = npt.NDArray[Any]
 
@@ -42,8 +40,8 @@ class HumanLabels:
     source: str
 
 
-def human_labels(name: str, data: Data, root: Path) -> HumanLabels:
-    """The human labels of a data set: for ``cifar10`` those of CIFAR-10H (Peterson et al. 2019, jcpeterson/cifar-10h).
+def human_labels(name: str, data: LabelledImages, root: Path) -> HumanLabels:
+    """Read a data set's human labels: for ``cifar10`` those of CIFAR-10H (Peterson et al. 2019, jcpeterson/cifar-10h).
 
     Args:
         name: of the data set.
@@ -63,7 +61,7 @@ def human_labels(name: str, data: Data, root: Path) -> HumanLabels:
     raise UserError(f"dataset={name} has no human labels here; {labelled} has them, {STAND_IN} has stand-ins for them")
 
 
-def _read(item: LabelFile, data: Data, root: Path) -> HumanLabels:
+def _read(item: LabelFile, data: LabelledImages, root: Path) -> HumanLabels:
     import torch
 
     path = root / item.place
@@ -92,7 +90,7 @@ def _content(item: LabelFile, path: Path) -> bytes:
 
 
 def _array(content: bytes) -> Shares | None:
-    """The array in a file of NumPy's; None where there is none that floating-point numbers make up."""
+    """Parse the array in a NumPy file; None where there is none of floating-point numbers."""
     from numpy.lib import format as npy
 
     try:
@@ -102,15 +100,15 @@ def _array(content: bytes) -> Shares | None:
     return array if array.dtype.kind == "f" else None
 
 
-def _misfit(shares: Shares | None, data: Data) -> str:
-    """What keeps an array from being label distributions of a test set in its order; empty if nothing does."""
+def _misfit(shares: Shares | None, data: LabelledImages) -> str:
+    """Say what keeps an array from being label distributions of a test set in its order; empty if nothing does."""
     shape = (len(data.test_targets), len(data.class_names))
     if shares is None:
         return "it holds no array of floating-point numbers"
     if shares.shape != shape:
         return f"its shape is {shares.shape} instead of {shape}"
     if not ((shares >= 0).all() and (abs(shares.sum(axis=1) - 1) <= _SUM_TOLERANCE).all()):
-        return "its rows are no distributions: a number is negative or missing, or a row does not sum to 1"
+        return "its rows are not distributions: a number is negative or missing, or a row does not sum to 1"
     agreement = (shares.argmax(axis=1) == data.test_targets.numpy()).mean()
     if agreement < _LEAST_AGREEMENT:
         return (
@@ -121,9 +119,9 @@ def _misfit(shares: Shares | None, data: Data) -> str:
 
 
 def neighbour_shares(data: ImageData, count: int) -> Tensor:
-    """Class shares among the ``count`` training images nearest to each test image: float64 (N_test, K), rows sum to 1.
+    """Count class shares among each test image's ``count`` nearest training images: float64 (N_test, K), rows sum to 1.
 
-    Nearest by Euclidean distance of the pixels; of equally near ones, those that come first.
+    Nearness is Euclidean distance between pixels; of equally near images, those that come first are taken.
     """
     import torch
 
@@ -133,6 +131,6 @@ def neighbour_shares(data: ImageData, count: int) -> Tensor:
 
 
 def _squared_distances(data: ImageData) -> Tensor:
-    """Between test and training images, (N_test, N_train): whole numbers below 2**53, hence exact in float64."""
+    """Compute distances of test from training images, (N_test, N_train): integers below 2**53, so exact in float64."""
     test, train = (images.flatten(1).double() for images in (data.test_images, data.train_images))
     return test.square().sum(1)[:, None] + train.square().sum(1) - 2 * test @ train.T

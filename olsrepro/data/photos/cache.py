@@ -1,4 +1,4 @@
-"""Photographs kept as the first transform leaves them, which is the same in every epoch: no JPEG is decoded again."""
+"""Photographs kept as the first transform leaves them, the same in every epoch, so that no JPEG is decoded again."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from olsrepro.files.atomic import replacing
 from olsrepro.settings import UserError
 
 FORMAT = 1
-"""Raise it when other bytes come out for the same photographs."""
+"""Version of the bytes: raise it when the same photographs give others."""
 
 _AT_ONCE = 64
 
 
 @dataclass(frozen=True)
 class PixelCache:
-    """Pixels of a data set.
+    """Cached pixels of a data set.
 
     Attributes:
         train: (N, 3, R, R), resized and not yet cropped; None where training must see the original photographs.
@@ -42,9 +42,9 @@ class PixelCache:
     def of(
         cls, data: Photographs, folder: Path, *, crop: str, workers: int, say: Callable[[str], None] = print
     ) -> PixelCache:
-        """The cache of a data set; what of it isn't in ``folder`` yet is built by this process or awaited.
+        """Return the cache of a data set; what isn't in ``folder`` yet is built by this process or awaited.
 
-        Training images are kept if all come out at one size, and ``crop`` (as in ``AugmentSettings``) needs no more.
+        Training images are kept if all come out at one size, and ``crop`` (as in ``AugmentSettings``) starts from it.
 
         Raises:
             UserError: the disk has too little room, before anything is written; or an image can't be decoded.
@@ -73,7 +73,7 @@ class _Part:
     geometry: Geometry
 
     def file(self, folder: Path) -> PixelFile:
-        """Where it is kept: a name that other photographs, or others in the same files, would not have."""
+        """Return the file it is kept in, named so that other or changed photographs have another name."""
         side = self.geometry.side
         digest = hashlib.sha256(repr((FORMAT, astuple(self.geometry))).encode())
         for path in self.paths:
@@ -82,14 +82,14 @@ class _Part:
         return PixelFile(folder / name, (len(self.paths), 3, side, side))
 
     def jobs(self) -> Iterator[PixelsJob]:
-        """What workers do to make it, a few images each."""
+        """Yield the jobs that make it, a few images each."""
         for at in range(0, len(self.paths), _AT_ONCE):
             rows = range(at, min(at + _AT_ONCE, len(self.paths)))
             yield PixelsJob(np.array(rows), [self.data.root / self.paths[row] for row in rows], self.geometry)
 
 
 def _state_of(path: Path) -> str:
-    """Size and time of the last change, which tell files of one name apart."""
+    """Return size and time of the last change, which tell files of one name apart."""
     if not path.exists():
         return "missing"
     state = path.stat()
@@ -98,7 +98,7 @@ def _state_of(path: Path) -> str:
 
 @contextmanager
 def _alone(file: PixelFile, say: Callable[[str], None]) -> Iterator[None]:
-    """The right to make a file that is not whole; while another process makes it, this one waits."""
+    """Hold the right to make a file that is not whole; while another process makes it, wait."""
     if file.is_whole:
         yield
         return
@@ -113,19 +113,19 @@ def _alone(file: PixelFile, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _remove_leftovers(file: PixelFile) -> None:
-    """Of processes that were killed: whoever asks has the lock."""
+    """Remove the files of processes that were killed; the caller holds the lock."""
     for left in file.path.parent.glob(f".{file.path.name}.*.part"):
         left.unlink()
 
 
 def _refuse_too_little_room(missing: list[PixelFile], folder: Path) -> None:
-    """Refuse where it doesn't fit; asked under the lock, when no other process fills the room with the same file."""
+    """Refuse if the missing files don't fit; called under the lock, when no other process is writing the same file."""
     needed = sum(file.size for file in missing)
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise UserError(
             f"runtime.pixel_cache=true needs {needed:,} bytes in {folder}, where {free:,} are free; "
-            "free some, name another folder by runtime.cache_dir, or set runtime.pixel_cache=false"
+            "free some, name another folder with runtime.cache_dir, or set runtime.pixel_cache=false"
         )
 
 

@@ -13,14 +13,14 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class PixelFile:
-    """Images of a ``shape`` (N, 3, H, W), one after another; it travels to workers as a name, not as its bytes."""
+    """Images of ``shape`` (N, 3, H, W), one after another in a file; workers are sent its name, not its bytes."""
 
     path: Path
     shape: tuple[int, int, int, int]
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size in bytes."""
         return math.prod(self.shape)
 
     @property
@@ -30,7 +30,7 @@ class PixelFile:
 
     @property
     def pixels(self) -> npt.NDArray[np.uint8]:
-        """The images, read from the disk as they are looked at; not to be written."""
+        """Images, read from the disk when they are accessed; not to be written."""
         return _mapped(self.path, self.shape)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import torch
 from filelock import FileLock
 
-from olsrepro.data.dataset import DetectionSet, PathTable, Photographs
+from olsrepro.data.dataset import Dataset
 from olsrepro.data.photos.decode import Unreadable, check_decodes
 from olsrepro.data.photos.notice import reading
 from olsrepro.data.photos.workers import workers_of
@@ -25,12 +24,10 @@ _NAMED = 3
 Reasons = dict[str, str]
 """Why images can't be decoded, by their paths as the data set gives them."""
 
-InFiles = TypeVar("InFiles", Photographs, DetectionSet)
+D = TypeVar("D", bound=Dataset)
 
 
-def readable(
-    data: InFiles, folder: Path, *, skip_unreadable: bool, workers: int, say: Callable[[str], None] = print
-) -> InFiles:
+def readable(data: D, folder: Path, *, skip_unreadable: bool, workers: int, say: Callable[[str], None] = print) -> D:
     """The data set, of whose images each can be decoded.
 
     Args:
@@ -53,18 +50,18 @@ def readable(
     return without_unreadable(data, found)
 
 
-def unreadable_images(
-    data: Photographs | DetectionSet, folder: Path, *, workers: int, say: Callable[[str], None] = print
-) -> Reasons:
+def unreadable_images(data: Dataset, folder: Path, *, workers: int, say: Callable[[str], None] = print) -> Reasons:
     """Which images can't be decoded: all are tried, unless files of these sizes and times have been tried before."""
-    paths = [*data.train_paths, *data.test_paths]
-    memory = folder / f"{data.root.name}-readable-{_state_of(data.root, paths)}.json"
+    root, paths = data.files
+    if not paths:
+        return {}
+    memory = folder / f"{root.name}-readable-{_state_of(root, paths)}.json"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{memory.name}.lock"):
         if (suspects := _remembered(memory)) is not None:
-            return _tried(data.root, suspects, 0)  # what was wrong with them may have been the disk
-        say(f"reading each of the {len(paths):,} images in {data.root} once, to find any that can't be decoded")
-        found = _tried(data.root, paths, workers)
+            return _tried(root, suspects, 0)  # what was wrong with them may have been the disk
+        say(f"reading each of the {len(paths):,} images in {root} once, to find any that can't be decoded")
+        found = _tried(root, paths, workers)
         write_json(memory, {"images": len(paths), "unreadable": found})
         return found
 
@@ -77,31 +74,18 @@ def _remembered(memory: Path) -> list[str] | None:
         return None
 
 
-def without_unreadable(data: InFiles, found: Reasons) -> InFiles:
-    """The data set without these images, which are listed in its ``unreadable``.
+def without_unreadable(data: D, found: Reasons) -> D:
+    """Return the data set without these images, which are listed in its ``unreadable``.
 
     Raises:
         UserError: no training image or no test image is left.
     """
     if not found:
         return data
-    train, test = (_rows_without(paths, found) for paths in (data.train_paths, data.test_paths))
-    if not len(train) or not len(test):
-        raise UserError(f"{_named(data, found)}, which leaves no {'training' if not len(train) else 'test'} image")
-    return replace(
-        data,
-        train_paths=_chosen(data.train_paths, train),
-        test_paths=_chosen(data.test_paths, test),
-        unreadable=(*data.unreadable, *found),
-        **_labels_of(data, train, test),
-    )
-
-
-def _labels_of(data: Photographs | DetectionSet, train: torch.Tensor, test: torch.Tensor) -> dict[str, Any]:
-    """What is known of the images in some rows of both parts, by field."""
-    if isinstance(data, DetectionSet):
-        return {"train_objects": data.train_objects.chosen(train), "test_objects": data.test_objects.chosen(test)}
-    return {"train_targets": data.train_targets[train], "test_targets": data.test_targets[test]}
+    rest = data.without(found)
+    if not rest.train_size or not rest.test_size:
+        raise UserError(f"{_named(data, found)}, which leaves no {'test' if rest.train_size else 'training'} image")
+    return rest
 
 
 @dataclass(frozen=True)
@@ -142,16 +126,9 @@ def _state_of(root: Path, paths: Sequence[str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _rows_without(paths: PathTable, found: Reasons) -> torch.Tensor:
-    return torch.tensor([row for row, path in enumerate(paths) if path not in found], dtype=torch.int64)
-
-
-def _chosen(paths: PathTable, rows: torch.Tensor) -> PathTable:
-    return PathTable([paths[row] for row in rows.tolist()])
-
-
-def _named(data: Photographs | DetectionSet, found: Reasons) -> str:
-    named = [f"{data.root / path} ({reason})" for path, reason in list(found.items())[:_NAMED]]
+def _named(data: Dataset, found: Reasons) -> str:
+    root, _ = data.files
+    named = [f"{root / path} ({reason})" for path, reason in list(found.items())[:_NAMED]]
     more = f" and {len(found) - len(named)} more" if len(found) > len(named) else ""
     count = "1 image" if len(found) == 1 else f"{len(found)} images"
-    return f"{count} of {data.root.name} can't be decoded: {', '.join(named)}{more}"
+    return f"{count} of {root.name} can't be decoded: {', '.join(named)}{more}"

@@ -19,7 +19,7 @@ GREY = (0.299, 0.587, 0.114)
 
 EIGENVALUES = (0.2175, 0.0188, 0.0045)
 EIGENVECTORS = ((-0.5675, 0.7192, 0.4009), (-0.5808, -0.0045, -0.8140), (-0.5836, -0.6948, 0.4203))
-"""Of the colours of ImageNet's pixels in [0, 1]; an eigenvector is a column (clovaai/CutMix-PyTorch, ``train.py``)."""
+"""Principal axes of ImageNet's colours in [0, 1]; an eigenvector is a column (clovaai/CutMix-PyTorch, ``train.py``)."""
 
 ORDERS = tuple(permutations(range(3)))
 _CONTRAST, _SATURATION = 1, 2
@@ -27,7 +27,7 @@ _WHITE = 255.0
 
 
 def jitter_weights(factors: Tensor, orders: Tensor) -> Tensor:
-    """What the three changes of colour come to: float64 (B, 3), the weights own, grey and level.
+    """Combine the three changes of colour: float64 (B, 3), the weights own, grey and level.
 
     Args:
         factors: float64 (B, 3), of brightness, contrast and saturation; 1 changes nothing.
@@ -44,14 +44,14 @@ def jitter_weights(factors: Tensor, orders: Tensor) -> Tensor:
 
 
 def light_offsets(amounts: Tensor) -> Tensor:
-    """What light noise adds to red, green and blue in [0, 1]: float64 (B, 3), of amounts along the axes (B, 3)."""
+    """Compute what light noise adds to red, green and blue in [0, 1]: float64 (B, 3), of amounts along axes (B, 3)."""
     scaled = amounts * torch.tensor(EIGENVALUES, dtype=amounts.dtype)
     axes = torch.tensor(EIGENVECTORS, dtype=amounts.dtype)
     return (axes * scaled[:, None, :]).sum(2)
 
 
 def mean_greys(pixels: npt.NDArray[np.uint8]) -> Tensor:
-    """The mean grey of uint8 images (B, 3, H, W), float64 (B,), in [0, 1]; exact sums, so the same in any batch."""
+    """Compute the mean grey of uint8 images (B, 3, H, W): float64 (B,) in [0, 1], by exact sums, equal in any batch."""
     count, _, height, width = pixels.shape
     # Image by image, since NumPy sums a stack several times slower; the sums of none are still (0, 3).
     sums = np.array([image.reshape(3, -1).sum(1, dtype=np.int64) for image in pixels]).reshape(count, 3)
@@ -60,18 +60,18 @@ def mean_greys(pixels: npt.NDArray[np.uint8]) -> Tensor:
 
 
 def colour_map(weights: Tensor, greys: Tensor, light: Tensor) -> Tensor:
-    """What :func:`recoloured_` needs of each image: float32 (B, 5), weights own and grey, and offsets of R, G and B."""
+    """Compute what :func:`recoloured_` needs: float32 (B, 5), weights own and grey, and offsets of R, G and B."""
     return torch.cat([weights[:, :2], (weights[:, 2] * greys)[:, None] + light], dim=1).float()
 
 
 def recoloured_(pixels: Tensor, colours: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Jitter, light and normalisation of float32 pixels (B, 3, H, W) in [0, 255], in place.
+    """Apply jitter, light and normalisation to float32 pixels (B, 3, H, W) in [0, 255], in place.
 
     Products and sums are separate operations, none fused, so that an image is the same in any batch.
 
     Args:
         pixels: as they were read.
-        colours: float32 (B, 5), of :func:`colour_map`.
+        colours: float32 (B, 5), from :func:`colour_map`.
         mean, std: float32 (3,), of pixels in [0, 1].
     """
 

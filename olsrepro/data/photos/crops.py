@@ -1,4 +1,4 @@
-"""What is cut out of a photograph: a window of its resized form, a part of the original, or its middle."""
+"""Crops of a photograph: a window of its resized form, a part of the original, or its middle."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Picture:
 
     @cached_property
     def original(self) -> Image.Image:
-        """As it is in its file.
+        """Image as it is in its file.
 
         Raises:
             Unreadable: it can't be decoded.
@@ -36,32 +36,32 @@ class Picture:
 
     @cached_property
     def resized(self) -> Pixels:
-        """After the first transform, (3, H, W)."""
+        """Pixels after the first transform, (3, H, W)."""
         return planes(resized(self.original, self.geometry)) if self.stored is None else self.stored
 
 
 Crop = Callable[[Picture, int], Pixels]
-"""The pixels (3, S, S) that the sample in a row of a batch gets of its picture."""
+"""Function of a picture and a row of a batch to the pixels (3, S, S) that the sample in that row gets."""
 
 
-def crop_of(kind: str, geometry: Geometry, place: DrawAddress, samples: Tensor) -> Crop:
-    """How a batch of samples (int64 (B,)) is cropped; ``kind`` as in ``AugmentSettings.crop``."""
-    return {"window": _windows, "resized": _parts, "centre": _middles}[kind](geometry, place, samples)
+def crop_of(kind: str, geometry: Geometry, address: DrawAddress, samples: Tensor) -> Crop:
+    """Draw the crops of a batch of samples (int64 (B,)); ``kind`` as in ``AugmentSettings.crop``."""
+    return {"window": _windows, "resized": _parts, "centre": _middles}[kind](geometry, address, samples)
 
 
 def window(pixels: Pixels, top: int, left: int, side: int) -> Pixels:
-    """A square of planes (3, H, W); a view."""
+    """Cut a square out of planes (3, H, W); a view."""
     return pixels[:, top : top + side, left : left + side]
 
 
 def resized_part(image: Image.Image, box: Box, side: int) -> Image.Image:
-    """A part of an image at ``side`` pixels square, bit for bit torchvision's ``resized_crop``."""
+    """Scale a part of an image to ``side`` pixels square, bit for bit torchvision's ``resized_crop``."""
     part = image.crop((box.left, box.top, box.left + box.width, box.top + box.height))
     return part.resize((side, side), Image.Resampling.BILINEAR)
 
 
-def _windows(geometry: Geometry, place: DrawAddress, samples: Tensor) -> Crop:
-    drawn, side = corners(place, samples), geometry.side
+def _windows(geometry: Geometry, address: DrawAddress, samples: Tensor) -> Crop:
+    drawn, side = corners(address, samples), geometry.side
 
     def crop(picture: Picture, row: int) -> Pixels:
         pixels, corner = picture.resized, drawn[row]
@@ -71,8 +71,8 @@ def _windows(geometry: Geometry, place: DrawAddress, samples: Tensor) -> Crop:
     return crop
 
 
-def _parts(geometry: Geometry, place: DrawAddress, samples: Tensor) -> Crop:
-    drawn = attempts(place, samples)
+def _parts(geometry: Geometry, address: DrawAddress, samples: Tensor) -> Crop:
+    drawn = attempts(address, samples)
 
     def crop(picture: Picture, row: int) -> Pixels:
         image = picture.original
@@ -81,5 +81,5 @@ def _parts(geometry: Geometry, place: DrawAddress, samples: Tensor) -> Crop:
     return crop
 
 
-def _middles(geometry: Geometry, place: DrawAddress, samples: Tensor) -> Crop:
+def _middles(geometry: Geometry, address: DrawAddress, samples: Tensor) -> Crop:
     return lambda picture, row: centred(picture.resized, geometry.side)

@@ -1,4 +1,4 @@
-"""From an image file to RGB pixels of one size, bit for bit what torchvision's transforms make of Pillow images."""
+"""RGB pixels of one size from image files, bit for bit what torchvision's transforms make of Pillow images."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class Unreadable(UserError):
     def __str__(self) -> str:
         return (
             f"{self.path} can't be decoded ({self.reason}); put the original file there, "
-            "or leave such images out by dataset.skip_unreadable=true"
+            "or leave such images out with dataset.skip_unreadable=true"
         )
 
 
 def decoded(path: str | Path) -> Image.Image:
-    """The image in a file as RGB, whatever its mode (grey, CMYK, palette) and format; nothing turns it by its EXIF.
+    """Decode an image file as RGB, whatever its mode (grey, CMYK, palette) and format; EXIF rotation is ignored.
 
     Raises:
-        Unreadable: the file is missing, truncated, damaged or no image.
+        Unreadable: the file is missing, truncated, damaged or not an image.
     """
     with _damage_told(path), Image.open(path) as image:
         image.load()
@@ -62,9 +62,9 @@ def check_decodes(path: str | Path) -> None:
 
 @contextmanager
 def _damage_told(path: str | Path) -> Iterator[None]:
-    """What Pillow raises becomes :class:`Unreadable`.
+    """Turn what Pillow raises into :class:`Unreadable`.
 
-    It also warns, of EXIF data and transparency that are not used here; where warnings are errors that would end a run.
+    Its warnings are silenced, of EXIF data and transparency that are not used here: as errors they would end a run.
     """
     try:
         with warnings.catch_warnings():
@@ -76,7 +76,7 @@ def _damage_told(path: str | Path) -> Iterator[None]:
 
 
 def resized(image: Image.Image, geometry: Geometry) -> Image.Image:
-    """The image after the first transform, as by ``Resize((256, 256))`` or, of the shorter side, ``Resize(256)``."""
+    """Apply the first transform to an image, as ``Resize((256, 256))`` or, of the shorter side, ``Resize(256)`` do."""
     side = geometry.resized_to
     if geometry.resize == "square":
         return image.resize((side, side), Image.Resampling.BILINEAR)
@@ -86,16 +86,16 @@ def resized(image: Image.Image, geometry: Geometry) -> Image.Image:
 
 
 def planes(image: Image.Image) -> Pixels:
-    """The pixels of an RGB image as (3, H, W); not contiguous."""
+    """Return the pixels of an RGB image as (3, H, W); not contiguous."""
     return np.asarray(image).transpose(2, 0, 1)
 
 
 def centred(pixels: Pixels, side: int) -> Pixels:
-    """The middle (3, side, side) of planes, as ``CenterCrop`` takes it; a view."""
+    """Return the middle (3, side, side) of planes, as ``CenterCrop`` takes it; a view."""
     top, left = (round((size - side) / 2) for size in pixels.shape[1:])
     return pixels[:, top : top + side, left : left + side]
 
 
 def test_pixels(image: Image.Image, geometry: Geometry) -> Pixels:
-    """What a test sees of an RGB image: uint8 (3, S, S), contiguous, S = ``geometry.side``."""
+    """Return what a test sees of an RGB image: uint8 (3, S, S), contiguous, S = ``geometry.side``."""
     return np.ascontiguousarray(centred(planes(resized(image, geometry)), geometry.side))

@@ -1,4 +1,4 @@
-"""What the device does to photographs that workers read: from uint8 to normalised images."""
+"""Work of the device on photographs that workers read: from uint8 to normalised images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CPU_CHUNK = 1 << 19  # pixel values finished at once on a CPU, whose cache hold
 
 
 class Finisher:
-    """Colour jitter, light noise, normalisation, then CutOut, each image for itself.
+    """Colour jitter, light noise, normalisation, then CutOut, of each image separately.
 
     Args:
         mean, std: float32 (3,), of pixels in [0, 1].
@@ -30,7 +30,7 @@ class Finisher:
         self._format = torch.channels_last if channels_last else torch.contiguous_format
 
     def __call__(self, sheet: PixelBatch, cutout: int = 0) -> Tensor:
-        """Float32 images (B, 3, S, S) of a sheet, with holes of side ``cutout`` where it says."""
+        """Make float32 images (B, 3, S, S) of a pixel batch, with holes of side ``cutout`` where it has them."""
         sheet = sheet.changed(self.sent)
         images = torch.empty(sheet.pixels.shape, device=self._device, memory_format=self._format)
         for at in range(0, len(images), self._at_once(sheet.pixels)):
@@ -39,7 +39,7 @@ class Finisher:
         return images
 
     def sent(self, tensor: Tensor) -> Tensor:
-        """The tensor on the device; nothing waits for it where it comes from page-locked memory."""
+        """Copy a tensor to the device, without a wait where it is in page-locked memory."""
         return tensor.to(self._device, non_blocking=True)
 
     def _at_once(self, pixels: Tensor) -> int:

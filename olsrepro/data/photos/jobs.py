@@ -1,4 +1,4 @@
-"""What a worker makes of photographs: the uint8 images of a batch, and the numbers with which the device ends them."""
+"""Work on photographs in a worker: uint8 images of a batch, and the numbers with which the device finishes them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PixelBatch(NamedTuple):
 
     Attributes:
         pixels: uint8 (B, 3, S, S), cropped and flipped.
-        colours: float32 (B, 5), see :func:`olsrepro.data.colour.recoloured_`; None: the colours stay.
+        colours: float32 (B, 5), see :func:`olsrepro.data.photos.colour.recoloured_`; None: the colours stay.
         holes: int64 (B, 2), centres of CutOut's holes; None: there are none.
     """
 
@@ -37,14 +37,14 @@ class PixelBatch(NamedTuple):
     holes: Tensor | None = None
 
     def changed(self, change: Callable[[Tensor], Tensor]) -> PixelBatch:
-        """The same of each tensor."""
+        """Apply ``change`` to each tensor."""
         colours, holes = (None if part is None else change(part) for part in self[1:])
         return PixelBatch(change(self.pixels), colours, holes)
 
 
 @dataclass(frozen=True)
 class ViewOf:
-    """How one view is drawn, and its number: 0 is the batch's own images."""
+    """Augmentation of one view, and its number: 0 is the batch's own images."""
 
     augment: AugmentSettings
     number: int = 0
@@ -52,14 +52,14 @@ class ViewOf:
 
 @dataclass(frozen=True)
 class PixelsJob:
-    """Reads each photograph once, and makes all views of it.
+    """Job that reads each photograph once, and makes all views of it.
 
     Attributes:
         indices: int64 (B,), the samples whose random numbers are used.
         paths: of the photographs shown, one for each sample.
         geometry: what they are resized to and cut to.
         views: what is made of each.
-        seed, epoch: where the random numbers are drawn.
+        seed, epoch: address of the random numbers.
         stored: resized forms of photographs, and which of them are shown: int64 (B,).
     """
 
@@ -72,7 +72,7 @@ class PixelsJob:
     stored: tuple[PixelFile, npt.NDArray[np.int64]] | None = None
 
     def __call__(self) -> tuple[PixelBatch, ...]:
-        """A sheet for each view."""
+        """Make a pixel batch for each view."""
         samples = torch.from_numpy(self.indices)
         makers = [
             _View(view.augment, DrawAddress(self.seed, self.epoch, view.number), samples, self) for view in self.views
@@ -92,13 +92,13 @@ class PixelsJob:
 
 
 class _View:
-    """A sheet that is being filled."""
+    """Pixel batch of one view, while it is being filled."""
 
-    def __init__(self, augment: AugmentSettings, place: DrawAddress, samples: Tensor, job: PixelsJob) -> None:
+    def __init__(self, augment: AugmentSettings, address: DrawAddress, samples: Tensor, job: PixelsJob) -> None:
         side = job.geometry.side
-        self._augment, self._place, self._samples = augment, place, samples
-        self._crop: Crop = crop_of(augment.crop, job.geometry, place, samples)
-        self._flips = flips(place, samples).tolist() if augment.flip else [False] * len(samples)
+        self._augment, self._address, self._samples = augment, address, samples
+        self._crop: Crop = crop_of(augment.crop, job.geometry, address, samples)
+        self._flips = flips(address, samples).tolist() if augment.flip else [False] * len(samples)
         self._pixels = np.empty((len(samples), 3, side, side), dtype=np.uint8)
 
     def take(self, picture: Picture, row: int) -> None:
@@ -109,16 +109,18 @@ class _View:
         return PixelBatch(torch.from_numpy(self._pixels), self._colours(), self._holes())
 
     def _colours(self) -> Tensor | None:
-        augment, place, samples = self._augment, self._place, self._samples
+        augment, address, samples = self._augment, self._address, self._samples
         if not augment.colour_jitter and not augment.light_noise:
             return None
-        weights = jitter_weights(jitter_factors(place, samples, augment.colour_jitter), jitter_orders(place, samples))
-        light = light_offsets(light_amounts(place, samples, augment.light_noise))
+        weights = jitter_weights(
+            jitter_factors(address, samples, augment.colour_jitter), jitter_orders(address, samples)
+        )
+        light = light_offsets(light_amounts(address, samples, augment.light_noise))
         return colour_map(weights, mean_greys(self._pixels), light)
 
     def _holes(self) -> Tensor | None:
         side = self._pixels.shape[-1]
-        return hole_centres(self._place, self._samples, side) if self._augment.cutout else None
+        return hole_centres(self._address, self._samples, side) if self._augment.cutout else None
 
 
 class MadeBatch(NamedTuple):
@@ -126,7 +128,7 @@ class MadeBatch(NamedTuple):
 
     Attributes:
         indices: int64 (B,).
-        groups: sheets of each of the job's groups.
+        groups: pixel batches of each of the job's groups.
         clean_indices: int64 (M,), of the clean batch; None without one.
     """
 
@@ -137,12 +139,12 @@ class MadeBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class BatchJob:
-    """The photographs of one step, in groups that show the same ones; the last is the clean batch, if there is one."""
+    """Photographs of one step, in groups that show the same ones; the last is the clean batch, if there is one."""
 
     groups: Sequence[PixelsJob]
     has_clean: bool = False
 
     def __call__(self) -> MadeBatch:
-        """Make all of them."""
+        """Make the pixel batches of all groups."""
         clean = torch.from_numpy(self.groups[-1].indices) if self.has_clean else None
         return MadeBatch(torch.from_numpy(self.groups[0].indices), tuple(group() for group in self.groups), clean)

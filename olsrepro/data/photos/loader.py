@@ -33,16 +33,16 @@ class HostLoader:
     Args:
         data: the photographs; steps train on its training set.
         targets: int64 (N,), the given labels.
-        augment: which augmentation.
+        augment: of a batch's own images.
         batch_size: images in each batch but the last, on all ranks.
         seed: of the run.
         device: where the batches go.
         channels_last: memory format of a batch's images.
-        more_views: what a batch carries beside its images.
+        more_views: further views that a batch carries.
         held_out: int64, samples that no step trains on.
-        clean: which samples come with each step as a clean batch; their targets are their true ones.
+        clean: the samples that come with each step as a clean batch; their targets are their true ones.
         shard: this rank's share of every batch; None: all of it.
-        workers: processes that read; with 0 this one does.
+        workers: number of processes that read; with 0 this one does.
         cache: of resized pixels.
     """
 
@@ -80,11 +80,11 @@ class HostLoader:
         self._finish = Finisher(data.mean, data.std, self.device, channels_last=channels_last)
 
     def __len__(self) -> int:
-        """Steps in an epoch."""
+        """Count the steps in an epoch."""
         return -(-self.count // self.batch_size)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """This rank's part of each batch of a 0-based epoch, from step ``start`` on."""
+        """Yield this rank's part of each batch of a 0-based epoch, from step ``start`` on."""
         order = self._order(epoch)
         wholes = [order[step * self.batch_size : (step + 1) * self.batch_size] for step in range(start, len(self))]
         mates = [self._mates(epoch, number) for number in range(len(self._views))]
@@ -93,11 +93,11 @@ class HostLoader:
             yield self._batch(made, epoch, len(whole) if self._shard.ranks > 1 else None)
 
     def samples_of(self, epoch: int, step: int) -> list[int]:
-        """The training indices of a batch, on all ranks."""
+        """List the training indices of a batch, on all ranks."""
         return self._order(epoch)[step * self.batch_size : (step + 1) * self.batch_size].tolist()
 
     def whole(self, epoch: int, *, augmented: bool) -> Iterator[Batch]:
-        """Every image that steps train on, once, by rising index, as :class:`methods.base.TrainingSet` says."""
+        """Yield every image that steps train on, once, by rising index, as :class:`methods.base.TrainingSet` says."""
         augment = self._views[0].augment if augmented else AS_IN_A_TEST
         parts = _in_parts(self._order(epoch).sort().values, WHOLE_BATCH)
         jobs = (BatchJob([self._sheets(epoch, part, part, [ViewOf(augment)])]) for part in parts)
@@ -106,17 +106,17 @@ class HostLoader:
             yield Batch(self._finish(made.groups[0][0], augment.cutout), self._targets[indices], indices, epoch)
 
     def _order(self, epoch: int) -> Tensor:
-        """The samples that steps train on, in the order of an epoch."""
+        """Return the samples that steps train on, in the order of an epoch."""
         return order_without(self._held_out, draw_order(self.total, self._seed, epoch, "cpu"))
 
     def _mates(self, epoch: int, number: int) -> Tensor | None:
-        """Whose photographs a view shows, (N,); None: the samples' own."""
+        """Draw whose photographs a view shows, (N,); None: the samples' own."""
         if self._views[number].of == "sample":
             return None
         return classmates(self._own_targets, address(self._seed, "classmate", epoch, number))
 
     def _job(self, epoch: int, step: int, whole: Tensor, mates: Sequence[Tensor | None]) -> BatchJob:
-        """What a worker makes for a step: views of the samples, each view of classmates, the clean batch."""
+        """Build a worker's job for a step: views of the samples, each view of classmates, the clean batch."""
         own = whole[self._shard.rows(len(whole))]
         views = [ViewOf(view.augment, number) for number, view in enumerate(self._views)]
         groups = [self._sheets(epoch, own, own, [view for view in views if mates[view.number] is None])]
@@ -161,7 +161,7 @@ class HostLoader:
         )
 
     def _numbers(self) -> list[int]:
-        """The views' numbers in the order in which a worker makes them."""
+        """List the views' numbers in the order in which a worker makes them."""
         return sorted(range(len(self._views)), key=lambda number: self._views[number].of == "classmate")
 
 
@@ -175,7 +175,7 @@ def test_batches(
     workers: int = 0,  # noqa: PT028
     cache: PixelCache | None = None,  # noqa: PT028
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """A range of the test set in order, normalised: (float32 (B, 3, S, S), int64 (B,)), the last short batch kept.
+    """Yield a range of the test set in order, normalised: float32 (B, 3, S, S), int64 (B,), the short last batch kept.
 
     Args are those of :class:`HostLoader`.
     """

@@ -1,4 +1,4 @@
-"""Jobs done in order by processes that stay, with torch's ``DataLoader`` as the pool."""
+"""Jobs done in order by persistent processes, with torch's ``DataLoader`` as the pool."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from olsrepro.settings import UserError
 
 T = TypeVar("T")
 Job = Callable[[], T]
-"""What a worker is asked to do: something that can be pickled and needs nothing else, so that a worker has no state."""
+"""Work for a worker: something that can be pickled and needs nothing else, so that a worker has no state."""
 
 
 class Workers:
-    """So many processes, started by the first job and kept; with none, jobs are done in this process.
+    """Worker processes, started by the first job and kept; with none, jobs are done in this process.
 
     Passes may be nested or left early; each has processes to itself.
 
     Args:
-        count: of processes.
+        count: number of processes.
         pinned: whether tensors come in page-locked memory, which CUDA copies without waiting.
     """
 
@@ -42,7 +42,7 @@ class Workers:
         self._idle: list[_Pool] = []
 
     def in_order(self, jobs: Iterable[Job[T]]) -> Iterator[T]:
-        """What the jobs return, in their order; a few are done ahead.
+        """Yield what the jobs return, in their order; a few are done ahead.
 
         Raises:
             Unreadable: a job met an image that can't be decoded.
@@ -62,12 +62,12 @@ class Workers:
 
 @cache
 def workers_of(count: int, *, pinned: bool) -> Workers:
-    """The processes of this one that all its loaders share."""
+    """Return the workers of this process, which all its loaders share."""
     return Workers(count, pinned=pinned)
 
 
 class _Pool:
-    """The processes of one pass at a time."""
+    """Processes of one pass at a time."""
 
     def __init__(self, count: int, pinned: bool) -> None:
         self._jobs = _Jobs()
@@ -106,20 +106,20 @@ class _Pool:
         files = [path for pid, _, path in (text.partition(" ") for text in told) if pid in dead]
         return (
             f"a process that reads images died while it read {', '.join(files) or 'its first file'} "
-            "(killed for want of memory, or of room in /dev/shm? set runtime.workers lower)"
+            "(killed for lack of memory, or of space in /dev/shm? set runtime.workers lower)"
         )
 
 
 @contextmanager
 def _unadvised() -> Iterator[None]:
-    """No warning of more processes than cores: how many are wise is for the user to say (``runtime.workers``)."""
+    """Silence the warning of more processes than cores: their number is the user's choice (``runtime.workers``)."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This DataLoader will create")
         yield
 
 
 class _Jobs:
-    """The jobs of the pass that is begun; the loader asks for them anew in each."""
+    """Jobs of the current pass; the loader asks for them again in each."""
 
     def __init__(self) -> None:
         self.jobs: Iterable[Job[Any]] = ()
@@ -129,7 +129,7 @@ class _Jobs:
 
 
 class _Does(Dataset[Any]):
-    """Answers each job with what it returns, or with the image that it could not read."""
+    """Data set that answers each job with what it returns, or with the error of an image that it could not read."""
 
     def __getitem__(self, job: Job[Any]) -> Any:
         try:
@@ -143,7 +143,7 @@ def _as_it_is(result: T) -> T:
 
 
 def _context() -> mp.context.BaseContext:
-    """Fresh processes, forked from a server that has imported this package and nothing else.
+    """Choose fresh processes, forked from a server that has imported this package and nothing else.
 
     A fork of the trainer itself would copy locks that its other threads (heartbeat, ranks, CUDA) hold, and Python 3.12
     warns of it; ``spawn`` would import torch once for each worker.
@@ -164,7 +164,7 @@ def _begin(notices: Tensor, worker: int) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process once the trainer is gone: torch watches the process that it was forked from, the server."""
+    """End this process once the trainer is gone: torch watches only the process that it was forked from, the server."""
     parent = mp.parent_process()
     if parent is not None:
         parent.join()

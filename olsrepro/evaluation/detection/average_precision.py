@@ -16,30 +16,30 @@ from olsrepro.settings import UserError
 
 @dataclass(frozen=True)
 class Precisions:
-    """Average precision in percent of each class; None for one that no object counts of."""
+    """Average precision in percent of each class; None for a class without objects that count."""
 
     by_class: tuple[float | None, ...]
 
     @property
     def mean(self) -> float:
-        """Over the classes that have objects: the mAP in percent.
+        """Mean over the classes that have objects: the mAP in percent.
 
         Raises:
             UserError: no class has any.
         """
         known = [value for value in self.by_class if value is not None]
         if not known:
-            raise UserError("no test image has an object that counts, so that there is no average precision")
+            raise UserError("no test image has an object that counts, so there is no average precision")
         return sum(known) / len(known)
 
 
 def mean_average_precision(
     found: Sequence[Detections], objects: Objects, num_classes: int, *, rule: str = "all_point", least_iou: float = 0.5
 ) -> Precisions:
-    """Score what was found in images against their objects, as VOC does; see :func:`match`.
+    """Score the detections in images against their objects, as VOC does; see :func:`match`.
 
     Args:
-        found: for each image, after non-maximum suppression.
+        found: the detections in each image, after non-maximum suppression.
         objects: of these images in the same order, on the CPU.
         num_classes: K.
         rule: one of ``all_point``, ``eleven_point``, ``coco_points``.
@@ -49,7 +49,7 @@ def mean_average_precision(
 
 
 def precisions(matches: Matches, objects: Objects, num_classes: int, rule: str) -> Precisions:
-    """Score matches; a class's objects that are marked as difficult are not among those to be found."""
+    """Score matches; objects marked as difficult are not among those to be found."""
     wanted = torch.bincount(objects.classes[~objects.difficult], minlength=num_classes).tolist()
     kept = ~matches.ignored
     classes, hits = matches.classes[kept], matches.hits[kept]
@@ -62,7 +62,7 @@ def precisions(matches: Matches, objects: Objects, num_classes: int, rule: str) 
 
 
 def average_precision(hits: Tensor, positives: int, rule: str = "all_point") -> float:
-    """Average precision, in [0, 1], of detections of one class.
+    """Compute the average precision, in [0, 1], of detections of one class.
 
     Args:
         hits: bool (N,), in falling order of scores: whether each found an object of its own.
@@ -80,7 +80,7 @@ def average_precision(hits: Tensor, positives: int, rule: str = "all_point") -> 
 
 
 def _whole_area(envelope: Tensor, true: Tensor, positives: int) -> float:
-    """Recall rises by 1 / positives at each hit."""
+    """Compute the area under the envelope; recall rises by 1 / positives at each hit."""
     return float(envelope[true.diff(prepend=true.new_zeros(1)) > 0].sum()) / positives
 
 

@@ -1,4 +1,4 @@
-"""Which detections have found an object, by the rules of PASCAL VOC."""
+"""Matching of detections to objects, by the rules of PASCAL VOC."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from olsrepro.detection.postprocess import Detections
 
 @dataclass(frozen=True)
 class Matches:
-    """Of all detections in all images, in falling order of their scores.
+    """Matches of all detections in all images, in falling order of their scores.
 
     Attributes:
         classes: int64 (N,).
-        hits: bool (N,), found an object that nothing above had found.
-        ignored: bool (N,), neither right nor wrong: found one that is marked as difficult.
+        hits: bool (N,), found an object that no detection above had found.
+        ignored: bool (N,), neither right nor wrong: found an object marked as difficult.
     """
 
     classes: Tensor
@@ -31,13 +31,13 @@ class Matches:
 def match(found: Sequence[Detections], objects: Objects, least_iou: float = 0.5) -> Matches:
     """Match the detections of each image to its objects.
 
-    A detection points at the object of its class in its image that it overlaps most, whoever else does; the pointing
-    counts if the IoU is above ``least_iou``. Of those that point at one object the highest score has found it, the
-    others are wrong. Equal scores stand in the order of their images. Source: the development kit of VOC 2012,
-    ``VOCevaldet.m``; boxes are edges here, so that the widths have its "+1" in them.
+    A detection points at the object of its class in its image that it overlaps most, even if others do too, and only if
+    the IoU is above ``least_iou``. Of those that point at one object, the highest score has found it, and the others
+    are wrong. Equal scores are in the order of their images. Source: the development kit of VOC 2012, ``VOCevaldet.m``;
+    boxes are edges here, so that the widths include its "+1".
 
     Args:
-        found: for each image.
+        found: the detections in each image.
         objects: of these images in the same order, on the CPU.
         least_iou: in [0, 1].
     """
@@ -50,7 +50,7 @@ def match(found: Sequence[Detections], objects: Objects, least_iou: float = 0.5)
 
 
 def _pointed_at(found: Detections, objects: Objects, image: int, least_iou: float) -> Tensor:
-    """The row in ``objects`` that each detection of an image points at, int64 (N,); -1 for none."""
+    """Return the row in ``objects`` that each detection of an image points at, int64 (N,); -1 for none."""
     first, end = int(objects.starts[image]), int(objects.starts[image + 1])
     if first == end or not len(found):
         return torch.full((len(found),), -1)
@@ -60,14 +60,14 @@ def _pointed_at(found: Detections, objects: Objects, image: int, least_iou: floa
 
 
 def _looked_up(values: Tensor, rows: Tensor, points: Tensor) -> Tensor:
-    """``values`` at the rows that are pointed at, False elsewhere."""
+    """Return ``values`` at the rows that are pointed at, False elsewhere."""
     picked = torch.zeros(len(rows), dtype=torch.bool)
     picked[points] = values[rows[points]]
     return picked
 
 
 def _is_first(rows: Tensor, points: Tensor, count: int) -> Tensor:
-    """Bool (N,): the first of those that point at its row, of ``count``."""
+    """Mark the first of the detections that point at each of ``count`` rows: bool (N,)."""
     places = torch.arange(len(rows))
     first = torch.full((count,), len(rows)).scatter_reduce_(0, rows[points], places[points], "amin")
     is_first = torch.zeros(len(rows), dtype=torch.bool)

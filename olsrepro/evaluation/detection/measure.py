@@ -16,7 +16,7 @@ from olsrepro.evaluation.subject import DetectorSubject, Result
 
 
 def measure(settings: Settings, subject: DetectorSubject) -> Result:
-    """``mAP`` in percent by the rule that was asked for; by each rule, and each class's precision, in ``detail``.
+    """Measure ``mAP`` in percent by the chosen rule; ``detail`` has it by every rule, and each class's precision.
 
     With ``keep``, ``tensors`` are the boxes, scores and classes of the first images; image i has the rows from
     ``starts[i]`` to ``starts[i + 1]``.
@@ -41,7 +41,7 @@ def measure(settings: Settings, subject: DetectorSubject) -> Result:
 
 
 def _pooled(settings: Settings, subject: DetectorSubject) -> list[Detections]:
-    """Of each image what all passes found, at most ``most``; cut after each pass, so that memory stays bounded."""
+    """Pool the detections of all passes for each image, at most ``most``; cut after each pass to bound the memory."""
     network = subject.network()
     pooled: list[Detections] = []
     for size in settings.sizes_at(subject.image_size):

@@ -1,4 +1,4 @@
-"""A detector's passes over test images."""
+"""Passes of a detector over test images."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from olsrepro.settings import UserError
 
 
 class MapsNotFinite(UserError):
-    """A network's raw maps of test images are not finite."""
+    """Error for a network whose raw maps of test images are not finite."""
 
 
 def detect(
     network: nn.Module, batches: Iterable[tuple[Tensor, Sequence[Placement]]], threshold: float
 ) -> Iterator[Detections]:
-    """What a network finds in each image, in its own pixels, before non-maximum suppression.
+    """Yield the detections in each image, in the image's own pixels, before non-maximum suppression.
 
     Args:
         network: images (B, 3, S, S) to raw maps, in evaluation mode.
@@ -40,4 +40,4 @@ def detect(
 
 def _check_finite(maps: Sequence[Tensor]) -> None:
     if not all(one.isfinite().all() for one in maps):
-        raise MapsNotFinite("the network's raw maps are not finite, so that it detects nothing; measure other weights")
+        raise MapsNotFinite("the network's raw maps are not finite, so it detects nothing; measure other weights")

@@ -15,22 +15,22 @@ SIZES, OWN_SIDE = (320, 416, 512, 608), 416
 
 @dataclass(frozen=True)
 class Settings(EvaluationSettings):
-    """Which images a detector is given, which of its boxes count, and how they are scored (paper V-D, Table X).
+    """Images that a detector is given, boxes of it that count, and the rule that scores them (paper V-D, Table X).
 
     The paper says "multi-scale"; the values are those of argusswift/YOLOv4-pytorch (860d3ee).
 
     Args:
-        sizes: sides in pixels of the letter-boxed images; the boxes that an image gets at each are pooled. None named:
-            those of that repository, 320, 416, 512 and 608, or as many times the data set's own side as they are 416.
-        flip: whether each image is looked at in the mirror too.
+        sizes: sides in pixels of the letter-boxed images; the boxes that an image gets at each are pooled. If empty:
+            those of that repository, 320, 416, 512 and 608, scaled by the data set's own side over 416.
+        flip: whether each image is also tested mirrored.
         score_threshold: the score that a box must exceed.
         nms_iou: a box that overlaps a higher score of its class by more than this is dropped.
-        most: boxes of an image, of the highest scores, that are looked at. Our limit: a trained network gives fewer,
-            and a raw one would give each of its hundred thousand.
+        most: number of boxes of an image, those of the highest scores, that are considered. Our limit: a trained
+            network gives fewer, an untrained one would give all of its hundred thousand.
         iou: a box has found an object that it overlaps by more than this.
-        rule: what stands for the area under precision over recall: ``all_point``, that under the envelope;
+        rule: how the area under precision over recall is computed: ``all_point``, under the envelope;
             ``eleven_point``, VOC 2007's own; ``coco_points``, the mean at 101 recalls.
-        keep: the boxes of how many test images, from the first, are kept beside the record.
+        keep: number of test images, from the first, whose boxes are kept beside the record.
         batch_size: images at a time; changes the memory that is needed, not the result.
     """
 
@@ -59,11 +59,11 @@ class Settings(EvaluationSettings):
         check_whole("batch_size", self.batch_size, 1)
 
     def sizes_at(self, side: int) -> list[int]:
-        """The sizes, rising, for a data set whose own is ``side`` pixels."""
+        """Return the sizes, in rising order, for a data set whose own side is ``side`` pixels."""
         return sorted(self.sizes or {max(1, round(size * side / OWN_SIDE / STRIDE)) * STRIDE for size in SIZES})
 
     def identity(self) -> dict[str, Any]:
-        """The parameters but ``batch_size``; sizes in any order are the same."""
+        """Return the parameters without ``batch_size``; the order of sizes does not matter."""
         parameters = super().identity()
         del parameters["batch_size"]
         return parameters | {"sizes": sorted(self.sizes)}

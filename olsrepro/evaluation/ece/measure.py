@@ -1,4 +1,4 @@
-"""How far a run's confidence is from its accuracy (Table XI)."""
+"""Calibration of a run's confidence (Table XI)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from olsrepro.evaluation.subject import Result, Subject
 
 
 def measure(settings: Settings, subject: Subject) -> Result:
-    """``ece`` and ``signed_gap`` in percent on the whole test set; the detail is a reliability diagram's data."""
+    """Measure ``ece`` and ``signed_gap`` in percent on the whole test set; the detail is for a reliability diagram."""
     logits, targets = subject.test_logits()
     found = reliability_of(logits, targets, settings.bins)
     return Result(

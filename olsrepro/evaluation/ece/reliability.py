@@ -37,7 +37,7 @@ class Reliability:
         return 100 * float(self.surplus.sum() / self.count.sum())
 
     def diagram(self) -> dict[str, list[float | None]]:
-        """Of each bin: upper edge, count, accuracy and mean confidence in [0, 1], None where a bin is empty."""
+        """Return each bin's upper edge, count, accuracy and mean confidence in [0, 1], None where a bin is empty."""
         return {
             "upper_edge": upper_edges(len(self.count)).tolist(),
             "count": self.count.tolist(),
@@ -51,7 +51,7 @@ def _means(sums: Tensor, count: Tensor) -> list[float | None]:
 
 
 def upper_edges(bins: int) -> Tensor:
-    """Upper edges 1 / bins, 2 / bins, ..., 1 of equal bins on (0, 1]: float64 (bins,)."""
+    """Return the upper edges 1 / bins, 2 / bins, ..., 1 of equal bins on (0, 1]: float64 (bins,)."""
     return torch.arange(1, bins + 1, dtype=torch.float64) / bins
 
 
@@ -78,5 +78,5 @@ def reliability(confidence: Tensor, correct: Tensor, bins: int) -> Reliability:
 
 
 def reliability_of(logits: Tensor, targets: Tensor, bins: int) -> Reliability:
-    """The same of logits (N, K) and targets (N,): confidence is the largest softmax probability, temperature 1."""
+    """Sort samples by confidence, the largest softmax probability of logits (N, K) at temperature 1; targets (N,)."""
     return reliability(softmax(logits).amax(dim=1), predicted(logits) == targets, bins)

@@ -1,4 +1,4 @@
-"""The features that a classifier sees, of a fixed subset of images."""
+"""Features that a classifier receives, of a fixed subset of images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BATCH = 250
 
 
 def first_of_each_class(labels: Tensor, count: int) -> Tensor:
-    """Where the first ``count`` samples of each class stand in labels (N,), or all of a smaller class: rising int64."""
+    """Return the places of each class's first ``count`` samples, or fewer, in labels (N,): rising int64."""
     by_class = labels.argsort(stable=True)
     sizes = torch.bincount(labels)
     place = torch.arange(len(labels)) - (sizes.cumsum(0) - sizes)[labels[by_class]]
@@ -23,7 +23,7 @@ def first_of_each_class(labels: Tensor, count: int) -> Tensor:
 def penultimate_features(
     network: Backbone, images: Images, chosen: Tensor, mean: Tensor, std: Tensor, device: torch.device | str
 ) -> Tensor:
-    """The input of the classifier, float32 (N, C) on the CPU, for the images at places (N,), normalised by mean, std.
+    """Return the classifier's inputs, float32 (N, C) on the CPU, for images at places (N,), normalised by mean, std.
 
     Source: paper, caption of Figure 3: the last layer but one, which is the pooled map of the last stage.
     """

@@ -1,4 +1,4 @@
-"""The embedding of penultimate features: how tight the classes are, and their picture (Figure 3)."""
+"""Embedding of penultimate features: tightness of the classes, and their picture (Figure 3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from olsrepro.settings import UserError
 
 
 def measure(settings: Settings, subject: Subject) -> Result:
-    """Numbers of the features at unit length, points of the features as they are: :class:`Tightness` has the values.
+    """Measure the :class:`Tightness` of features at unit length, and embed the features as they are.
 
     Tensors are ``points`` float32 (N, 2), if t-SNE is asked for, and ``labels`` int64 (N,); a picture's distances can't
     be compared with another's, which is why the numbers are taken in feature space.
@@ -50,7 +50,7 @@ def _tightness(features: Tensor, labels: Tensor, settings: Settings, subject: Su
 
 
 def _picture(wanted: float, used: float, points: int) -> dict[str, Any]:
-    """What a reader of the picture must know."""
+    """Describe the perplexity used, with a note where it is not the one asked for."""
     if used == wanted:
         return {"perplexity": used}
     return {"perplexity": used, "note": f"perplexity {used:g} instead of {wanted:g}: there are {points} points"}

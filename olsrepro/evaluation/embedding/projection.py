@@ -1,4 +1,4 @@
-"""The picture: t-SNE by scikit-learn, from PCA, the same for the same features."""
+"""Picture of features: t-SNE by scikit-learn, from PCA, the same for the same features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LEAST_PERPLEXITY = 1.0
 
 
 def possible_perplexity(wanted: float, points: int) -> float:
-    """``wanted``, or less where there are few points: a third of the others, from which neighbours are sought.
+    """Return ``wanted``, or less for few points: a third of the others, among which neighbours are sought.
 
     Source: van der Maaten's implementation (bhtsne), which refuses more.
     """
@@ -18,7 +18,7 @@ def possible_perplexity(wanted: float, points: int) -> float:
 
 
 def t_sne(features: Tensor, perplexity: float) -> Tensor:
-    """Points float32 (N, 2) for features (N, C), N > 2; ``perplexity`` must be below N.
+    """Embed features (N, C), N > 2, as points float32 (N, 2); ``perplexity`` must be below N.
 
     Barnes-Hut t-SNE (van der Maaten 2014) with scikit-learn's defaults, from the first two principal components.
     """

@@ -13,7 +13,7 @@ SPLITS = ("train", "test")
 
 @dataclass(frozen=True)
 class Settings(EvaluationSettings):
-    """Which images are embedded, and how their picture is made (paper III-B, Figure 3).
+    """Images that are embedded, and options of their picture (paper III-B, Figure 3).
 
     Args:
         split: ``train`` (paper, caption) or ``test``; images without augmentation in both.
@@ -37,5 +37,5 @@ class Settings(EvaluationSettings):
         check_flag("tsne", self.tsne)
 
     def identity(self) -> dict[str, Any]:
-        """As for every evaluation; 30 and 30.0 are one perplexity."""
+        """Return the parameters; 30 and 30.0 are the same perplexity."""
         return super().identity() | {"perplexity": float(self.perplexity)}

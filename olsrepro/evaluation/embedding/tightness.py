@@ -1,4 +1,4 @@
-"""How tight the classes lie in feature space: distances within against between, silhouette, variances."""
+"""Tightness of classes in feature space: distances within against between, silhouette, variances."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# Distances made at once: 8 MB in float64.
+# Distances computed at once: 8 MB in float64.
 _CHUNK = 2**20
-# Squared distances below this share of the squared norms are rounding errors of the product that they are made from.
+# Squared distances below this share of the squared norms are rounding errors of the product behind them.
 _ROUNDING = 1e-14
 
 
@@ -22,7 +22,7 @@ class Tightness:
         intra_over_inter: mean distance of pairs within a class over that of pairs between classes; lower is tighter.
         silhouette: mean silhouette coefficient (Rousseeuw 1987), in [-1, 1]; higher is tighter.
         within_over_between: sum of squares about the class means over that of the class means about the mean, each
-            counted once a sample; lower is tighter.
+            counted once per sample; lower is tighter.
     """
 
     intra_over_inter: float
@@ -38,7 +38,7 @@ def tightness(features: Tensor, labels: Tensor) -> Tightness:
     """
     places, counts = _present_classes(labels)
     _check(features, counts)
-    # Distances stay as they are and are rounded less.
+    # Centring changes no distance and reduces rounding errors.
     centred = features.double() - features.double().mean(dim=0)
     members = F.one_hot(places, len(counts)).double()
     sums = distance_sums(centred, members)
@@ -52,7 +52,7 @@ def tightness(features: Tensor, labels: Tensor) -> Tightness:
 
 
 def distance_sums(features: Tensor, members: Tensor) -> Tensor:
-    """Sum of the distances of each sample to those of each class, float64 (N, K), in chunks of samples.
+    """Sum the distances of each sample to those of each class, float64 (N, K), in chunks of samples.
 
     Args:
         features: float64 (N, C); rounding is least when their mean is near 0.
@@ -70,7 +70,7 @@ def distance_sums(features: Tensor, members: Tensor) -> Tensor:
 
 
 def _present_classes(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Labels (N,) renumbered from 0 without the classes that have no sample, and the sizes (K,) of those that have."""
+    """Renumber labels (N,) from 0 without empty classes, and return the sizes (K,) of the others."""
     sizes = torch.bincount(labels)
     present = sizes > 0
     return (present.cumsum(0) - 1)[labels], sizes[present]
@@ -93,7 +93,7 @@ def _intra_over_inter(sums: Tensor, members: Tensor, counts: Tensor) -> float:
 
 
 def _silhouette(sums: Tensor, places: Tensor, counts: Tensor) -> float:
-    """A sample that is alone in its class counts as 0, as does one with no distance to either (scikit-learn's way)."""
+    """Average the silhouettes: 0 for a sample alone in its class, or without any distance (as in scikit-learn)."""
     own = places[:, None]
     within = sums.gather(1, own)[:, 0] / (counts[places] - 1).clamp(min=1)
     nearest = (sums / counts).scatter(1, own, torch.inf).amin(dim=1)

@@ -1,4 +1,4 @@
-"""What several models of one set of images say together."""
+"""Mean of the outputs of several models for the same images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _VOTES: Mapping[str, Callable[[Tensor], Tensor]] = {"softmax": softmax, "logits"
 
 
 def ensemble_mean(logits: Iterable[Tensor], average: str = "softmax") -> Tensor:
-    """The models' mean: float32 (N, K).
+    """Average the outputs of several models: float32 (N, K).
 
     Args:
         logits: (N, K) of each model; one is held at a time.

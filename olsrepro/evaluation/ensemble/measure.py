@@ -1,4 +1,4 @@
-"""The error of an ensemble over the epochs of one training (Table III)."""
+"""Error of an ensemble over the epochs of one training (Table III)."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _BATCH = 500
 
 @dataclass(frozen=True)
 class _Mean:
-    """What the members say together, (N, K), and what of the run it is made from."""
+    """Mean of the members' outputs, (N, K), and the data of the run that it was made from."""
 
     scores: Tensor
     made_from: str
 
 
 def measure(settings: Settings, subject: Subject) -> Result:
-    """``top1_err`` and ``top5_err`` in percent on the whole test set; the detail names the members' epochs.
+    """Measure ``top1_err`` and ``top5_err`` in percent on the whole test set; the detail names the members' epochs.
 
-    From sums that the run kept over these very epochs, else from the weights of each.
+    Uses sums that the run kept over exactly these epochs, else the weights of each epoch.
 
     Raises:
         UserError: the run kept neither.
@@ -48,7 +48,7 @@ def measure(settings: Settings, subject: Subject) -> Result:
 
 
 def _detail(settings: Settings, epochs: list[int]) -> dict[str, Any]:
-    """What was averaged; ``fewer`` only where the training has fewer epochs than models were asked for."""
+    """Describe what was averaged; ``fewer`` only where the training has fewer epochs than models were asked for."""
     detail: dict[str, Any] = {"epochs": epochs, "models": len(epochs), "size": settings.size}
     detail |= {"grid": settings.grid, "average": settings.average}
     if len(epochs) < settings.size:
@@ -74,7 +74,7 @@ def _from_weights(settings: Settings, subject: Subject, epochs: list[int]) -> _M
 
 @torch.no_grad()
 def _logits(subject: Subject, epochs: Sequence[int]) -> Iterator[Tensor]:
-    """Test logits (N, K) of each epoch's weights, on the CPU."""
+    """Yield the test logits (N, K) of each epoch's weights, on the CPU."""
     images = subject.images("test")
     for network in subject.epoch_networks(epochs):
         batches = normalised_batches(
@@ -84,21 +84,21 @@ def _logits(subject: Subject, epochs: Sequence[int]) -> Iterator[Tensor]:
 
 
 def _nothing_kept(settings: Settings, subject: Subject, missing: list[int]) -> str:
-    """Names the run, what it has and what to train it with; the sums that it has are asked for again."""
+    """Name the run, what it has and how to train it; the sums that it has are asked for again."""
     sums = subject.probability_sums()
     sizes = ",".join(str(size) for size in sorted({*sums, settings.size}))
     overrides = f"'runtime.ensemble_sizes=[{sizes}]' runtime.ensemble_grid={settings.grid}"
     if settings.average == "softmax":
         lacks = f"{subject.name} kept {_kept(settings, sums)}"
     else:
-        lacks = f"average={settings.average} needs weights that {subject.name} did not keep, of {_shown(missing)}"
+        lacks = f"average={settings.average} needs the weights of {_shown(missing)}, which {subject.name} did not keep"
         overrides += " runtime.keep=grid"
-    return f"ensemble.size={settings.size}: {lacks}; train it anew with {overrides} --fresh"
+    return f"ensemble.size={settings.size}: {lacks}; train it again with {overrides} --fresh"
 
 
 def _kept(settings: Settings, sums: Mapping[int, Any]) -> str:
     if settings.size in sums:
-        return f"its sums over {settings.size} models of other epochs than {settings.grid} takes"
+        return f"sums over {settings.size} models, but of other epochs than {settings.grid} takes"
     sizes = ", ".join(map(str, sorted(sums)))
     return f"sums over {sizes} models only" if sizes else "no sums of test probabilities"
 

@@ -14,11 +14,11 @@ AVERAGES = ("softmax", "logits")
 
 @dataclass(frozen=True)
 class Settings(EvaluationSettings):
-    """The ensemble of ``size`` models of one training (Table III); more than its epochs are all of them.
+    """Ensemble of ``size`` models of one training (Table III), or of all its epochs if they are fewer.
 
     Args:
-        size: models that are averaged; 20 is the paper's most.
-        grid: which epochs they are of, as :func:`ensemble_epochs.member_epochs` has it; the paper says "uniformly".
+        size: number of models that are averaged; the paper's largest is 20.
+        grid: the epochs that they come from, see :func:`ensemble_epochs.member_epochs`; the paper says "uniformly".
         average: ``softmax``, the mean of the probabilities (paper, Equation 10; needs a run's sums or weights), or
             ``logits``, another method that needs the weights of each epoch.
     """

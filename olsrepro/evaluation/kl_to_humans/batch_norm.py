@@ -1,4 +1,4 @@
-"""A network in evaluation mode whose batch norm goes by each batch, as in training, without leaving a trace."""
+"""Batch norm by each batch's own statistics, as in training, for a network that stays in evaluation mode."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 @contextmanager
 def batch_statistics(network: nn.Module) -> Iterator[None]:
-    """Until the block is left, a network in evaluation mode normalises by each batch's own mean and variance.
+    """Normalise by each batch's own mean and variance inside the block, though the network is in evaluation mode.
 
     Its running statistics are put aside meanwhile, so that no pass can change them.
     """

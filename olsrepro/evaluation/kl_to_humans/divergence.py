@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def divergence(human: Tensor, log_model: Tensor) -> Tensor:
-    """KL(human || model) of each row in nats: Σ h · (ln h - ln q), float64 (N,).
+    """Compute KL(human || model) of each row in nats: Σ h · (ln h - ln q), float64 (N,).
 
     Where h is 0 a class adds 0, whatever q is; where h isn't and q is 0, the divergence is infinite.
 
@@ -21,12 +21,12 @@ def divergence(human: Tensor, log_model: Tensor) -> Tensor:
 
 
 def divergence_of_logits(human: Tensor, logits: Tensor) -> Tensor:
-    """The same against softmax(logits), which no logit is small enough to make 0: float64 (N,)."""
+    """Compute the divergence from softmax(logits), which no logit is small enough to make 0: float64 (N,)."""
     return divergence(human, logits.double().log_softmax(dim=1))
 
 
 def mean_of_batch_means(values: Tensor, chosen: Tensor, batch_size: int) -> float:
-    """The mean of the batches' means over their chosen samples, unweighted; a batch without any is left out.
+    """Average the batches' means over their chosen samples, unweighted; a batch without any is left out.
 
     Args:
         values: (N,), cut in order into batches of ``batch_size``; the last may be short.
@@ -39,7 +39,7 @@ def mean_of_batch_means(values: Tensor, chosen: Tensor, batch_size: int) -> floa
 
 
 def class_means(human: Tensor, targets: Tensor) -> Tensor:
-    """The mean human labels of each class's images: float64 (K, K), row y for class y; NaN for one without images.
+    """Average the human labels of each class's images: float64 (K, K), row y for class y; NaN for one without images.
 
     Args:
         human: (N, K).
@@ -50,7 +50,7 @@ def class_means(human: Tensor, targets: Tensor) -> Tensor:
 
 
 def class_divergence(human: Tensor, targets: Tensor, soft_labels: Tensor) -> Tensor:
-    """KL(mean human labels of a class || its soft label) in nats: float64 (K,).
+    """Compute KL(mean human labels of a class || its soft label) in nats: float64 (K,).
 
     Args:
         human: (N, K).

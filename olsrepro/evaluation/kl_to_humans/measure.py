@@ -1,4 +1,4 @@
-"""How far a run is from what people see in the test images (Table XII)."""
+"""Divergence of a run from what people see in the test images (Table XII)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ BATCH = 128  # the authors' batch size, which both of their quirks depend on
 
 
 def measure(settings: Settings, subject: Subject) -> Result:
-    """``kl_to_humans`` in nats.
+    """Measure ``kl_to_humans`` in nats, by image or by class.
 
     Raises:
-        UserError: the data set has no human labels; the run gets no image right; or (``level=class``) it keeps no
-            soft labels, or they exclude a class that people see.
+        UserError: the data set has no human labels; the run classifies no image correctly; or (``level=class``) it
+            keeps no soft labels, or they exclude a class that people see.
     """
     return _of_classes(subject) if settings.level == "class" else _of_images(settings, subject)
 
@@ -32,8 +32,9 @@ def _of_images(settings: Settings, subject: Subject) -> Result:
     values, correct = divergence_of_logits(human.shares, logits), predicted(logits) == targets
     chosen = correct if settings.samples == "correct" else torch.ones_like(correct)
     if not chosen.any():
-        raise UserError(f"{subject.name} gets no test image right; kl_to_humans.samples=all measures it on all of them")
-    # One batch of them all: its mean is that over the images.
+        hint = "kl_to_humans.samples=all measures it on all of them"
+        raise UserError(f"{subject.name} classifies no test image correctly; {hint}")
+    # A single batch of all images: its mean is that over the images.
     batch_size = BATCH if settings.average == "batches" else len(values)
     return Result(
         values={"kl_to_humans": mean_of_batch_means(values, chosen, batch_size)},
@@ -61,7 +62,7 @@ def _of_classes(subject: Subject) -> Result:
 
 
 def _batch_norm_logits(subject: Subject) -> tuple[Tensor, Tensor]:
-    """Logits (N, K) where each batch of 128 test images, in order, is normalised by itself, and labels (N,); CPU."""
+    """Compute logits (N, K), each batch of 128 test images in order normalised by itself, and labels (N,); CPU."""
     network = subject.network()
     images = subject.images("test")
     batches = normalised_batches(images, torch.arange(len(images)), subject.mean, subject.std, BATCH, subject.device)

@@ -41,16 +41,16 @@ class Settings(AttackSettings):
 
     @property
     def step(self) -> float:
-        """``step_size`` as a number."""
+        """Value of ``step_size`` as a number in [0, 1]."""
         return step_length(self.step_size, self.epsilon)
 
     def identity(self) -> dict[str, Any]:
-        """As every attack's, with the step as a number."""
+        """Return the parameters, with the step and ``epsilon`` as numbers and without ``batch_size``."""
         return super().identity() | {"step_size": self.step}
 
 
 def step_length(step_size: str | float, epsilon: str | float) -> float:
-    """The step as a number; ``epsilon/4`` is a quarter of ``epsilon``.
+    """Return the step as a number; ``epsilon/4`` is a quarter of ``epsilon``.
 
     Raises:
         ValueError: it is neither a length nor a share of one.

@@ -11,7 +11,7 @@ _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hor
 
 @dataclass(frozen=True)
 class Groups:
-    """Class indices of both groups without the target itself, and ``by``: what they were told by."""
+    """Class indices of both groups without the target itself, and ``by``: how the groups were identified."""
 
     animals: tuple[int, ...]
     vehicles: tuple[int, ...]
@@ -19,10 +19,10 @@ class Groups:
 
 
 def groups(class_names: Sequence[str], target: int) -> Groups | None:
-    """The animals and the vehicles beside a target, by CIFAR-10's names in whatever order.
+    """Return the animals and the vehicles other than a target, by CIFAR-10's names in any order.
 
     Ten classes with other names are taken in CIFAR-10's order, so that a stand-in for it can be measured; for any other
-    number there are no groups.
+    number of classes the result is None.
     """
     if set(_CIFAR10) <= set(class_names):
         return _beside(target, [class_names.index(name) for name in _CIFAR10], "class names")
@@ -32,7 +32,7 @@ def groups(class_names: Sequence[str], target: int) -> Groups | None:
 
 
 def _beside(target: int, places: Sequence[int], by: str) -> Groups:
-    """Groups where ``places`` are the indices of CIFAR-10's classes, in its order."""
+    """Return the groups where ``places`` are the indices of CIFAR-10's classes, in its order."""
     others = [(name, place) for name, place in zip(_CIFAR10, places, strict=True) if place != target]
     return Groups(
         animals=tuple(place for name, place in others if name not in VEHICLES),

@@ -1,4 +1,4 @@
-"""What a class's soft label says about the others: animals against vehicles, and people's order of them."""
+"""Comparison of the other classes in a class's soft label: animals with vehicles, and with people's order of them."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ _LEAST = 1e-12
 
 
 def mean_ratio(row: Tensor, animals: Sequence[int], vehicles: Sequence[int]) -> float:
-    """Mean label of the animals over that of the vehicles, for a soft label (K,).
+    """Divide the mean label of the animals by that of the vehicles, for a soft label (K,).
 
-    Means below 1e-12 count as that: a hard label, which is 0 everywhere beside its class, has the ratio 1.
+    Means below 1e-12 count as 1e-12: a hard label, which is 0 everywhere but at its class, has the ratio 1.
     """
     above, below = (row.double()[list(group)].mean().clamp(min=_LEAST) for group in (animals, vehicles))
     return float(above / below)
 
 
 def all_above(row: Tensor, animals: Sequence[int], vehicles: Sequence[int]) -> bool:
-    """Whether the least label of an animal is above the greatest of a vehicle: stricter than the ratio."""
+    """Return whether the least label of an animal is above the greatest of a vehicle: stricter than the ratio."""
     return bool(row[list(animals)].min() > row[list(vehicles)].max())
 
 
 def class_mean(shares: Tensor, labels: Tensor, target: int) -> Tensor:
-    """Mean of the shares (N, K) of the samples whose label, of (N,), is ``target``: float64 (K,); NaN if none is."""
+    """Average the shares (N, K) of samples whose label, of (N,), is ``target``: float64 (K,); NaN if none is."""
     return shares.double()[labels == target].mean(dim=0)
 
 
 def rank_correlation(row: Tensor, human_row: Tensor, target: int) -> float | None:
-    """Spearman's correlation of two soft labels (K,) over the classes but the target, in [-1, 1].
+    """Compute Spearman's correlation of two soft labels (K,) over all classes but the target, in [-1, 1].
 
     The target is the greatest in both and would correlate by itself. None where it isn't defined: a label that is the
     same for all of them, as with hard labels and LS, or fewer than two.

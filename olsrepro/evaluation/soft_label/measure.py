@@ -1,4 +1,4 @@
-"""The soft label of one class after the last epoch, and what it says about the others (Figure 1)."""
+"""Soft label of one class after the last epoch, and how it rates the other classes (Figure 1)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from olsrepro.settings import UserError
 
 
 def measure(settings: Settings, subject: Subject) -> Result:
-    """The label in ``detail``, the numbers that test the picture in ``values``; ``samples`` are its classes, K.
+    """Measure a class's soft label: the label is in ``detail``, its numbers in ``values``; ``samples`` is K.
 
     Values: ``target_label``; with CIFAR-10's groups (see :func:`groups`) ``animal_ratio`` and ``animals_above``, 1 or
     0; where people labelled the test images ``human_rank``, if it is defined.
@@ -25,7 +25,7 @@ def measure(settings: Settings, subject: Subject) -> Result:
     table, target = subject.label_table().cpu(), settings.target
     if target >= len(table):
         raise UserError(
-            f"soft_label.target={target} is no class of {subject.name}; choose target=0 to target={len(table) - 1}"
+            f"soft_label.target={target} is not a class of {subject.name}; choose target=0 to target={len(table) - 1}"
         )
     row = table[target]
     values: dict[str, float] = {"target_label": float(row[target])}
@@ -48,7 +48,7 @@ def _of_groups(row: Tensor, target: int, subject: Subject) -> tuple[dict[str, fl
 
 
 def _of_people(row: Tensor, target: int, subject: Subject) -> tuple[dict[str, float], dict[str, Any]]:
-    """An extra: what is missing for it is told, and doesn't keep the label from being shown."""
+    """Compare with human labels; without them the detail says why, and the label is shown all the same."""
     try:
         people = subject.human_labels()
     except UserError as error:

@@ -11,7 +11,7 @@ from olsrepro.evaluation.settings import EvaluationSettings
 
 @dataclass(frozen=True)
 class Settings(EvaluationSettings):
-    """Whose soft label is shown: ``target`` is a class index, 3 is CIFAR-10's cat (paper, Figure 1).
+    """Class whose soft label is shown: ``target`` is its index, 3 is CIFAR-10's cat (paper, Figure 1).
 
     The label is that of the last epoch whichever ``weights`` are chosen: a run keeps one table.
     """

@@ -1,4 +1,4 @@
-"""Which cells are printed bold (evaluations_claims.md C2)."""
+"""Choice of the cells that are printed bold (docs/claims.md, section 7)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from olsrepro.experiments.statistics import ALPHA, Sample
 def best_cells(
     experiment: Experiment, samples: Mapping[CellKey, Sample], rivals: Iterable[CellKey]
 ) -> frozenset[CellKey]:
-    """The best of some cells of one metric, where that can be told.
+    """Return the best of several cells of one metric, as far as the runs can tell.
 
-    The best mean alone if its advantage over the runner-up is significant (pooled and by Welch), else all that can't be
-    told from it. None where a rival is a single run, where two runs lack a pool, or where neither direction is better.
+    The best mean alone if its advantage over the runner-up is significant (pooled and by Welch), else all that are not
+    significantly worse. No cell where a rival is a single run, where two runs lack a pool, or where neither direction
+    is better.
 
     Args:
         experiment: whose cells they are.
-        samples: by cell; all of the experiment's, as they share variances.
+        samples: by cell; all of the experiment's, because they share variances.
         rivals: the cells of a column, or of a row; those without a number and those that the paper quotes don't count.
     """
     evidence = Evidence(experiment, samples)
@@ -36,7 +37,7 @@ def best_cells(
 
 
 def differ(evidence: Evidence, a: CellKey, b: CellKey) -> bool:
-    """Whether two cells differ at .05, with the pooled variance and with their own."""
+    """Return whether two cells differ at .05, both with the pooled variance and with their own."""
     weights = {a: 1.0, b: -1.0}
     pooled, own = evidence.pooled(weights), evidence.own(weights)
     return pooled is not None and own is not None and max(pooled.p, own.p) < ALPHA

@@ -1,4 +1,4 @@
-"""Claims about a size: ``slope``, ``above``, ``not_above`` and ``equivalent`` (evaluations_claims.md B1, B2)."""
+"""Claims about a size: ``slope``, ``above``, ``not_above`` and ``equivalent`` (docs/claims.md, section 4)."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ Tail = Callable[[Estimate], float]
 
 
 def slope(evidence: Evidence, claim: Claim) -> ClaimResult:
-    """The metric rises (``bound`` > 0) or falls with the places' x, by the pooled slope of the means.
+    """Judge whether the metric rises (``bound`` > 0) or falls with the places' x, by the pooled slope of the means.
 
     Raises:
-        UserError: a place has no x, or one without a logarithm.
+        UserError: a place has no x, or an x that has no logarithm.
     """
     cells = [claim.cell(claim.better, place) for place in places(evidence.experiment, claim)]
     if (lacking := incomplete(evidence, cells)) is not None:
@@ -53,14 +53,14 @@ def _x(evidence: Evidence, claim: Claim) -> list[float]:
     for place in places(evidence.experiment, claim):
         x = lines[place].x
         if x is None or (claim.log2 and x <= 0):
-            kind = "positive x, whose logarithm the slope is taken over" if claim.log2 else "x"
+            kind = "positive x (the slope is taken over its logarithm)" if claim.log2 else "x"
             raise UserError(f"{evidence.experiment.name}: claim {claim.id} needs {place} to have a {kind}; it has {x}")
         found.append(math.log2(x) if claim.log2 else x)
     return found
 
 
 def above(evidence: Evidence, claim: Claim) -> ClaimResult:
-    """The mean of ``better`` lies above ``bound`` in every place: two-sided tests against it, Holm over the places."""
+    """Judge whether ``better`` has a mean above ``bound`` in every place: two-sided tests, Holm over the places."""
     cells = [claim.cell(claim.better, place) for place in places(evidence.experiment, claim)]
     if (lacking := incomplete(evidence, cells)) is not None:
         return lacking
@@ -75,7 +75,7 @@ def above(evidence: Evidence, claim: Claim) -> ClaimResult:
 
 
 def not_above(evidence: Evidence, claim: Claim) -> ClaimResult:
-    """``better`` is not above each of ``than`` by ``bound`` or more, by one-sided tests, and no run of it failed."""
+    """Judge by one-sided tests that ``better`` exceeds no ``than`` by ``bound`` or more; a failed run of it fails."""
     cells = [claim.cell(claim.better, place) for place in places(evidence.experiment, claim)]
     if any(end.train_err is None for cell in cells for end in evidence.ends.get(cell, ())):
         return ClaimResult(FAILS, "non-finite loss", -1.0)
@@ -89,7 +89,7 @@ def not_above(evidence: Evidence, claim: Claim) -> ClaimResult:
 
 
 def equivalent(evidence: Evidence, claim: Claim) -> ClaimResult:
-    """``better`` lies within ``bound`` of each of ``than``, by two one-sided tests each."""
+    """Judge whether ``better`` lies within ``bound`` of each of ``than``, by two one-sided tests each."""
     return _bounded(
         evidence,
         claim,
@@ -102,12 +102,12 @@ def equivalent(evidence: Evidence, claim: Claim) -> ClaimResult:
 def _bounded(
     evidence: Evidence, claim: Claim, inside: Tail, outside: Tail, room: Callable[[float], float]
 ) -> ClaimResult:
-    """All pairs against one bound: ``holds`` needs every p inside (so none is adjusted), ``fails`` Holm's p outside.
+    """Judge all pairs against a bound: ``holds`` needs every p inside (none is adjusted), ``fails`` Holm's p outside.
 
     Args:
         evidence, claim: what is judged.
-        inside, outside: of a gain (than - better), the p that is small where it lies inside or outside of the bound.
-        room: from a gain to the bound; negative outside.
+        inside, outside: from a gain (than - better) to a p that is small if it lies inside or outside the bound.
+        room: distance from a gain to the bound; negative outside.
     """
     keys = places(evidence.experiment, claim)
     pairs = [Pair(claim.cell(claim.better, key), claim.cell(than, key)) for key in keys for than in claim.than]
@@ -138,7 +138,7 @@ def _within(comparison: Comparison, p: float, p_own: float, p_lost: float) -> Co
 
 
 def _both(evidence: Evidence, weights: dict[tuple[str, str], float]) -> tuple[Estimate, Estimate]:
-    """The contrast with pooled and with own variances; its cells must have two runs or more."""
+    """Return the contrast with pooled and with own variances; its cells must have two runs or more."""
     joint, own = evidence.pooled(weights), evidence.own(weights)
     assert joint is not None
     assert own is not None

@@ -1,4 +1,4 @@
-"""What the cells of an experiment say, ours or the paper's, and what one claim comes to on it."""
+"""Cells that claims are judged by, ours or the paper's, and the result of one claim."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from olsrepro.experiments.statistics import ALPHA, Estimate, Sample, contrast, o
 from olsrepro.experiments.table import Comparison, Interval, Pool
 
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
-LEAST_DF_FOR_TWO = 8  # two runs say enough only where a pool of their neighbours does (evaluations_claims.md C2)
+LEAST_DF_FOR_TWO = 8  # two runs are enough only with a pool that their neighbours share (docs/claims.md, section 3)
 QUARTER = 0.25
 
 Weights = Mapping[CellKey, float]
-"""A contrast: what each cell's mean is multiplied by."""
+"""A contrast: the factor of each cell's mean."""
 
 
 @dataclass(frozen=True)
 class RunEnd:
-    """How one run ended: its last training error in percent, None if its loss became non-finite; how many classes."""
+    """End of one run: its last training error in percent, None if its loss became non-finite; number of classes."""
 
     train_err: float | None
     classes: int
@@ -29,13 +29,13 @@ class RunEnd:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The cells that an experiment's claims are judged by.
+    """Cells that an experiment's claims are judged by.
 
     Attributes:
-        experiment: what is claimed.
+        experiment: the one that makes the claims.
         samples: by cell; only cells that have a number.
-        printed: the paper's, against which ours is *gain excluded*; empty when the paper's own are judged.
-        values: one number for each seed, for claims of equality bit for bit.
+        printed: the paper's, whose gain decides *gain excluded*; empty when the paper's own cells are judged.
+        values: one number for each seed, for claims of bit-for-bit equality.
         ends: one for each seed, for claims of divergence.
     """
 
@@ -56,31 +56,31 @@ class Evidence:
         return {key: pool for key, pool in found.items() if pool is not None}
 
     def missing(self, cells: Iterable[CellKey]) -> int:
-        """How many of the cells have no number."""
+        """Count the cells that have no number."""
         return sum(cell not in self.samples for cell in cells)
 
     def value(self, weights: Weights) -> float:
-        """The contrast of means; every cell must be there."""
+        """Compute the contrast of means; no cell may be missing."""
         return mean_of(self.samples, weights)
 
     def pooled(self, weights: Weights) -> Estimate | None:
-        """The contrast with pooled variances; None where a cell is missing or has fewer than two runs."""
+        """Estimate the contrast with pooled variances; None where a cell is missing or has fewer than two runs."""
         if not all(cell in self.samples and self.samples[cell].spread for cell in weights):
             return None
         return contrast((weight, self.samples[cell], self._pool(cell)) for cell, weight in weights.items())
 
     def own(self, weights: Weights) -> Estimate | None:
-        """The contrast with each cell's own variance (Welch), for the veto."""
+        """Estimate the contrast with each cell's own variance (Welch), for the veto."""
         if self.missing(weights):
             return None
         return own_spread_contrast((weight, self.samples[cell]) for cell, weight in weights.items())
 
     def single_run_error(self, weights: Weights) -> float:
-        """The standard error that the contrast would have from one run a cell."""
+        """Compute the standard error that the contrast would have with one run per cell."""
         return math.hypot(*(weight * self._pool(cell).sd for cell, weight in weights.items()))
 
     def too_few(self, weights: Weights) -> str:
-        """Why the contrast allows no verdict: ``n = 1``, or two runs without a pool of 8 degrees of freedom."""
+        """Say why the contrast allows no verdict: ``n = 1``, or two runs without a pool of 8 degrees of freedom."""
         estimate = self.pooled(weights)
         if estimate is None:
             return "n = 1"
@@ -93,12 +93,12 @@ class Evidence:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """What one claim comes to on one body of evidence, before presets, selection rules and margins.
+    """Result of one claim on one set of cells, before presets, selection rules and margins.
 
     Attributes:
         verdict: ``holds``, ``fails``, ``undecided``, or empty for none.
         reason: why, in a few words; may be empty.
-        favours: positive where the means favour the claim, negative where they don't; None where they can't say.
+        favours: positive where the means favour the claim, negative where they don't; None without means to compare.
         weights: the contrast that is its mean gain; empty if it has none.
         comparisons: the pairs.
     """
@@ -111,7 +111,7 @@ class ClaimResult:
 
 
 def printed_samples(experiment: Experiment) -> dict[CellKey, Sample]:
-    """The paper's cells (those of the average row left out); one that is printed without an sd is one run."""
+    """Return the paper's cells (without the average row) as samples; one without an sd is a single run."""
     known = set(experiment.cells())
     return {
         cell: Sample(
@@ -123,12 +123,12 @@ def printed_samples(experiment: Experiment) -> dict[CellKey, Sample]:
 
 
 def mean_of(samples: Mapping[CellKey, Sample], weights: Weights) -> float:
-    """The contrast of means."""
+    """Compute the contrast of the samples' means."""
     return math.fsum(weight * samples[cell].mean for cell, weight in weights.items())
 
 
 def mean_weights(contrasts: Sequence[Weights]) -> dict[CellKey, float]:
-    """The contrast that is the mean of several."""
+    """Average several contrasts into one."""
     total: dict[CellKey, float] = {}
     for weights in contrasts:
         for cell, weight in weights.items():
@@ -137,17 +137,17 @@ def mean_weights(contrasts: Sequence[Weights]) -> dict[CellKey, float]:
 
 
 def places(experiment: Experiment, claim: Claim) -> tuple[str, ...]:
-    """Where a claim is to hold: the keys of ``over``, or all of that axis that the paper did not quote."""
+    """List where a claim must hold: the keys of ``over``, or all of that axis that the paper did not quote."""
     return claim.over or tuple(key for key, line in other_axis(experiment, claim).items() if not line.quoted)
 
 
 def other_axis(experiment: Experiment, claim: Claim) -> Mapping[str, Line]:
-    """The lines on which the places of a claim lie."""
+    """Return the lines that a claim's places are among."""
     return experiment.columns if claim.axis == "row" else experiment.rows
 
 
 def settle(gain: Interval, p: float | None, p_own: float | None, margin: float | None = None) -> tuple[str, str]:
-    """Verdict and reason on a gain (evaluations_claims.md B1.4).
+    """Return verdict and reason on a gain (docs/claims.md, section 3).
 
     Args:
         gain: positive in favour of the claim, with its pooled interval.
@@ -167,7 +167,7 @@ def settle(gain: Interval, p: float | None, p_own: float | None, margin: float |
 
 
 def combine(verdicts: Sequence[tuple[str, str]]) -> tuple[str, str]:
-    """One verdict of several, each with its reason (B1.5): holds if all hold, fails if any fails, with ``k of m``."""
+    """Combine verdicts, each with its reason (B1.5): holds if all hold, fails if any fails, with ``k of m``."""
     words = [word for word, _ in verdicts]
     if len(verdicts) == 1:
         return verdicts[0]
@@ -178,7 +178,7 @@ def combine(verdicts: Sequence[tuple[str, str]]) -> tuple[str, str]:
 
 
 def incomplete(evidence: Evidence, cells: Iterable[CellKey]) -> ClaimResult | None:
-    """The finding of a claim that lacks cells; None if all are there."""
+    """Return the result of a claim that lacks cells, or None if all are there."""
     needed = set(cells)
     if not needed:
         return ClaimResult(reason="nothing to compare")

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from olsrepro.experiments.claims.evidence import FAILS, HOLDS, UNDECIDED, ClaimResult, Evidence, RunEnd, combine, places
 from olsrepro.experiments.experiment import CellKey, Claim
 
-MOST = 2 / 3  # "in two of three seeds" (evaluations_claims.md B2, F7a.3), for any number of them
+MOST = 2 / 3  # "in two of three seeds" (docs/claims.md, section 4), for any number of them
 
 
 def diverges(evidence: Evidence, claim: Claim) -> ClaimResult:
-    """``better`` does not converge: at least two thirds of its runs fail or end above ``bound`` % of chance.
+    """Judge whether ``better`` diverges: at least two thirds of its runs fail or end above ``bound`` % of chance.
 
-    Holds with two thirds or more, fails with one third or fewer, in every place; one run has no verdict.
+    Holds with two thirds or more, fails with one third or fewer, in every place; a single run gets no verdict.
     """
     cells = [claim.cell(claim.better, place) for place in places(evidence.experiment, claim)]
     ended = [evidence.ends.get(cell, ()) for cell in cells]
@@ -27,7 +27,7 @@ def diverges(evidence: Evidence, claim: Claim) -> ClaimResult:
 
 
 def diverged(end: RunEnd, percent: float) -> bool:
-    """Whether a run failed, or ended above a percentage of the error of guessing, 100 (1 - 1 / classes) %."""
+    """Return whether a run failed, or ended above a percentage of the error of guessing, 100 (1 - 1 / classes) %."""
     chance = 100 * (1 - 1 / end.classes)
     return end.train_err is None or end.train_err > percent / 100 * chance
 
@@ -40,7 +40,7 @@ def _by_share(share: float, ends: Sequence[RunEnd]) -> tuple[str, str]:
 
 
 def same(evidence: Evidence, claim: Claim) -> ClaimResult:
-    """With ``than``: each seed's value equals that of the other cell, bit for bit. Without: means are those printed."""
+    """Judge equality: with ``than``, of each seed's values bit for bit; without, of our means and the printed ones."""
     return _same_as_cells(evidence, claim) if claim.than else _same_as_printed(evidence, claim)
 
 
@@ -59,7 +59,7 @@ def _shared(evidence: Evidence, first: CellKey, second: CellKey) -> list[tuple[f
 
 
 def _same_as_printed(evidence: Evidence, claim: Claim) -> ClaimResult:
-    """Every cell of the claim that the paper prints; equal as printed, so within half of the last digit."""
+    """Compare every cell of the claim that the paper prints; equal means within half of the last digit."""
     experiment = evidence.experiment
     lines = experiment.rows if claim.axis == "row" else experiment.columns
     keys = [claim.better] if claim.better else list(lines)

@@ -1,4 +1,4 @@
-"""Verdicts on all claims of an experiment (evaluations_claims.md part B)."""
+"""Verdicts on all claims of an experiment (docs/claims.md)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from olsrepro.experiments.experiment import CellKey, Claim, Experiment
 from olsrepro.experiments.statistics import Estimate, Sample
 from olsrepro.experiments.table import Interval, Pool, Verdict
 
-NOTHING_FROM = "smoke"  # this preset proves the machinery; its numbers mean nothing
+NOTHING_FROM = "smoke"  # this preset only tests the machinery; its numbers mean nothing
 
 APART = {
     "best": ranked,
@@ -30,7 +30,7 @@ APART = {
 
 @dataclass(frozen=True)
 class Judgement:
-    """Verdicts in the order of the claims, the variances that were pooled, the size of each metric's Holm family."""
+    """Verdicts in the order of the claims, pooled variances, and the size of each metric's Holm family."""
 
     verdicts: tuple[Verdict, ...]
     pools: tuple[Pool, ...]
@@ -47,16 +47,16 @@ def judge(
     values: Mapping[CellKey, Mapping[int, float]] | None = None,
     ends: Mapping[CellKey, Sequence[RunEnd]] | None = None,
 ) -> Judgement:
-    """Judge every claim of an experiment on our cells, and on the paper's own beside them.
+    """Judge every claim of an experiment on our cells, and on the paper's own for comparison.
 
     Args:
-        experiment: what is claimed.
+        experiment: the one that makes the claims.
         samples: ours by cell; only cells that have a number.
-        preset: of the runs behind them; ``custom`` if something that counts was overridden. Verdicts are given for
-            the experiment's own preset, a trend for any other, nothing for ``smoke``.
-        paper: the paper's cells; what the experiment has printed if None.
+        preset: of the runs behind them; ``custom`` if an override changed what is trained or measured. Verdicts are
+            given for the experiment's own preset, a trend for any other, nothing for ``smoke``.
+        paper: the paper's cells; None: the experiment's printed numbers.
         other: ours under the other selection rule; a verdict that differs there is undecided.
-        values: by cell and seed, for claims that cells are equal bit for bit.
+        values: by cell and seed, for claims that cells are bit-for-bit equal.
         ends: how the runs of a cell ended, for claims that they diverge or don't.
 
     Raises:
@@ -75,7 +75,7 @@ def judge(
 
 
 def findings(evidence: Evidence) -> dict[str, ClaimResult]:
-    """What every claim comes to on one body of evidence, by its id."""
+    """Return the result of every claim on one set of cells, by the claim's id."""
     family = adjusted(evidence)
     return {
         claim.id: better(evidence, claim, family.get(claim.id, {}))
@@ -113,7 +113,7 @@ def _gain(evidence: Evidence, found: ClaimResult) -> Interval | None:
 
 
 def _trend(verdict: Verdict, found: ClaimResult, preset: str) -> Verdict:
-    """Which way the means lean; no verdict on anything."""
+    """Report the direction that the means favour, without any verdict."""
     silent = tuple(replace(item, verdict="", reason="") for item in found.comparisons)
     if found.favours is None:
         return replace(verdict, reason=found.reason, comparisons=silent)
@@ -122,14 +122,14 @@ def _trend(verdict: Verdict, found: ClaimResult, preset: str) -> Verdict:
 
 
 def _selected(found: ClaimResult, again: ClaimResult) -> ClaimResult:
-    """A verdict that another choice of epochs changes is none (B1.7)."""
+    """Replace a verdict that the other selection rule contradicts by ``undecided`` (B1.7)."""
     if found.verdict and again.verdict and found.verdict != again.verdict:
         return replace(found, verdict=UNDECIDED, reason="selection")
     return found
 
 
 def paper_words(claim: Claim, theirs: Evidence, own: ClaimResult) -> str:
-    """What the paper's own numbers get, as in ``undecided, 2 of 5``; empty where it printed none."""
+    """Return the verdict on the paper's own numbers, as in ``undecided, 2 of 5``; empty where it printed none."""
     if own.favours is None or claim.kind == "same":
         return ""
     words = [own.verdict, own.reason]
@@ -145,14 +145,14 @@ def margin_word(
     own: Mapping[CellKey, float],
     stated: float | None,
 ) -> str:
-    """The word on our mean gain beside the paper's (B1.6); empty where either is unknown.
+    """Compare our mean gain with the paper's in a word (B1.6); empty where either is unknown.
 
-    The paper's gain is the stated one, else that of its printed means. Its error is that of its printed spreads; of one
-    run in each cell by our spreads, where it printed none.
+    The paper's gain is the stated one, else that of its printed means. Its error comes from its printed spreads, or,
+    where it printed none, from our spreads for one run in each cell.
 
     Args:
         ours, theirs: the cells.
-        weights, own: the contrasts that are our gain and the paper's.
+        weights, own: the contrasts that give our gain and the paper's.
         stated: the gain that the paper states.
     """
     gain = ours.pooled(weights) if weights else None
@@ -167,9 +167,9 @@ def margin_word(
 
 
 def size_word(excess: Estimate, margin: float) -> str:
-    """``smaller`` or ``larger`` if 0 lies outside of the interval of gain - margin, else ``reproduced``.
+    """Return ``smaller`` or ``larger`` if 0 lies outside the interval of gain - margin, else ``reproduced``.
 
-    An interval that holds 0 and whose half is wider than the margin itself is ``too wide to tell``.
+    If the interval contains 0 and half of it is wider than the margin itself, the word is ``too wide to tell``.
     """
     word = excess.interval.word
     if word != "agrees":

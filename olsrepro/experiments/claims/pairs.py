@@ -1,4 +1,4 @@
-"""Claims of better and worse: ``better``, ``best``, ``most`` and ``average`` (evaluations_claims.md B1)."""
+"""Claims of better and worse: ``better``, ``best``, ``most`` and ``average`` (docs/claims.md, section 4)."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from olsrepro.experiments.table import Comparison, Interval
 from olsrepro.settings import UserError
 
 CellPair = tuple[CellKey, CellKey]
-"""The cell that should be better, the cell that should be worse."""
+"""(Cell that should be better, cell that should be worse)."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A cell that should be better, one that should be worse, and the sign that makes a gain of worse - better."""
+    """A cell that should be better, one that should be worse, and the sign that makes worse - better a gain."""
 
     better: CellKey
     worse: CellKey
@@ -39,17 +39,17 @@ class Pair:
 
     @property
     def weights(self) -> dict[CellKey, float]:
-        """The contrast that is the gain."""
+        """Contrast that is the pair's gain."""
         return {self.worse: self.sign, self.better: -self.sign}
 
 
 def gain_sign(experiment: Experiment, claim: Claim, cell: CellKey) -> float:
-    """1 if less of the cell's metric favours the claim, else -1; where neither is better, less is."""
+    """Return 1 if less of the cell's metric favours the claim, else -1; where neither is better, less favours it."""
     return -1.0 if (experiment.metric_of(cell).better == "higher") != claim.reverse else 1.0
 
 
 def pairs_by_place(experiment: Experiment, claim: Claim) -> list[list[Pair]]:
-    """For each place of a claim, ``better`` against each of ``than``."""
+    """List the pairs of ``better`` and each of ``than`` for each place of a claim."""
     found = []
     for place in places(experiment, claim):
         better = claim.cell(claim.better, place)
@@ -59,17 +59,17 @@ def pairs_by_place(experiment: Experiment, claim: Claim) -> list[list[Pair]]:
 
 
 def pairs_of(experiment: Experiment, claim: Claim) -> list[Pair]:
-    """All pairs of a claim, place by place."""
+    """List all pairs of a claim, place by place."""
     return [pair for pairs in pairs_by_place(experiment, claim) for pair in pairs]
 
 
 def cells_of(pairs: Sequence[Pair]) -> list[CellKey]:
-    """The cells of pairs."""
+    """List the cells of pairs, in order."""
     return [cell for pair in pairs for cell in (pair.better, pair.worse)]
 
 
 def family_sizes(experiment: Experiment) -> dict[str, int]:
-    """How many comparisons each metric's Holm family has, missing cells included: no verdict hangs on what is there."""
+    """Count the comparisons of each metric's Holm family; missing cells count, so no verdict depends on them."""
     members = (pair.better for claim in _family(experiment) for pair in pairs_of(experiment, claim))
     return dict(Counter(experiment.metric_of(cell).name for cell in members))
 
@@ -79,7 +79,7 @@ def _family(experiment: Experiment) -> list[Claim]:
 
 
 def compare(evidence: Evidence, pair: Pair) -> Comparison:
-    """Gain, interval and unadjusted p of a pair whose cells are there."""
+    """Compute gain, interval and unadjusted p of a pair of cells that both have a number."""
     estimate, own = evidence.pooled(pair.weights), evidence.own(pair.weights)
     return Comparison(
         better=pair.better,
@@ -92,17 +92,17 @@ def compare(evidence: Evidence, pair: Pair) -> Comparison:
 
 
 def printed_gain(evidence: Evidence, weights: Weights) -> float | None:
-    """A contrast of the paper's printed means; None where one is not printed."""
+    """Compute a contrast of the paper's printed means; None where one is not printed."""
     if all(cell in evidence.printed for cell in weights):
         return mean_of(evidence.printed, weights)
     return None
 
 
 def better(evidence: Evidence, claim: Claim, family: Mapping[CellPair, float]) -> ClaimResult:
-    """``better`` beats each of ``than`` in every place.
+    """Judge whether ``better`` beats each of ``than`` in every place.
 
     Args:
-        evidence: the cells.
+        evidence: our cells or the paper's.
         claim: of kind ``better``.
         family: adjusted p of all pairs of its Holm family (:func:`adjusted`).
     """
@@ -121,7 +121,7 @@ def better(evidence: Evidence, claim: Claim, family: Mapping[CellPair, float]) -
 
 
 def adjusted(evidence: Evidence) -> dict[str, dict[CellPair, float]]:
-    """Holm's p of every pair, by claim: over all claims of a metric's family, else over the claim's own pairs.
+    """Compute Holm's p of every pair, by claim: over a metric's whole family, else over the claim's own pairs.
 
     A pair without a p counts as one of p = 1, so that a family has its full size while cells are missing.
     """
@@ -143,10 +143,10 @@ def _p(evidence: Evidence, pair: Pair) -> float:
 
 
 def ranked(evidence: Evidence, claim: Claim) -> ClaimResult:
-    """``better`` beats all (``best``) or at least ``bound`` (``most``) of ``than``, each by itself, in every place.
+    """Judge whether ``better`` beats all (``best``) or at least ``bound`` (``most``) of ``than``, in every place.
 
-    That u of m rivals are beaten has p = (m - u + 1) p_(u) (for all of them the largest p: intersection-union); Holm
-    goes over the places. The veto is each rival's own: u rivals must pass it.
+    Rivals are compared one by one. Beating u of m rivals has p = (m - u + 1) p_(u) (for all of them the largest p:
+    intersection-union), adjusted by Holm over the places. The veto applies to each rival: u rivals must pass it.
 
     Raises:
         UserError: ``bound`` asks for no rival, or for more than there are.
@@ -169,16 +169,16 @@ def ranked(evidence: Evidence, claim: Claim) -> ClaimResult:
 
 
 def _wanted(experiment: Experiment, claim: Claim) -> int:
-    """How many rivals must be beaten."""
+    """Return the number of rivals that must be beaten."""
     rivals = len(claim.than)
     if claim.kind == "most" and claim.bound not in range(1, rivals + 1):
         where = f"{experiment.name}: claim {claim.id}"
-        raise UserError(f"{where} has bound={claim.bound:g}; of {rivals} rivals it can ask for 1 to {rivals}")
+        raise UserError(f"{where} has bound={claim.bound:g}; with {rivals} rivals it must be 1 to {rivals}")
     return rivals if claim.kind == "best" else int(claim.bound)
 
 
 def _p_of(comparison: Comparison, direction: int) -> float:
-    """The p of a gain in one direction; 1 for one in the other, or none."""
+    """Return the p of a gain in one direction; 1 for a gain in the other, or without a p."""
     right = comparison.gain.difference * direction > 0
     return comparison.p_pooled if right and comparison.p_pooled is not None else 1.0
 
@@ -188,7 +188,7 @@ def _partial(p: Sequence[float], wanted: int) -> float:
 
 
 def _rival(evidence: Evidence, pair: Pair, comparison: Comparison, p_losing: float) -> Comparison:
-    """Verdict on one rival by itself: won by its unadjusted p, lost by Holm's over all of them."""
+    """Judge one rival by itself: won by its unadjusted p, lost by Holm's over all of them."""
     p = p_losing if comparison.gain.difference < 0 else comparison.p_pooled
     verdict, reason = settle(comparison.gain, p, comparison.p_welch, comparison.paper_gain)
     return _unless_too_few(evidence, pair, replace(comparison, verdict=verdict, reason=reason))
@@ -201,12 +201,12 @@ def _place_verdict(verdicts: Sequence[str], wanted: int, p: float) -> str:
 
 
 def _nth_gain(found: Mapping[Pair, Comparison], group: Sequence[Pair], wanted: int) -> Pair:
-    """The rival on whom the claim hangs: for ``best`` the runner-up."""
+    """Return the pair that decides the claim: for ``best`` that with the runner-up."""
     return sorted(group, key=lambda pair: -found[pair].gain.difference)[wanted - 1]
 
 
 def average(evidence: Evidence, claim: Claim) -> ClaimResult:
-    """The mean gain of ``better`` over ``than`` is positive."""
+    """Judge whether the mean gain of ``better`` over ``than`` is positive."""
     pairs = pairs_of(evidence.experiment, claim)
     if (lacking := incomplete(evidence, cells_of(pairs))) is not None:
         return lacking
@@ -230,7 +230,7 @@ def _unless_too_few(evidence: Evidence, pair: Pair, comparison: Comparison) -> C
 def _concluded(
     evidence: Evidence, comparisons: Iterable[Comparison], gains: Sequence[Weights], outcome: tuple[str, str]
 ) -> ClaimResult:
-    """The finding of several comparisons; it has no verdict if a single one may have none."""
+    """Return the result of several comparisons; it has no verdict if any of them has none."""
     known, weights = tuple(comparisons), mean_weights(gains)
     silent = next((item.reason for item in known if not item.verdict), "")
     verdict, reason = ("", silent) if silent else outcome

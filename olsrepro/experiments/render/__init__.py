@@ -1,4 +1,4 @@
-"""The one way from tables to text: formats by name, each in a module of its own that is loaded when it is asked for."""
+"""Entry point from tables to text: formats by name, each in a module of its own that is loaded on demand."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from olsrepro.experiments.table import Table
 from olsrepro.settings import UserError
 
 FORMATS = ("terminal", "markdown", "latex", "csv", "json")
-"""Each is a module of this package with ``render(tables, options) -> str``."""
+"""Names of formats, each a module of this package with ``render(tables, options) -> str``."""
 
 
 def render(
     tables: Sequence[Table], format: str, columns: str = "both", width: int | None = None, color: bool = False
 ) -> str:
-    """Tables as one text, which ends with a line break.
+    """Render tables as one text, which ends with a line break.
 
     Args:
-        tables: in order; text formats part them by blank lines, CSV has one header, JSON is a list of more than one.
+        tables: in order; text formats separate them by blank lines, CSV has one header, JSON lists several.
         format: one of ``FORMATS``.
         columns: ``both``: ours beside the paper's; ``ours``: ours alone. CSV and JSON always have everything.
         width: of a line in characters; None: the terminal's, or what fits a page. CSV and JSON have none.
-        color: whether there may be colours; the terminal's alone.
+        color: whether to use colours; only for ``terminal``.
 
     Raises:
-        UserError: the format or the columns are not known.
+        UserError: the format or the columns are unknown.
     """
     for key, value, known in (("format", format, FORMATS), ("columns", columns, COLUMNS)):
         if value not in known:

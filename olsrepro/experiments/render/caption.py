@@ -1,4 +1,4 @@
-"""What stands around a table's numbers, in words: title, head, notes, claims. The same in every text format."""
+"""Texts around a table's numbers: title, head, notes, claims. The same in every text format."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _MANY = 8
 
 @dataclass(frozen=True)
 class ClaimText:
-    """A claim and what came of it, in words.
+    """A claim and its verdict in words.
 
     Attributes:
         id: such as ``C2.1``.
         verdict: ``HOLDS``, ``FAILS``, ``undecided`` or a dash.
-        says: the sentence.
-        details: why, by how much, and what the paper's own numbers get; may be empty.
+        says: its statement.
+        details: reason, gain, and the verdict on the paper's own numbers; may be empty.
     """
 
     id: str
@@ -45,13 +45,13 @@ class ClaimText:
 
 
 def title(table: Table) -> str:
-    """``Table II: what it shows``."""
+    """Return the title, as in ``Table II: what it shows``."""
     place = table.experiment.place
     return f"{place}: {table.experiment.title}" if place else table.experiment.title
 
 
 def head(table: Table) -> tuple[tuple[str, str], ...]:
-    """(what, which) pairs that a reader must see before any number; never without preset, seeds, rule and cells."""
+    """List (name, text) pairs that a reader must see before any number, always with preset, seeds, rule and cells."""
     return tuple((key, text) for key, text in _head(table) if text)
 
 
@@ -69,20 +69,20 @@ def _head(table: Table) -> Iterator[tuple[str, str]]:
 
 
 def preset_text(table: Table) -> str:
-    """The preset, and what its numbers are worth unless the experiment is judged by it."""
+    """Return the preset, with what its numbers are worth unless the experiment is judged under it."""
     is_own = table.preset == table.experiment.preset
     return table.preset if is_own else table.preset + PRESET_WORDS.get(table.preset, "")
 
 
 def seeds_text(seeds: tuple[int, ...]) -> str:
-    """``0, 1, 2``; a long run of neighbours is shortened."""
+    """Return seeds as in ``0, 1, 2``; a long run of consecutive ones as in ``0 to 9``."""
     if len(seeds) > _MANY and seeds == tuple(range(seeds[0], seeds[-1] + 1)):
         return f"{seeds[0]} to {seeds[-1]}"
     return ", ".join(str(seed) for seed in seeds) or "none"
 
 
 def selection_text(table: Table) -> str:
-    """The selection rule in words; facts that are measured without training have none."""
+    """Describe the selection rule; facts that are measured without training have none."""
     if table.experiment.measure:
         return "none (nothing is trained)"
     words = SELECTION_WORDS[table.select]
@@ -93,7 +93,7 @@ def selection_text(table: Table) -> str:
 
 
 def cells_text(table: Table) -> str:
-    """How many cells are complete, and what the others are."""
+    """Count the complete cells, and the others by state."""
     average = table.average[0] if table.average else None
     cells = [cell for row, _, cell in drawn_cells(table) if row.key != average]
     states = Counter(cell.state for cell in cells if cell.state != QUOTED or cell.paper is not None)
@@ -119,19 +119,19 @@ def _label(metric: str) -> str:
 
 
 def footnotes(table: Table) -> tuple[str, ...]:
-    """Foot-notes, each on one line and printable: one may tell the error of a failed run."""
+    """Return the footnotes, each on one line and printable, because one may quote the error of a failed run."""
     return tuple("".join(filter(str.isprintable, " ".join(text.split()))) for text in table.footnotes)
 
 
 def notes(table: Table, columns: str) -> tuple[str, ...]:
-    """Sentences under the table: how to read its columns, the experiment's own note, and those of the table."""
+    """List the sentences under the table: how to read its columns, the experiment's own note, and the table's."""
     own = (table.experiment.note,) if table.experiment.note and table.experiment.note not in table.notes else ()
     reading = "; ".join(words for words, occurs in _signs(table, columns == "both") if occurs)
     return (*([f"{reading[0].upper()}{reading[1:]}."] if reading else []), *own, *table.notes)
 
 
 def _signs(table: Table, both: bool) -> Iterator[tuple[str, bool]]:
-    """(how to read a sign, whether it occurs)."""
+    """Yield (how to read a sign, whether it occurs)."""
     cells = [cell for _, _, cell in drawn_cells(table)]
     differences = [cell.difference for cell in cells] if both else []
     intervals = [*differences, *(verdict.gain for verdict in table.verdicts)]
@@ -145,7 +145,7 @@ def _signs(table: Table, both: bool) -> Iterator[tuple[str, bool]]:
 
 
 def claim_texts(table: Table) -> tuple[ClaimText, ...]:
-    """The claims in words, in order."""
+    """Return the claims in words, in their order."""
     return tuple(
         ClaimText(item.claim, VERDICT_WORDS[item.verdict], item.says, "; ".join(_details(table, item)))
         for item in table.verdicts
@@ -166,7 +166,7 @@ def _details(table: Table, verdict: Verdict) -> Iterator[str]:
 
 
 def _decimals(table: Table, verdict: Verdict) -> int:
-    """Of the metric that the claim is about."""
+    """Return the number of decimals of the metric that the claim is about."""
     compared = (table.cells.get(comparison.better) for comparison in verdict.comparisons)
     cell = next((cell for cell in compared if cell is not None), None)
     return cell.metric.decimals if cell else METRICS[table.experiment.metric].decimals

@@ -1,4 +1,4 @@
-"""The cells of a table in the order in which every format goes through them."""
+"""Cells of a table, in the order in which every format draws them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from olsrepro.experiments.table import MISSING, QUOTED, Cell, Table
 
 
 def drawn_rows(table: Table) -> tuple[Line, ...]:
-    """All rows, the average row last."""
+    """Return all rows, the average row last."""
     return table.rows if table.average is None else (*table.rows, Line(*table.average))
 
 
 def drawn_cells(table: Table) -> Iterator[tuple[Line, Line, Cell]]:
-    """(row, column, cell) of every cell that there is, row by row."""
+    """Yield (row, column, cell) of every cell that there is, row by row."""
     for row in drawn_rows(table):
         for column in table.columns:
             if (cell := drawn_cell(table, (row.key, column.key))) is not None:
@@ -23,10 +23,9 @@ def drawn_cells(table: Table) -> Iterator[tuple[Line, Line, Cell]]:
 
 
 def drawn_cell(table: Table, key: CellKey) -> Cell | None:
-    """A cell as every format shows it; None where the table has none.
+    """Return a cell as every format shows it; None where the table has none.
 
-    A cell of the average row has no number of ours if one of the cells that it averages, or of those that they are
-    compared with, has none.
+    A cell of the average row has no number of ours if any cell that it averages, or one of the baseline, has none.
     """
     cell = table.cells.get(key)
     if cell is None or table.average is None or key[0] != table.average[0] or _has_all_under_it(table, key[1]):
@@ -35,7 +34,7 @@ def drawn_cell(table: Table, key: CellKey) -> Cell | None:
 
 
 def inferred_n(table: Table, cell: Cell) -> int | None:
-    """How many runs we take to be behind the paper's number, where it prints an sd and does not say."""
+    """Return the number of runs that we assume for the paper's number, where it prints an sd without one."""
     is_silent = cell.paper is not None and cell.paper.sd is not None and cell.paper.n is None
     return table.experiment.paper_n_inferred if is_silent else None
 

@@ -1,7 +1,7 @@
-"""Tables as comma-separated values (RFC 4180), in long form: a line for each cell, with all that is known of it.
+"""Tables as comma-separated values (RFC 4180), in long form: a line for each cell, with everything known about it.
 
-Numbers are as computed, not rounded; what is not there is empty. Several numbers in one field are parted by blanks,
-foot-notes by bars.
+Numbers are as computed, not rounded; a missing one is empty. Several numbers in one field are separated by blanks,
+footnotes by bars.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ PROVENANCE = ("experiment", "preset", "select", "seeds", "overrides", "commits",
 
 
 def render(tables: Sequence[Table], options: Options) -> str:
-    """The cells of all tables under one header; ``experiment`` tells them apart. The options change nothing."""
+    """Write the cells of all tables under one header; ``experiment`` tells them apart. The options change nothing."""
     lines = [fields for table in tables for fields in _lines(table)]
     return to_csv(lines, list(lines[0]))
 
 
 def to_csv(lines: Iterable[Mapping[str, Field]], header: Sequence[str]) -> str:
-    """Lines under a header of their keys; line breaks are RFC 4180's."""
+    """Write lines under a header of their keys, with the line breaks of RFC 4180."""
     text = StringIO(newline="")
     writer = csv.DictWriter(text, header)
     writer.writeheader()
@@ -38,7 +38,7 @@ def to_csv(lines: Iterable[Mapping[str, Field]], header: Sequence[str]) -> str:
 
 
 def provenance(table: Table) -> dict[str, Field]:
-    """What no number is ever without."""
+    """Return the fields that go with every number."""
     lists = (table.seeds, table.overrides, table.commits)
     joined = (" ".join(map(str, items)) for items in lists)
     fields = (table.experiment.name, table.preset, table.select, *joined, "; ".join(table.devices))

@@ -1,4 +1,4 @@
-"""Parting a grid that is wider or longer than the page, so that no number is ever cut."""
+"""Splitting of a grid that is wider or longer than the page, so that no number is ever cut."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from olsrepro.experiments.render.layout import Block, Entry, GridLine, TableLayo
 _SHORT = 16
 
 Seen = Callable[[Entry], str]
-"""An entry as it will stand there, without what is not seen."""
+"""Function from an entry to its visible text, without markup."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Widths:
 
 
 def widths(grid: TableLayout, seen: Seen, longest: int = 1) -> Widths:
-    """How wide everything is; long headings are wrapped between words, entries and labels are not.
+    """Measure all widths; long headings are wrapped between words, entries and labels are not.
 
     Args:
         grid: to be drawn.
-        seen: what takes room of an entry.
-        longest: from how many characters on the heading of a group of rows is wrapped too.
+        seen: the visible text of an entry.
+        longest: width in characters beyond which the heading of a group of rows is wrapped too.
     """
     entries = [[seen(line.entries[place]) for line in grid.lines] for place in range(len(grid.heads))]
     labels = [line.label for line in grid.lines]
@@ -45,17 +45,17 @@ def widths(grid: TableLayout, seen: Seen, longest: int = 1) -> Widths:
 
 
 def _heading_width(text: str) -> int:
-    """What a heading needs: its longest word, or up to a few words on one line."""
+    """Return the width that a heading needs: its longest word, or up to a few words on one line."""
     return max(min(len(text), _SHORT), *map(len, text.split()), 0)
 
 
 def wrapped(heading: str, width: int) -> list[str]:
-    """A heading over several lines of at most ``width`` characters; a word is never broken, and there is one line."""
+    """Wrap a heading into at least one line of at most ``width`` characters, without breaking words."""
     return textwrap.wrap(heading, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def wrap_labels(grid: TableLayout, width: int) -> TableLayout:
-    """The grid with labels of at most ``width`` characters, or of one word: the rest goes on in the next lines."""
+    """Wrap labels to ``width`` characters, or one word; the rest of a label continues on the next lines."""
     return replace(grid, blocks=tuple(_wrap_label(block, width) for block in grid.blocks))
 
 
@@ -69,25 +69,25 @@ def _wrap_label(block: Block, width: int) -> Block:
 
 
 def part_columns(grid: TableLayout, columns: Sequence[int], room: int, gap: int) -> list[TableLayout]:
-    """The grid as several, each with as many columns as fit into ``room`` characters, but at least one.
+    """Split the grid into parts, each with as many columns as fit into ``room`` characters, but at least one.
 
     Args:
-        grid: the whole.
+        grid: the whole grid.
         columns: the width of each column.
-        room: what the columns of a part may take together.
-        gap: what each takes beside its width.
+        room: the total width available to the columns of a part.
+        gap: space after each column.
     """
     return [_columns(grid, part) for part in even_slices([width + gap for width in columns], room)]
 
 
 def part_rows(grid: TableLayout, length: int) -> list[TableLayout]:
-    """The grid as several of at most ``length`` lines each; the lines of a row stay together."""
+    """Split the grid into parts of at most ``length`` lines each; the lines of a row stay together."""
     sizes = [len(block.lines) + bool(heading) for heading, block in grid.headed_blocks()]
     return [replace(grid, blocks=grid.blocks[part]) for part in even_slices(sizes, length)]
 
 
 def slices_within(sizes: Sequence[int], room: int) -> list[slice]:
-    """Neighbours whose sizes add up to at most ``room``, as slices; a size beyond it stands alone."""
+    """Group neighbours whose sizes add up to at most ``room``, as slices; a larger size gets its own slice."""
     starts, taken = [0], 0
     for place, size in enumerate(sizes):
         if place > starts[-1] and taken + size > room:
@@ -98,7 +98,7 @@ def slices_within(sizes: Sequence[int], room: int) -> list[slice]:
 
 
 def even_slices(sizes: Sequence[int], room: int) -> list[slice]:
-    """As few slices as :func:`slices_within` makes, the largest as small as can be."""
+    """Make as few slices as :func:`slices_within` does, with the largest as small as possible."""
     count = len(slices_within(sizes, room))
     tries = (slices_within(sizes, smaller) for smaller in range(1, room))
     return next((slices for slices in tries if len(slices) <= count), slices_within(sizes, room))
@@ -110,13 +110,13 @@ def _columns(grid: TableLayout, part: slice) -> TableLayout:
 
 
 def _cut(block: Block, part: slice) -> Block:
-    """A row's lines in some columns; those that say nothing there are left out, but never the first."""
+    """Cut a row's lines down to some columns; lines that become empty are dropped, except the first."""
     first, *others = (replace(line, entries=line.entries[part]) for line in block.lines)
     return replace(block, lines=(first, *(line for line in others if any(line.entries))))
 
 
 def spans(groups: Sequence[str]) -> list[tuple[str, int]]:
-    """Neighbours under one heading: (heading, how many columns)."""
+    """Group neighbours under one heading: (heading, number of columns)."""
     found: list[tuple[str, int]] = []
     for group in groups:
         if found and found[-1][0] == group:

@@ -1,24 +1,24 @@
 """Tables as JSON: the whole table model, for programs.
 
-One table is an object, several are a list of them. Numbers are as computed, not rounded; what is not there is null.
+One table is an object, several are a list of them. Numbers are as computed, not rounded; a missing one is null.
 
 ===============  ======================================================================================================
-schema           1; raised when a key changes its meaning or goes
+schema           1; raised when a key changes its meaning or is removed
 experiment       its name; ``title``, ``place`` in the paper, ``kind`` and ``note`` as its file says
 preset           of the runs; ``select`` is the selection rule, ``seeds`` those wanted of every cell, ``overrides``
                  what the user changed
 caption          what a reader must know in words, by subject: among them what the preset and the rule mean
 complete         whether every cell that has runs has all of them
-rows, columns    ``key``, ``label``, ``group``, ``metric``, ``quoted`` (whence), ``x`` (its place on an axis)
+rows, columns    ``key``, ``label``, ``group``, ``metric``, ``quoted`` (its source), ``x`` (its place on an axis)
 average          ``key`` and ``label`` of the row of mean gains, or null
 metrics          by name: ``label``, ``better``, ``decimals``, ``words`` (by value)
 cells            ``row``, ``column``, ``metric``, ``state``, ``wanted`` and ``n`` runs, ``values`` by seed, ``mean``,
                  ``sd``, ``bold``, ``paper`` (``mean``, ``sd``, ``n``, ``n_inferred``), ``difference`` from the paper
-                 (``difference``, ``low``, ``high``, ``word``), ``marks`` (numbers of foot-notes)
+                 (``difference``, ``low``, ``high``, ``word``), ``marks`` (numbers of footnotes)
 pools            variances that were pooled: ``name``, ``sd``, ``df``
 families         size of the Holm family by metric
-verdicts         ``claim``, ``says``, ``verdict``, ``reason``, ``trend``, ``margin``, ``gain``, ``paper`` (what the
-                 paper's own numbers get), ``comparisons`` (``better`` and ``worse`` as [row, column], ``gain``,
+verdicts         ``claim``, ``says``, ``verdict``, ``reason``, ``trend``, ``margin``, ``gain``, ``paper`` (verdict on
+                 the paper's own numbers), ``comparisons`` (``better`` and ``worse`` as [row, column], ``gain``,
                  ``p_pooled``, ``p_holm``, ``p_welch``, ``paper_gain``, ``verdict``, ``reason``)
 commits          of the code behind the runs, ``devices`` that they ran on
 footnotes        by number, from 1; ``notes`` have none
@@ -43,18 +43,18 @@ _LINE_KEYS = ("key", "label", "group", "metric", "quoted", "x")
 
 
 def render(tables: Sequence[Table], options: Options) -> str:
-    """One object, or a list of several. The options change nothing."""
+    """Write one object, or a list of several. The options change nothing."""
     objects = [as_object(table) for table in tables]
     return to_json(objects[0] if len(objects) == 1 else objects)
 
 
 def to_json(item: object) -> str:
-    """Indented, readable text."""
+    """Format an object as indented, readable JSON."""
     return json.dumps(item, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def as_object(table: Table) -> dict[str, Any]:
-    """A table as plain containers; the keys are told above."""
+    """Return a table as plain containers, with the keys described above."""
     experiment = table.experiment
     metrics = {cell.metric.name: cell.metric for _, _, cell in drawn_cells(table)}
     return {
@@ -79,7 +79,7 @@ def as_object(table: Table) -> dict[str, Any]:
 
 
 def provenance(table: Table) -> dict[str, Any]:
-    """What no number is ever without."""
+    """Return the fields that go with every number."""
     return {
         "schema": SCHEMA,
         "experiment": table.experiment.name,

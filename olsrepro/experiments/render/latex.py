@@ -1,6 +1,6 @@
 r"""Tables in LaTeX, for a document that loads booktabs and nothing else; the text is ASCII.
 
-A float can't be broken, so a table that is wider or longer than a page is parted into several floats under one number.
+A float can't be broken, so a table that is wider or longer than a page is split into several floats under one number.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _ESCAPES = {
 
 
 def render(tables: Sequence[Table], options: Options) -> str:
-    """A ``table`` environment each, or several where one would leave the page; each table starts on a new page.
+    """Write a ``table`` environment for each table, or several if it would not fit the page; each table has a new page.
 
     Args:
         tables: to be drawn.
@@ -69,7 +69,7 @@ def render(tables: Sequence[Table], options: Options) -> str:
 
 
 def escape(text: str) -> str:
-    """Text in ASCII in which nothing is markup; a letter that LaTeX can't be told of is named by its code."""
+    """Escape text to ASCII without markup; a letter without an ASCII form becomes its code, as in ``[U+4E00]``."""
     apart = re.sub(r"-(?=-)", "-\0", text)  # two hyphens would be set as a dash: --yes
     return "".join(_ESCAPES.get(sign) or _ascii(sign) for sign in apart)
 
@@ -99,7 +99,7 @@ def _float(caption: str, parts: Sequence[str]) -> str:
 
 
 def _pages(parts: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
-    """Texts of (text, lines) that go on one page together; there is at least one page."""
+    """Group the texts of (text, lines) into pages; there is at least one page."""
     sizes = [lines for _, lines in parts]
     return ([text for text, _ in parts[run]] for run in fit.slices_within(sizes, _LENGTH))
 
@@ -117,12 +117,12 @@ def _sentences(table: Table, in_caption: bool) -> str:
 
 
 def _continued(table: Table) -> str:
-    """No caption, which would take another number."""
+    """Write the line above a further float without a caption, which would take another number."""
     return f"\\tablename~\\thetable{{}} (continued). {escape(f'Preset: {dict(head(table))[_PRESET]}.')}"
 
 
 def _paragraphs(table: Table, columns: str, width: int) -> Iterator[tuple[str, int]]:
-    """What stands under the numbers: (paragraph, lines)."""
+    """Yield the texts under the numbers: (paragraph, lines)."""
     for text in _texts(table, columns):
         yield f"{{\\raggedright\\noindent {text}\\par}}", 1 + len(text) // width
 
@@ -138,7 +138,7 @@ def _texts(table: Table, columns: str) -> Iterator[str]:
 
 
 def _grids(grid: TableLayout, width: int) -> Iterator[tuple[str, int]]:
-    """The parts of a grid: (tabular, lines)."""
+    """Yield the parts of a grid: (tabular, lines)."""
     longest = width // 4
     widths = fit.widths(fit.wrap_labels(grid, longest), _seen)
     room = width - widths.label - widths.source - _GAP
@@ -203,7 +203,7 @@ def _row(places: Sequence[str]) -> str:
 
 
 def _begin(line: str) -> str:
-    """A line; braces keep a bracket or an asterisk at its start from being an argument of the line break above."""
+    """Protect a line whose leading bracket or asterisk would be an argument of the line break above it."""
     return f"{{}}{line}" if line[:1] in ("[", "*") else line
 
 

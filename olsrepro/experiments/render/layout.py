@@ -1,4 +1,4 @@
-"""The grid that every text format draws: which line shows what, in pieces of text with a style, before any markup."""
+"""Grid that every text format draws: what each line shows, as pieces of text with a style, before any markup."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PAPER, _DIFFERENCE = "paper", "ours − paper"
 
 @dataclass(frozen=True)
 class Options:
-    """How tables are drawn; see :func:`olsrepro.experiments.render.render`."""
+    """Options of drawing tables; see :func:`olsrepro.experiments.render.render`."""
 
     columns: str = "both"
     width: int | None = None
@@ -37,7 +37,7 @@ class Piece:
 
 
 Entry = tuple[Piece, ...]
-"""What stands in one place of the grid; empty for nothing."""
+"""Content of one place of the grid; empty for nothing."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class GridLine:
 
 @dataclass(frozen=True)
 class Block:
-    """The lines of one row, which stay together, and the heading of its group of rows; empty for none."""
+    """Lines of one row, which stay together, and the heading of its group of rows; empty for none."""
 
     group: str
     lines: tuple[GridLine, ...]
@@ -65,7 +65,7 @@ class Block:
 
 @dataclass(frozen=True)
 class TableLayout:
-    """Headings and lines.
+    """Headings and lines of a table's grid.
 
     Attributes:
         groups: for each column the heading that it shares with its neighbours; empty for none.
@@ -85,7 +85,7 @@ class TableLayout:
         return tuple(line for block in self.blocks for line in block.lines)
 
     def headed_blocks(self) -> Iterator[tuple[str | None, Block]]:
-        """(heading, row): of the group of rows that begins here, empty where one ends without another, else None."""
+        """Yield (heading, row): its group's heading where a group begins, "" where one just ends, else None."""
         above = ""
         for block in self.blocks:
             yield block.group if block.group != above else None, block
@@ -93,11 +93,11 @@ class TableLayout:
 
 
 def layout(table: Table, columns: str = "both") -> TableLayout:
-    """Lay a table out.
+    """Lay out a table as a grid.
 
     Args:
-        table: the model.
-        columns: ``both``: up to three lines a row, ours, the paper's and the difference; ``ours``: one line a row.
+        table: the table model.
+        columns: ``both``: up to three lines per row, ours, the paper's and the difference; ``ours``: one line per row.
     """
     lines_of = _three_lines if columns == "both" else _one_line
     return TableLayout(
@@ -114,7 +114,7 @@ def _one_line(table: Table, row: Line) -> tuple[GridLine, ...]:
 
 
 def _three_lines(table: Table, row: Line) -> tuple[GridLine, ...]:
-    """The lines that have something to show; ours always, unless the whole row is quoted."""
+    """Return the lines that have something to show, always with ours unless the whole row is quoted."""
     measured = bool(table.experiment.measure)
     parts = [
         ("ours" if measured else _OURS[table.select], _entries(table, row, lambda cell: _ours(cell, measured))),
@@ -132,7 +132,7 @@ def _entries(table: Table, row: Line, text: Callable[[Cell], Entry]) -> tuple[En
 
 
 def _ours(cell: Cell, measured: bool) -> Entry:
-    """``25.31 ± .18 (3)`` and its marks; nothing for a quoted cell."""
+    """Format our number as in ``25.31 ± .18 (3)``, with its marks; nothing for a quoted cell."""
     if cell.state == QUOTED:
         return ()
     if cell.mean is None:
@@ -152,7 +152,7 @@ def _spread(cell: Cell) -> Entry:
 
 
 def _runs(cell: Cell) -> Entry:
-    """How many runs, of how many wanted if some are missing."""
+    """Show the number of runs, and of how many wanted if some are missing."""
     if not cell.n:
         return ()
     return (Piece(f" ({cell.n})" if cell.n >= cell.wanted else f" ({cell.n}/{cell.wanted})"),)
@@ -165,7 +165,7 @@ def _ours_or_quoted(cell: Cell, measured: bool) -> Entry:
 
 
 def _paper(cell: Cell, inferred: int | None) -> Entry:
-    """``25.24 ± .18 (3)``; a number of runs that is inferred has a question mark. A quoted cell has its marks here."""
+    """Format the paper's number as in ``25.24 ± .18 (3)``, with ``?`` if n is inferred; a quoted cell has its marks."""
     if cell.paper is None:
         return ()
     text = mean_text(cell.paper.mean, cell.metric)
@@ -179,7 +179,7 @@ def _paper(cell: Cell, inferred: int | None) -> Entry:
 
 
 def _difference(cell: Cell, measured: bool) -> Entry:
-    """``+.07 [−.29, +.43] agrees``; of measured facts, whether they are the paper's."""
+    """Format the difference as in ``+.07 [−.29, +.43] agrees``; measured facts only agree or differ."""
     if cell.difference is None:
         return ()
     text = "" if cell.metric.words else interval_text(cell.difference, cell.metric.decimals)

@@ -1,4 +1,4 @@
-"""Tables in GitHub's Markdown."""
+"""Tables in GitHub's Markdown, each under a heading."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def render(tables: Sequence[Table], options: Options) -> str:
-    """Tables below each other, each under a heading of its own; lines have no width."""
+    """Write tables one below the other, each under a heading of its own; ``options.width`` has no effect."""
     return "\n".join("\n".join(_sections(table, options.columns)) for table in tables)
 
 
@@ -30,7 +30,7 @@ def _sections(table: Table, columns: str) -> Iterator[str]:
 
 
 def escape(text: str) -> str:
-    """Text in which nothing is markup."""
+    """Escape every character that Markdown or HTML could take for markup."""
     return re.sub(r"[\\`*_~|&<>]", lambda match: _ENTITIES.get(match[0], f"\\{match[0]}"), text)
 
 
@@ -60,7 +60,7 @@ def _text(entry: Entry) -> str:
 
 
 def _piece(piece: Piece) -> str:
-    """The blanks around a piece stay outside its markup, which would not be read as markup else."""
+    """Mark up a piece, with the blanks around it outside: inside, they would keep it from being read as markup."""
     before, after = _AROUND.get(piece.style, ("", ""))
     bare = piece.text.strip()
     return escape(piece.text).replace(escape(bare), f"{before}{escape(bare)}{after}", 1)

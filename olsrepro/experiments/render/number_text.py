@@ -1,4 +1,4 @@
-"""How numbers are printed: rounded here and nowhere else, in the paper's style, with a true minus sign."""
+"""Formatting of numbers: the only place where they are rounded, in the paper's style, with a true minus sign."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MINUS = "−"
 
 
 def mean_text(value: float, metric: Metric) -> str:
-    """``25.31``, with the metric's decimals; its word for a value that is a yes or no."""
+    """Format a mean with the metric's decimals, as in ``25.31``, or as its word for a yes or no."""
     if value in metric.words:
         return metric.words[value]
     digits = f"{abs(value):.{metric.decimals}f}"
@@ -17,13 +17,13 @@ def mean_text(value: float, metric: Metric) -> str:
 
 
 def spread_text(value: float, decimals: int) -> str:
-    """``.18`` or ``1.07``: a number that is not negative, without the 0 before the point."""
+    """Format a number that is not negative without the 0 before the point, as in ``.18`` or ``1.07``."""
     digits = f"{value:.{decimals}f}"
     return digits.removeprefix("0") if digits.startswith("0.") else digits
 
 
 def signed_text(value: float, decimals: int) -> str:
-    """``+.07`` or ``−1.20``; what rounds to zero has no sign."""
+    """Format a number with its sign, as in ``+.07`` or ``−1.20``; one that rounds to zero has none."""
     digits = spread_text(abs(value), decimals)
     if not float(digits):
         return digits
@@ -31,7 +31,7 @@ def signed_text(value: float, decimals: int) -> str:
 
 
 def interval_text(interval: Interval, decimals: int) -> str:
-    """``+.07 [−.29, +.43]``, or the difference alone where it has no limits."""
+    """Format an interval as in ``+.07 [−.29, +.43]``, or the difference alone where it has no limits."""
     difference = signed_text(interval.difference, decimals)
     if interval.low is None or interval.high is None:
         return difference

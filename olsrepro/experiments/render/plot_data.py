@@ -1,10 +1,10 @@
-"""What figures are drawn from, as CSV or JSON: points along an axis, curves over epochs, labels, embedded samples.
+"""Data that figures are drawn from, as CSV or JSON: points on an axis, curves over epochs, labels, embedded samples.
 
-A line for each point: ``experiment``, ``row``, ``column``, ``series`` (the label of what it lies on), ``x`` (its place
-on the axis; of a curve the epoch, from 1; of a label the class, from 0), ``y`` (of embedded samples, whose ``x`` and
-``y`` mean nothing but nearness), ``name`` (of a class), ``metric``, ``n`` (runs; of a curve those that reached the
-epoch), ``mean``, ``sd``, ``low`` and ``high`` (the 95 % interval of the mean, by its own spread), ``min``, ``max``.
-Numbers are as computed, not rounded; what is not there is empty. Preset, selection rule and seeds go with them.
+A line for each point: ``experiment``, ``row``, ``column``, ``series`` (its label), ``x`` (its place on the axis; the
+epoch of a curve, from 1; the class of a label, from 0), ``y`` (of embedded samples, whose ``x`` and ``y`` only show
+which lie close together), ``name`` (of a class), ``metric``, ``n`` (runs; for a curve those that reached the epoch),
+``mean``, ``sd``, ``low`` and ``high`` (the 95 % interval of the mean, by its own spread), ``min``, ``max``.
+Numbers are as computed, not rounded; a missing one is empty. Preset, selection rule and seeds go with them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from olsrepro.experiments.table import Interval, Table
 from olsrepro.settings import UserError
 
 Curves = Mapping[CellKey, Sequence[Sequence[float]]]
-"""For each cell one series a run, a number an epoch."""
+"""Series by cell: one for each run, with one number per epoch."""
 
 PLOT_FORMATS = ("csv", "json")
 FIELDS = ("row", "column", "series", "x", "y", "name", "metric", "n", "mean", "sd", "low", "high", "min", "max")
@@ -32,12 +32,12 @@ FIELDS = ("row", "column", "series", "x", "y", "name", "metric", "n", "mean", "s
 
 @dataclass(frozen=True)
 class Plotted:
-    """A figure with what it is drawn from.
+    """A figure with the data that it is drawn from.
 
     Attributes:
-        table: its cells, with all that must be said of them.
-        curves: of one that is drawn as curves.
-        evaluated: by cell, of one that is drawn as bars or as an embedding.
+        table: its cells, with everything that a reader must know about them.
+        curves: for a figure drawn as curves.
+        evaluated: by cell, for a figure drawn as bars or as an embedding.
     """
 
     table: Table
@@ -45,7 +45,7 @@ class Plotted:
     evaluated: Mapping[CellKey, Evaluated] = field(default_factory=dict)
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """A line of ``FIELDS``, or of some of them, for each point."""
+        """Yield a line of ``FIELDS``, or of some of them, for each point."""
         kind = self.table.experiment.kind
         if kind == "bars":
             return labels(self.table, self.evaluated)
@@ -55,10 +55,10 @@ class Plotted:
 
 
 def plot_data(figures: Sequence[Plotted], format: str) -> str:
-    """The numbers behind figures.
+    """Write the numbers behind figures as CSV or JSON.
 
     Args:
-        figures: with what they are drawn from.
+        figures: with the data that they are drawn from.
         format: ``csv``, with one header, or ``json``: an object with ``points``, or a list of several.
 
     Raises:
@@ -75,7 +75,7 @@ def plot_data(figures: Sequence[Plotted], format: str) -> str:
 
 
 def points(table: Table) -> Iterator[dict[str, Any]]:
-    """A line of ``FIELDS`` for each cell that has runs; a series runs along the axis whose lines have an ``x``."""
+    """Yield a line of ``FIELDS`` for each cell with runs; a series runs along the axis whose lines have an ``x``."""
     for row, column, cell in drawn_cells(table):
         if cell.values:
             series, x = (row, column.x) if column.x is not None else (column, row.x)
@@ -84,7 +84,7 @@ def points(table: Table) -> Iterator[dict[str, Any]]:
 
 
 def epochs(table: Table, curves: Curves) -> Iterator[dict[str, Any]]:
-    """A line of ``FIELDS`` for each epoch of each cell that has curves, over the runs that reached it."""
+    """Yield a line of ``FIELDS`` for each epoch of each cell that has curves, over the runs that reached it."""
     for row, column, cell in drawn_cells(table):
         series = f"{row.label}, {column.label}"
         place = {"row": row.key, "column": column.key, "series": series, "x": 0, "metric": cell.metric.name}
@@ -93,7 +93,7 @@ def epochs(table: Table, curves: Curves) -> Iterator[dict[str, Any]]:
 
 
 def labels(table: Table, evaluated: Mapping[CellKey, Evaluated]) -> Iterator[dict[str, Any]]:
-    """A line for each class of each cell's label."""
+    """Yield a line for each class of each cell's label."""
     for row, column, _ in drawn_cells(table):
         if (one := evaluated.get((row.key, column.key))) is not None:
             detail = one.record["detail"]
@@ -103,7 +103,7 @@ def labels(table: Table, evaluated: Mapping[CellKey, Evaluated]) -> Iterator[dic
 
 
 def samples(table: Table, evaluated: Mapping[CellKey, Evaluated]) -> Iterator[dict[str, Any]]:
-    """A line for each embedded sample of each cell."""
+    """Yield a line for each embedded sample of each cell."""
     from safetensors.numpy import load_file
 
     for row, column, cell in drawn_cells(table):
@@ -117,7 +117,7 @@ def samples(table: Table, evaluated: Mapping[CellKey, Evaluated]) -> Iterator[di
 
 
 def _spread(values: Collection[float]) -> dict[str, Any]:
-    """Of one number or more: how many, their mean, and how far apart they are."""
+    """Summarise one number or more: count, mean, sd, interval of the mean, least and greatest."""
     sample = Sample.of(values)
     estimate = own_spread_contrast([(1.0, sample)])
     limits = estimate.interval if estimate else Interval(sample.mean)

@@ -1,4 +1,4 @@
-"""Tables for a terminal or a text file, drawn with Rich; one that is too wide is parted into several."""
+"""Tables for a terminal or a text file, drawn with Rich; one that is too wide is split into several."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _ENDLESS = 10_000
 
 @dataclass(frozen=True)
 class Screen:
-    """How wide lines may be, in characters, and whether they may have colours."""
+    """Width of lines in characters, and whether colours are allowed."""
 
     width: int
     color: bool
 
     def draw(self, item: RenderableType, width: int | None = None) -> str:
-        """Rich's drawing of something, without blanks at the ends of lines."""
+        """Draw something with Rich, without blanks at the ends of lines."""
         console = Console(
             file=StringIO(),
             width=width or self.width,
@@ -48,10 +48,10 @@ class Screen:
 
 
 def render(tables: Sequence[Table], options: Options) -> str:
-    """Tables below each other.
+    """Draw tables one below the other.
 
     Args:
-        tables: to be drawn.
+        tables: in order.
         options: a width of None is that of the terminal.
     """
     screen = Screen(options.width or shutil.get_terminal_size((120, 24)).columns, options.color)
@@ -80,7 +80,7 @@ def _pairs(pairs: Sequence[tuple[str, str]]) -> Drawing:
 
 
 def _footnote(number: int, text: str) -> str:
-    """On one line however long: a command that is broken in two can't be copied."""
+    """Write a footnote on one line however long: a command that is broken in two can't be copied."""
     return f"{str(number).translate(SUPERSCRIPTS)} {text}\n"
 
 
@@ -95,7 +95,7 @@ def _claims(table: Table) -> Drawing:
 
 
 def _grids(grid: TableLayout, screen: Screen) -> list[str]:
-    """The grid's parts, each as wide as it must be: nothing in it is cut, whatever the screen's width."""
+    """Draw the grid's parts, each as wide as it must be: nothing in it is cut, whatever the screen's width."""
 
     def seen(entry: Entry) -> str:
         return _text(entry, screen.color).plain
@@ -129,7 +129,7 @@ def _text(entry: Entry, color: bool) -> Text:
 
 
 def _styled(piece: Piece, color: bool) -> Text:
-    """Without colours bold is shown by asterisks."""
+    """Style a piece; without colours, bold is shown by asterisks."""
     if piece.style == MARK:
         return Text(piece.text.translate(SUPERSCRIPTS))
     if piece.style == BOLD and not color:

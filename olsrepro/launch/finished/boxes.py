@@ -13,7 +13,7 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.data.objects import Objects
 from olsrepro.data.photos.decode import decoded
 from olsrepro.detection.postprocess import Detections
-from olsrepro.launch.finished.detector import FinishedDetector
+from olsrepro.launch.finished.detection import Finished
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 from olsrepro.store.record import read_record
@@ -44,7 +44,7 @@ def found_boxes(config: RunConfig, count: int, least_score: float) -> Seen:
     folder = Path(config.runtime.runs_dir) / run_id(config)
     record = read_record(folder)
     assert record is not None, "the config is a finished run's"
-    run = FinishedDetector(config, folder, record, "best", torch.device("cpu"))
+    run = Finished(config, folder, record, "best", torch.device("cpu"))
     stored = run.test_detections()
     shown = min(count, len(run.data.test_paths))
     return Seen(

@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from rich.console import Console
 from safetensors.torch import save as to_safetensors
 
 from olsrepro.config.run_config import RunConfig
+from olsrepro.data.dataset import LabelledImages
 from olsrepro.data.labels.human_labels import human_labels
 from olsrepro.data.registry import read_dataset
 from olsrepro.evaluation.registry import measure
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.evaluation.subject import Result
+from olsrepro.evaluation.subject import DetectorSubject, Result, Subject
 from olsrepro.files.atomic import replacing
-from olsrepro.launch.finished.classifier import FinishedRun
-from olsrepro.launch.finished.detector import FinishedDetector
+from olsrepro.launch.finished.base import finished_class
 from olsrepro.launch.provenance import now, this_process
 from olsrepro.settings import UserError
 from olsrepro.store.evaluations import TENSORS, evaluation_folder, evaluation_id, read_evaluation
@@ -50,17 +50,11 @@ def evaluate(config: RunConfig, settings: EvaluationSettings, console: Console |
     device = prepare_device(config.runtime)
     if console is not None:
         console.print(f"{settings.name} of {folder.name} ({settings.weights})", markup=False, highlight=False)
-    result = measure(settings, _subject(config, folder, record, settings.weights, device))
+    run = finished_class(config.dataset.task)(config, folder, record, settings.weights, device)
+    result = measure(settings, cast("Subject | DetectorSubject", run))
     _refuse_infinite(settings, folder, result)
     target.mkdir(parents=True, exist_ok=True)
     return write_record(target, _record(config, settings, result, target, device))
-
-
-def _subject(
-    config: RunConfig, folder: Path, record: Record, weights: str, device: torch.device
-) -> FinishedRun | FinishedDetector:
-    kind = FinishedDetector if config.dataset.task == "detection" else FinishedRun
-    return kind(config, folder, record, weights, device)
 
 
 def _refuse_other_task(config: RunConfig, settings: EvaluationSettings) -> None:
@@ -92,7 +86,7 @@ def refuse_unready(wishes: Sequence[Wish]) -> None:
     asked = [config for config, settings in wishes if settings.needs_human_labels]
     for config in {(config.dataset.name, config.runtime.data_dir): config for config in asked}.values():
         root = Path(config.runtime.data_dir)
-        human_labels(config.dataset.name, read_dataset(config.dataset, root), root)
+        human_labels(config.dataset.name, cast(LabelledImages, read_dataset(config.dataset, root)), root)
 
 
 def _finished(folder: Path) -> Record:

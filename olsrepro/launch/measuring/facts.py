@@ -15,7 +15,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.batch import Batch
 from olsrepro.data.registry import read_dataset
-from olsrepro.launch.learner import learner_of
+from olsrepro.launch.build import learner_of
 from olsrepro.launch.provenance import now, this_process
 from olsrepro.models.registry import build_backbone
 from olsrepro.store.facts import facts_about, facts_folder, facts_id
@@ -60,9 +60,9 @@ def dataset_facts(config: RunConfig) -> Facts:
     """Classes that occur in the training labels, training and test images, counted in what is read (Table V)."""
     data = read_dataset(config.dataset, Path(config.runtime.data_dir))
     return {
-        "categories": float(len(set(data.train_targets.tolist()))),
-        "train_images": float(len(data.train_targets)),
-        "test_images": float(len(data.test_targets)),
+        "categories": float(len(set(data.classes.tolist()))),
+        "train_images": float(data.train_size),
+        "test_images": float(data.test_size),
     }
 
 

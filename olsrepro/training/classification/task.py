@@ -10,16 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
-from olsrepro.data.dataset import Photographs
+from olsrepro.data.dataset import LabelledImages
 from olsrepro.data.labels.clean_set import CleanBatches
 from olsrepro.data.labels.noise import NoisyLabels
-from olsrepro.data.loaders import Loader, Pictures, ReaderOptions, test_pass, training_loader
+from olsrepro.data.loaders import Loader, ReaderOptions, test_pass, training_loader
 from olsrepro.data.shard import Shard
 from olsrepro.distributed.gather import gathered
 from olsrepro.distributed.ranks import rank, rank_count
 from olsrepro.evaluation.classification import classify, predicted
 from olsrepro.methods.base import LabelMethod, StepOutput
 from olsrepro.methods.settings import CleanSet, MethodSettings
+from olsrepro.training.classification.settings import KIND
 from olsrepro.training.counters import EpochCounters
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.task import Evaluation, shortened
@@ -39,13 +40,13 @@ class ClassificationTask:
         device: where batches are made.
         channels_last: memory format of images.
         clean: the samples of the method's clean set.
-        reading: how photographs are read.
+        reader: how photographs are read.
         accumulate: parts that each rank's share of a batch comes in.
     """
 
     def __init__(
         self,
-        data: Pictures,
+        data: LabelledImages,
         labels: NoisyLabels,
         recipe: RecipeSettings,
         method: MethodSettings,
@@ -54,17 +55,17 @@ class ClassificationTask:
         *,
         channels_last: bool = False,
         clean: Tensor | None = None,
-        reading: ReaderOptions | None = None,
+        reader: ReaderOptions | None = None,
         accumulate: int = 1,
     ) -> None:
         wanted, batch_size = method.clean_set(), method.images_per_batch(recipe.batch_size)
         together = wanted is not None and wanted.in_training
-        reading = reading or ReaderOptions()
+        reader = reader or ReaderOptions()
         shard = Shard(rank(), rank_count(), in_pairs=method.needs_pairs)
         self._loader = training_loader(
             data,
             labels.targets,
-            reading,
+            reader,
             augment=method.first_view(recipe.augment),
             batch_size=batch_size,
             seed=seed,
@@ -78,15 +79,14 @@ class ClassificationTask:
         self._test_batches = test_pass(
             data,
             shard.of_samples(len(data.test_targets)),
-            reading,
+            reader,
             batch_size=EVALUATION_BATCH,
             device=device,
             channels_last=channels_last,
         )
         self._recipe = recipe
-        self._test_targets = data.test_targets
         self._given = labels.targets.to(device)
-        self._paths = data.train_paths if isinstance(data, Photographs) else None
+        self._data = data
         self._accumulate = accumulate
         self._in_pairs = method.needs_pairs
         self.counters = EpochCounters(data.train_targets.to(device))
@@ -123,7 +123,7 @@ class ClassificationTask:
         network.eval()
         logits = gathered(torch.cat([network(images).float() for images, _ in self._test_batches()]))
         network.train()
-        result = classify(logits, self._test_targets.to(logits.device))
+        result = classify(logits, self._data.test_targets.to(logits.device))
         fields = {
             "test_top1_err": result.top1_err,
             "test_top5_err": result.top5_err,
@@ -131,7 +131,9 @@ class ClassificationTask:
             "n_test": result.count,
             "hit_test": result.hits,
         }
-        return Evaluation(fields, result.top1_err, {"logits": logits.cpu(), "targets": self._test_targets})
+        return Evaluation(
+            fields, result.top1_err, {"logits": logits.cpu(), "targets": self._data.test_targets}, KIND.outputs
+        )
 
     def training_set(self) -> LoadedTrainingSet:
         """All images that steps train on."""
@@ -153,8 +155,7 @@ class ClassificationTask:
 
     def files_of(self, epoch: int, step: int) -> str:
         """The training indices of one batch; their files, where they have some."""
-        samples = self._loader.samples_of(epoch, step)
-        return shortened([str(index) if self._paths is None else self._paths[index] for index in samples])
+        return shortened(self._data.sample_names(self._loader.samples_of(epoch, step)))
 
 
 class LoadedTrainingSet:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-from dataclasses import dataclass, field, fields
-from typing import ClassVar
+from dataclasses import dataclass, field
 
 from olsrepro.checks import check_choice, check_range
 from olsrepro.data.detection.settings import CROP_SIDES, STRIDE
+from olsrepro.methods.settings import MethodSettings
+from olsrepro.settings import UserError
 from olsrepro.training.recipe import RecipeSettings
+from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.schedule import cosine_rate
+from olsrepro.training.task_kind import TaskKind
 
 STEP_COUNTERS = ("whole", "released")
+_BOX_BYTES = 4 * 4 + 4 + 8  # its edges, its score, its class
 RELEASED_BATCH = 8  # our guess of the batch size that the paper's detector was trained with
 
 KEPT = 100
@@ -33,8 +36,6 @@ class DetectionRecipe(RecipeSettings):
             earlier epochs are divided by its batch size, so that the rate hardly decays.
         crop_sides: ``all``, or ``released``: as the released code crops, on the left and above only.
     """
-
-    task: ClassVar[str] = "detection"
 
     padding: int = 0
     milestones: list[int] = field(default_factory=list)
@@ -88,7 +89,43 @@ class DetectionRecipe(RecipeSettings):
         return cosine_rate(position, self.lr, self.final_lr, warmup=self.warmup_epochs, epochs=self.epochs)
 
 
-def recipe_class(keys: Container[str]) -> type[RecipeSettings]:
-    """The settings class of a recipe with such keys: only a detector's has :class:`DetectionRecipe`'s own."""
-    own = {item.name for item in fields(DetectionRecipe)} - {item.name for item in fields(RecipeSettings)}
-    return DetectionRecipe if any(name in keys for name in own) else RecipeSettings
+class DetectionKind(TaskKind):
+    """Images with objects in them, tested by mean average precision."""
+
+    def output_bytes(self, num_classes: int) -> int:
+        """Return the bytes of an image's boxes, at most."""
+        return KEPT * _BOX_BYTES
+
+    def check_parts(self, dataset: str, method: MethodSettings, noise: str, runtime: RuntimeSettings) -> None:
+        """Refuse methods that label images, label noise and ensembles."""
+        if not method.labels_classes:
+            raise UserError(
+                f"method={method.name} labels images, and dataset={dataset} has objects, whose classes are all that a"
+                " method can label: choose hard, ls or ols"
+            )
+        if noise != "none":
+            raise UserError(f"noise={noise} is for labels of images; dataset={dataset} has boxes")
+        if runtime.ensemble_sizes:
+            raise UserError(f"runtime.ensemble_sizes={runtime.ensemble_sizes} is for classifiers; set []")
+
+
+KIND = DetectionKind(
+    name="detection",
+    recipe=DetectionRecipe,
+    tested=("mAP",),
+    outputs="detections",
+    scalars=(
+        "lr",
+        "train_loss",
+        "train_box_loss",
+        "train_objectness_loss",
+        "train_class_loss",
+        "test_mAP",
+        "images_per_s",
+    ),
+    row_texts=(("test_mAP", "  test mAP {:6.2f} %"),),
+    backbone_does="detects objects",
+    dataset_has="boxes of objects",
+    backbones="backbone=yolo_mobilenetv2",
+    datasets="dataset=voc",
+)

@@ -27,7 +27,7 @@ from olsrepro.evaluation.detection.passes import MapsNotFinite, detect
 from olsrepro.evaluation.detection.settings import Settings as TestSettings
 from olsrepro.methods.base import LabelMethod
 from olsrepro.training.counters import StepCounters
-from olsrepro.training.detection.settings import KEPT, DetectionRecipe
+from olsrepro.training.detection.settings import KEPT, KIND, DetectionRecipe
 from olsrepro.training.task import Evaluation, NonFinite, shortened
 
 
@@ -93,7 +93,7 @@ class DetectionTask:
         size: side in pixels that test images are letter-boxed to; of training images too where the recipe has none.
         seed: of the run.
         device: where batches are made.
-        reading: how photographs are read.
+        reader: how photographs are read.
         accumulate: parts that each rank's share of a batch comes in.
     """
 
@@ -105,7 +105,7 @@ class DetectionTask:
         seed: int,
         device: torch.device,
         *,
-        reading: ReaderOptions,
+        reader: ReaderOptions,
         accumulate: int = 1,
     ) -> None:
         self._shard = Shard(rank(), rank_count())
@@ -116,13 +116,13 @@ class DetectionTask:
             seed=seed,
             device=device,
             shard=self._shard,
-            workers=reading.workers,
+            workers=reader.workers,
         )
         self._data = data
         self._recipe = recipe
         self._test = TestSettings(sizes=(size,), flip=False)
         self._device = device
-        self._workers = reading.workers
+        self._workers = reader.workers
         self._accumulate = accumulate
         self.counters = DetectionCounters(device)
 
@@ -168,7 +168,7 @@ class DetectionTask:
         objects, classes = self._data.test_objects, len(self._data.class_names)
         value = mean_average_precision(found, objects, classes, rule=self._test.rule, least_iou=self._test.iou).mean
         fields = {"test_mAP": value, "n_test": len(found), "n_detections": sum(map(len, found))}
-        return Evaluation(fields, 100 - value, _kept(found), kind="detections")
+        return Evaluation(fields, 100 - value, _kept(found), KIND.outputs)
 
     def _found(self, network: nn.Module) -> list[Detections] | None:
         """What the network finds in this rank's share of the test images; None where it is not finite."""
@@ -187,6 +187,9 @@ class DetectionTask:
             return [suppressed(strongest(one, self._test.most), self._test.nms_iou) for one in found]
         except MapsNotFinite:
             return None
+
+    def training_set(self) -> None:
+        """Return None: no method that labels objects looks at all images."""
 
     def end_epoch(self, epoch: int, method: LabelMethod, network: nn.Module) -> dict[str, Any]:
         """What the method has to say of the epoch."""

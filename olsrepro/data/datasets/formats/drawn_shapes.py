@@ -1,4 +1,4 @@
-"""Coloured shapes on textured ground, drawn: each image is a function of its number."""
+"""Drawings of coloured shapes on textured ground; each image is a function of its number."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _square(x: Grid, y: Grid) -> Mask:
 
 
 def _star(x: Grid, y: Grid) -> Mask:
-    """Five points, the first upwards; from a point (radius 1) to a dent (0.4) the edge falls fast, then slowly."""
+    """Mark five points, the first upwards; from a point (radius 1) to a dent (0.4) the edge falls fast, then slowly."""
     angle = np.arctan2(x, -y) % (2 * np.pi / 5) * 5 / np.pi  # 0 and 2 at points, 1 at a dent
     return np.hypot(x, y) <= 0.4 + 0.6 * abs(angle - 1) ** 1.5
 
@@ -60,7 +60,7 @@ def _triangle(x: Grid, y: Grid) -> Mask:
 
 
 class Shape(NamedTuple):
-    """Which points belong to it, of coordinates in [-1, 1] (y points down), and its colour, by which it is learnt."""
+    """Points inside a shape, by coordinates in [-1, 1] (y points down), and its colour, by which it is learnt."""
 
     inside: Callable[[Grid, Grid], Mask]
     colour: Colour
@@ -77,7 +77,7 @@ SHAPES = {
 
 
 class Edges(NamedTuple):
-    """A box in whole pixels as VOC counts them: from 1, the last ones inside."""
+    """A box in whole pixels as VOC counts them: from 1, the last ones included."""
 
     xmin: int
     ymin: int
@@ -86,18 +86,18 @@ class Edges(NamedTuple):
 
     @property
     def area(self) -> int:
-        """In pixels."""
+        """Area in pixels."""
         return max(0, self.xmax - self.xmin + 1) * max(0, self.ymax - self.ymin + 1)
 
     def overlap(self, other: Edges) -> float:
-        """The share of the smaller one that both have."""
+        """Return the share of the smaller box that both cover."""
         low, high = map(max, self[:2], other[:2]), map(min, self[2:], other[2:])
         return Edges(*low, *high).area / min(self.area, other.area)
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """An object in an image."""
+    """An object as it was drawn."""
 
     shape: str
     edges: Edges
@@ -125,7 +125,7 @@ class _Chance:
 
 
 def draw(number: int) -> tuple[Image.Image, list[Drawn]]:
-    """An image, and its one to four objects; one drawn later lies over an earlier one."""
+    """Make an image with one to four objects, later ones over earlier ones; return it and them."""
     chance = _Chance(number)
     width, height = (SIDES[0] + chance.below(SIDES[1] - SIDES[0] + 1) for _ in "xy")
     canvas = _ground(chance, width, height)
@@ -139,7 +139,7 @@ def draw(number: int) -> tuple[Image.Image, list[Drawn]]:
 
 
 def _ground(chance: _Chance, width: int, height: int) -> Canvas:
-    """Dull clouds and grain."""
+    """Make a background of dull clouds and grain."""
     level, tint = chance.between(60, 190), 30 * chance.grid(3)
     coarse = Image.fromarray(chance.grid(6, 6).astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
     clouds = 60 * (np.asarray(coarse, dtype=np.float64) - 0.5)
@@ -147,7 +147,7 @@ def _ground(chance: _Chance, width: int, height: int) -> Canvas:
 
 
 def _free_place(chance: _Chance, shape: str, size: tuple[int, int], others: Sequence[Mask]) -> Mask | None:
-    """The pixels of a shape where it hides little of others; None where no try found such a place."""
+    """Find pixels for a shape where it hides little of others; None where no try found such a place."""
     for _ in range(_TRIES):
         mask = _mask(chance, shape, size)
         if mask.any() and all(edges_of(mask).overlap(edges_of(other)) <= _MOST_OVERLAP for other in others):
@@ -170,13 +170,13 @@ def _paint(chance: _Chance, canvas: Canvas, mask: Mask, colour: Colour) -> None:
 
 
 def edges_of(mask: Mask) -> Edges:
-    """The least box around some pixels."""
+    """Return the smallest box around some pixels."""
     (rows,), (columns,) = (np.nonzero(mask.any(axis=axis)) for axis in (1, 0))
     return Edges(int(columns[0]) + 1, int(rows[0]) + 1, int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
 def _described(placed: Sequence[tuple[str, Mask]]) -> list[Drawn]:
-    """The objects; small or much hidden ones are difficult, those that reach the image's border truncated."""
+    """Describe the objects: small or too hidden ones are difficult, those that reach the image's border truncated."""
     found = []
     for place, (shape, mask) in enumerate(placed):
         hidden = mask & np.any([np.zeros_like(mask), *(other for _, other in placed[place + 1 :])], axis=0)

@@ -1,4 +1,4 @@
-"""From lists to a data set of photographs: where its folder is, whether the files are there."""
+"""Data sets of photographs, made from lists: where their folder is, whether the files are there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHOWN = 3  # of many names
 
 
 def folder_of(name: str, root: Path) -> Path:
-    """The folder of a data set; :class:`UserError` if it isn't there."""
+    """Find the folder of a data set; :class:`UserError` if it isn't there."""
     folder = root / source_of(name).folder
     if not folder.is_dir():
         raise UserError(
@@ -39,7 +39,7 @@ def folder_of(name: str, root: Path) -> Path:
 def photographs(
     settings: PhotoSettings, folder: Path, train: Part, test: Part, class_names: Iterable[str]
 ) -> Photographs:
-    """The data set of images below ``folder``."""
+    """Build the data set of images below ``folder``."""
     import torch
 
     return Photographs(
@@ -58,7 +58,7 @@ def photographs(
 def listed_photographs(
     settings: PhotoSettings, folder: Path, train: Part, test: Part, class_names: Iterable[str]
 ) -> Photographs:
-    """As :func:`photographs`, of images that lists name.
+    """Build the data set of images that lists name, and refuse it if any are missing.
 
     Raises:
         UserError: some of their files aren't there; the message has the first of them.
@@ -66,14 +66,14 @@ def listed_photographs(
     listed = [*train[0], *test[0]]
     if missing := absent(folder, listed):
         raise UserError(
-            f"{settings.name} is incomplete: of {len(listed)} images in its lists {len(missing)} are not in {folder}: "
+            f"{settings.name} is incomplete: {folder} lacks {len(missing)} of the {len(listed)} images in its lists: "
             f"{shown(missing)}; run `olsrepro data fetch {settings.name}`"
         )
     return photographs(settings, folder, train, test, class_names)
 
 
 def absent(folder: Path, paths: Iterable[str]) -> list[str]:
-    """The paths below ``folder`` where no file is, in their order; each folder is listed once."""
+    """List the paths below ``folder`` that don't exist, in their order; each folder is read once."""
     there: dict[str, frozenset[str]] = {}
     missing = []
     for path in paths:
@@ -93,6 +93,6 @@ def _names_in(folder: Path) -> frozenset[str]:
 
 
 def shown(names: Sequence[str]) -> str:
-    """The first names, for a message, and how many more there are."""
+    """Format the first names for a message, and how many more there are."""
     more = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

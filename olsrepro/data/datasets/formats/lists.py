@@ -1,4 +1,4 @@
-"""The lists that sets of photographs come with: lines of text, and MATLAB's files."""
+"""Lists that sets of photographs come with: lines of text, and MATLAB's files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from olsrepro.settings import UserError
 
 @dataclass(frozen=True)
 class ListEntry:
-    """A line of a list: a key, a blank, and a value that may have blanks; ``place`` says where it stands."""
+    """A line of a list: a key, a space, and a value that may have spaces; ``place`` is its file and line number."""
 
     key: str
     value: str
@@ -23,12 +23,12 @@ class ListEntry:
 
 
 def damaged(place: object, why: str) -> UserError:
-    """What is said of a list that can't be used."""
-    return UserError(f"{place}: {why}; it is not the published list: unpack it anew")
+    """Build the error for a list that can't be used."""
+    return UserError(f"{place}: {why}; it is not the published list: unpack it again")
 
 
 def lines(path: Path) -> list[tuple[int, str]]:
-    """The lines of a text file that aren't blank, stripped, with their numbers from 1 on.
+    """Read the lines of a text file that aren't blank, stripped, with their numbers from 1 on.
 
     Raises:
         UserError: it can't be read, or isn't text.
@@ -36,16 +36,16 @@ def lines(path: Path) -> list[tuple[int, str]]:
     try:
         text = _content(path).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise damaged(path, f"it is no text ({error.reason})") from None
+        raise damaged(path, f"it is not text ({error.reason})") from None
     numbered = enumerate((line.strip() for line in text.split("\n")), 1)
     return [(number, line) for number, line in numbered if line]
 
 
 def entries(path: Path) -> dict[str, ListEntry]:
-    """The lines of a list by their keys, in its order.
+    """Read the lines of a list by their keys, in its order.
 
     Raises:
-        UserError: a line has no value, or the key of an earlier one; as :func:`lines`.
+        UserError: a line has no value, or the key of an earlier one; or as :func:`lines`.
     """
     found: dict[str, ListEntry] = {}
     for number, line in lines(path):
@@ -54,21 +54,21 @@ def entries(path: Path) -> dict[str, ListEntry]:
         if not value:
             raise damaged(place, f"{line!r} has one column instead of two")
         if key in found:
-            raise damaged(place, f"{key} is there already")
+            raise damaged(place, f"{key} is listed already")
         found[key] = ListEntry(key, value.strip(), place)
     return found
 
 
 def values_for(path: Path, keys: Collection[str], known: Collection[str]) -> dict[str, str]:
-    """A list that gives each of the keys one of the known values.
+    """Read a list that gives each of the keys one of the known values.
 
     Raises:
-        UserError: a key or a value is unknown, or a key is left out; as :func:`entries`.
+        UserError: a key or a value is unknown, or a key is left out; or as :func:`entries`.
     """
     found = known_values(path, known)
     for key, entry in found.items():
         if key not in keys:
-            raise damaged(entry.place, f"{key} is the number of no image")
+            raise damaged(entry.place, f"{key} is not the number of an image")
     for key in keys:
         if key not in found:
             raise damaged(path, f"it has no line for image {key}")
@@ -76,7 +76,7 @@ def values_for(path: Path, keys: Collection[str], known: Collection[str]) -> dic
 
 
 def known_values(path: Path, known: Collection[str]) -> dict[str, ListEntry]:
-    """As :func:`entries`; a value that isn't known is refused (:class:`UserError`)."""
+    """Read a list as :func:`entries` does, but refuse a value that isn't known (:class:`UserError`)."""
     found = entries(path)
     for entry in found.values():
         if entry.value not in known:
@@ -85,10 +85,10 @@ def known_values(path: Path, known: Collection[str]) -> dict[str, ListEntry]:
 
 
 def matlab(path: Path, *names: str) -> tuple[Any, ...]:
-    """Variables of a MATLAB file, without their axes of length 1.
+    """Read variables of a MATLAB file, without their axes of length 1.
 
     Raises:
-        UserError: it can't be read, is no such file, or lacks a variable.
+        UserError: it can't be read, is not such a file, or lacks a variable.
     """
     from scipy.io import loadmat
 
@@ -96,17 +96,17 @@ def matlab(path: Path, *names: str) -> tuple[Any, ...]:
     try:
         found = loadmat(content, squeeze_me=True, variable_names=names)
     except Exception as error:  # damaged ones fail in many ways
-        raise damaged(path, f"it is no MATLAB file ({error})") from None
+        raise damaged(path, f"it is not a MATLAB file ({error})") from None
     if missing := [name for name in names if name not in found]:
         raise damaged(path, f"it has no {' and no '.join(missing)}")
     return tuple(found[name] for name in names)
 
 
 def annotated(path: Path, *fields: str) -> tuple[list[Any], ...]:
-    """Fields of MATLAB's array of structures ``annotations``, each with one value for each structure.
+    """Read fields of MATLAB's array of structures ``annotations``, each with one value per structure.
 
     Raises:
-        UserError: a field isn't there; as :func:`matlab`.
+        UserError: a field isn't there; or as :func:`matlab`.
     """
     rows = np.atleast_1d(matlab(path, "annotations")[0])
     if missing := [field for field in fields if field not in (rows.dtype.names or ())]:
@@ -115,14 +115,15 @@ def annotated(path: Path, *fields: str) -> tuple[list[Any], ...]:
 
 
 def whole_numbers(place: object, values: Any, low: int, high: int) -> list[int]:
-    """Numbers of any type as integers; :class:`UserError` unless each is whole and in [low, high]."""
+    """Convert numbers of any type to integers; :class:`UserError` unless each is whole and in [low, high]."""
     try:
         numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
     except (TypeError, ValueError):
-        raise damaged(place, "it has no numbers where they belong") from None
+        raise damaged(place, "it has something else where numbers belong") from None
     wrong = numbers[~((numbers >= low) & (numbers <= high) & (np.floor(numbers) == numbers))]
     if numbers.ndim != 1 or wrong.size:
-        raise damaged(place, f"{wrong[0]:g} is no whole number from {low} to {high}" if wrong.size else "it is no list")
+        why = f"{wrong[0]:g} isn't a whole number from {low} to {high}" if wrong.size else "it is not a list"
+        raise damaged(place, why)
     return [int(number) for number in numbers]
 
 
@@ -130,4 +131,4 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path} can't be read: {error.strerror}; unpack the data set anew") from None
+        raise UserError(f"{path} can't be read: {error.strerror}; unpack the data set again") from None

@@ -11,23 +11,23 @@ from olsrepro.checks import did_you_mean
 from olsrepro.data.objects import Annotated
 from olsrepro.settings import UserError
 
-_MOST_BYTES = 1 << 20  # of the published ones none comes near
+_MOST_BYTES = 1 << 20  # none of the published ones comes near
 _SIDES = ("width", "height")
 _EDGES = ("xmin", "ymin", "xmax", "ymax")
 
 
 def read_annotation(path: Path, classes: Mapping[str, int]) -> list[Annotated]:
-    """The objects in one image, in the order of the file; there may be none.
+    """Read the objects in one image, in the order of the file; there may be none.
 
     VOC counts pixels from 1 and its edges are inside the box, so that one with ``xmin`` = ``xmax`` is a pixel wide. A
-    box that sticks out of the image, whose size the file tells, is cut at its border.
+    box that sticks out of the image, whose size the file gives, is cut at its border.
 
     Args:
         path: of the annotation.
         classes: the number of each class, by its name.
 
     Raises:
-        UserError: with the file's name: it can't be read, is too large, is no XML or has a document type (and so may
+        UserError: with the file's name: it can't be read, is too large, is not XML or has a document type (and so may
             have entities); its image has no size; an object has an unknown class, or a box that isn't four numbers, is
             empty, or lies outside the image.
     """
@@ -39,12 +39,12 @@ def read_annotation(path: Path, classes: Mapping[str, int]) -> list[Annotated]:
 
 
 def refused(path: Path, what: str) -> UserError:
-    """What is said of an annotation that can't be used."""
+    """Build the error for an annotation that can't be used."""
     return UserError(f"{path} has {what}; put the published annotation there")
 
 
 class _Plain(ElementTree.TreeBuilder):
-    """Builds the tree of a document without a type: nothing can be declared in it, so nothing expands or is fetched."""
+    """Tree of a document without a type: nothing can be declared in it, so nothing expands or is fetched."""
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         raise ValueError("a document type, which no published one has")
@@ -61,8 +61,8 @@ def _tree(path: Path) -> ElementTree.Element:
     try:
         return ElementTree.fromstring(content, ElementTree.XMLParser(target=_Plain()))
     except ElementTree.ParseError as error:
-        raise refused(path, f"no XML ({error})") from None
-    except (ValueError, LookupError) as error:  # the latter: an encoding that nobody knows
+        raise refused(path, f"no valid XML ({error})") from None
+    except (ValueError, LookupError) as error:  # the latter: an unknown encoding
         raise refused(path, str(error)) from None
 
 
@@ -85,7 +85,7 @@ def _object(item: ElementTree.Element, classes: Mapping[str, int], size: tuple[f
 
 
 def _number(text: str | None, lacking: str, path: Path) -> float:
-    """A finite number; ``lacking`` says what the file has where there is none."""
+    """Parse a finite number; ``lacking`` says what the file has where there is none."""
     try:
         value = float(text or "")
     except ValueError:

@@ -1,75 +1,42 @@
-"""A finished run as evaluations see it: what they ask for is read from its folder and its data set, once."""
+"""A finished classifier: what evaluations ask for is read from its folder and its data set, once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
 
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.dataset import Data, Photographs
+from olsrepro.data.dataset import LabelledImages
 from olsrepro.data.image_source import Images, split_of
 from olsrepro.data.labels.human_labels import HumanLabels, human_labels
-from olsrepro.data.photos.check import without_unreadable
-from olsrepro.data.registry import read_dataset
-from olsrepro.data.settings import DatasetSettings
-from olsrepro.launch.finished.files import RunFiles
-from olsrepro.losses import HardLabel, LabelSmoothing, build_criterion
+from olsrepro.launch.finished.base import FinishedRun
+from olsrepro.methods.base import MethodContext
+from olsrepro.methods.registry import build_method
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.registry import build_backbone
 from olsrepro.settings import UserError
 from olsrepro.store.record import Record
 from olsrepro.training import artifacts, checkpoint
+from olsrepro.training.classification.settings import KIND
 
 
-@lru_cache(maxsize=1)
-def _read(settings: DatasetSettings, root: Path, left_out: tuple[str, ...]) -> Data:
-    """The data set that a run saw; of runs that are measured one after another, most share it.
-
-    ``left_out`` are the images that the run did without. They stay out if they can be decoded by now: what the run
-    left behind, such as its logits, does not count them.
-    """
-    data = read_dataset(settings, root)
-    if not isinstance(data, Photographs):
-        return data
-    return without_unreadable(data, dict.fromkeys(left_out, "the run could not decode it"))
-
-
-class FinishedRun:
-    """A run with its weights ``best`` or ``last``.
-
-    Args:
-        config: of the run.
-        folder: where it lies.
-        record: of the run, which is finished.
-        weights: ``best`` or ``last``.
-        device: where it is measured.
-    """
+class Finished(FinishedRun):
+    """A finished classifier, as :class:`~olsrepro.evaluation.subject.Subject` says."""
 
     def __init__(self, config: RunConfig, folder: Path, record: Record, weights: str, device: torch.device) -> None:
-        self.name = folder.name
+        super().__init__(config, folder, record, weights, device)
         self.seed = config.seed
-        self.device = device
         self.epochs = config.recipe.epochs
-        self._config = config
         self._folder = folder
-        self._record = record
-        self._weights = weights
-        self._files = RunFiles(folder, record)
-
-    @cached_property
-    def _data(self) -> Data:
-        left_out = tuple(self._record.get("unreadable", ()))
-        return _read(self._config.dataset, Path(self._config.runtime.data_dir), left_out)
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """Of the data set."""
-        return self._data.class_names
+    def _data(self) -> LabelledImages:
+        return cast(LabelledImages, self._dataset)
 
     @property
     def mean(self) -> Tensor:
@@ -89,8 +56,7 @@ class FinishedRun:
                 more than its network.
         """
         self._refuse_headed()
-        state = checkpoint.load(self._files.checked(f"{self._weights}.pt"))["weights"]
-        return self._network_of(state)
+        return self._network_of(self._state())
 
     def _network_of(self, state: Mapping[str, Tensor]) -> Backbone:
         self._refuse_headed()
@@ -108,8 +74,7 @@ class FinishedRun:
 
     def test_logits(self) -> tuple[Tensor, Tensor]:
         """Logits (N, K) float32 of the chosen weights on the test set, and its labels (N,)."""
-        self._files.checked(f"{self._weights}.pt")  # where these weights are lost, the logits are of another epoch too
-        stored = self._files.tensors(f"{self._weights}_logits.safetensors")
+        stored = self._outputs(KIND.outputs)
         return stored["logits"].float(), stored["targets"]
 
     def images(self, split: str) -> Images:
@@ -126,11 +91,9 @@ class FinishedRun:
         if method.keeps_label_table:
             last = self._config.recipe.epochs
             return self._files.tensors(f"{artifacts.LABEL_TABLES}/epoch_{last:04d}.safetensors")["soft_labels"]
-        criterion = (
-            build_criterion(method.name, classes, **method.switches()) if method.name in ("hard", "ls") else None
-        )
-        if isinstance(criterion, HardLabel | LabelSmoothing):
-            return criterion.targets(torch.arange(classes))
+        if method.labels_classes:
+            built = build_method(method, MethodContext(classes, self.seed))
+            return built.class_targets(torch.arange(classes))
         raise UserError(f"{self.name}: method={method.name} has no labels of classes; hard, ls, ols and byot_ols have")
 
     def human_labels(self) -> HumanLabels:

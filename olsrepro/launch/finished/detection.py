@@ -3,65 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.dataset import DetectionSet
-from olsrepro.data.datasets.settings import VocSettings
 from olsrepro.data.detection.letterbox import Placement
 from olsrepro.data.detection.loader import test_batches
 from olsrepro.data.objects import Objects
-from olsrepro.data.photos.check import without_unreadable
-from olsrepro.data.registry import read_dataset
 from olsrepro.detection.postprocess import Detections
-from olsrepro.launch.finished.files import RunFiles
-from olsrepro.launch.inputs import worker_count
+from olsrepro.launch.finished.base import FinishedRun
+from olsrepro.launch.reader import worker_count
 from olsrepro.models.detector import Detector
 from olsrepro.models.registry import build_detector
 from olsrepro.store.record import Record
-from olsrepro.training import checkpoint
+from olsrepro.training.detection.settings import KIND
 
 
-class FinishedDetector:
-    """A run with its weights ``best`` or ``last``, as ``DetectorSubject`` says.
-
-    Args:
-        config: of the run.
-        folder: where it lies.
-        record: of the run, which is finished.
-        weights: ``best`` or ``last``.
-        device: where it is measured.
-    """
+class Finished(FinishedRun):
+    """A finished detector, as :class:`~olsrepro.evaluation.subject.DetectorSubject` says."""
 
     def __init__(self, config: RunConfig, folder: Path, record: Record, weights: str, device: torch.device) -> None:
-        self.name = folder.name
+        super().__init__(config, folder, record, weights, device)
         self.image_size = config.dataset.image_size
-        self.device = device
-        self._config = config
-        self._files = RunFiles(folder, record)
-        self._left_out = tuple(record.get("unreadable", ()))
-        self._weights = weights
-
-    @cached_property
-    def data(self) -> DetectionSet:
-        """The data set that the run saw."""
-        settings = self._config.dataset
-        assert isinstance(settings, VocSettings), "other data sets have no objects"
-        data = read_dataset(settings, Path(self._config.runtime.data_dir))
-        return without_unreadable(data, dict.fromkeys(self._left_out, "the run could not decode it"))
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """Of the data set."""
-        return self.data.class_names
+    def data(self) -> DetectionSet:
+        """Data set that the run saw."""
+        return cast(DetectionSet, self._dataset)
 
     def network(self) -> Detector:
         """The network with the chosen weights: evaluation mode, float32, on the device, no weight takes a gradient."""
-        state = checkpoint.load(self._files.checked(f"{self._weights}.pt"))["weights"]
+        state = self._state()
         with torch.random.fork_rng(devices=[]):
             network = build_detector(self._config.backbone, self._config.dataset.num_classes)
         network.load_state_dict(state)
@@ -86,7 +62,6 @@ class FinishedDetector:
 
     def test_detections(self) -> list[Detections]:
         """The boxes that the run's own test of these weights kept, of each test image."""
-        self._files.checked(f"{self._weights}.pt")  # where these weights are lost, the boxes are of another epoch too
-        stored = self._files.tensors(f"{self._weights}_detections.safetensors")
+        stored = self._outputs(KIND.outputs)
         every = Detections(stored["boxes"], stored["scores"], stored["classes"])
         return [every.at(rows) for rows in torch.arange(len(every)).tensor_split(stored["starts"][1:-1])]

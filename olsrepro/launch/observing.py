@@ -1,0 +1,50 @@
+"""Observers of a training: progress for the user, TensorBoard, and the lease, which another process may have taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from olsrepro.files.lease import Lease
+from olsrepro.launch.job import Job
+from olsrepro.launch.watchers import Bar, Lines, TensorBoard
+from olsrepro.training.progress import Row, TrainingProgress
+from olsrepro.training.tasks import task_kind
+from olsrepro.training.trainer import Observer
+
+
+@dataclass
+class LeaseWatch:
+    """End of the training once another process has taken the lease."""
+
+    lease: Lease
+
+    def on_step(self, progress: TrainingProgress, steps: int) -> None:
+        """Refuse to go on without the lease."""
+        self.lease.refuse_if_lost()
+
+    def on_epoch(self, row: Row) -> None:
+        """Refuse to go on without the lease."""
+        self.lease.refuse_if_lost()
+
+
+@contextmanager
+def observers_of(job: Job, lease: Lease | None) -> Iterator[Sequence[Observer]]:
+    """Hold the observers of a run; only the rank with the lease has any."""
+    if lease is None:
+        yield []
+        return
+    config, kind = job.config, task_kind(job.config.dataset.task)
+    with ExitStack() as stack:
+        observers: list[Observer] = [LeaseWatch(lease)]
+        if job.console.is_terminal:
+            bar = Bar(config.recipe.epochs, job.console, job.pace_s, row_texts=kind.row_texts)
+            observers.append(stack.enter_context(bar))
+        else:
+            observers.append(Lines(config.recipe.epochs, job.say, job.pace_s, row_texts=kind.row_texts))
+        if config.runtime.tensorboard:
+            board = TensorBoard(job.folder / "tensorboard", kind.scalars)
+            stack.callback(board.close)
+            observers.append(board)
+        yield observers

@@ -1,0 +1,1 @@
+"""Launchers: where the runs that experiments want are executed."""

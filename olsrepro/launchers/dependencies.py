@@ -1,0 +1,72 @@
+"""A run and what it depends on: the run that teaches it is trained first, or waited for where another process does."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from olsrepro.config.run_config import RunConfig
+from olsrepro.distributed.news import from_first
+from olsrepro.distributed.ranks import is_first
+from olsrepro.files.lease import Held, Holder, is_alive, read_holder
+from olsrepro.launch.errors import NeedsRun, RunFailed
+from olsrepro.launch.run import run
+from olsrepro.store.identity import run_id
+
+POLL_S = 2.0
+
+
+def run_with_dependencies(
+    config: RunConfig, *, fresh: bool = False, console: Console | None = None, pace_s: float = 0.0
+) -> Path:
+    """Train a run after those that it depends on; arguments, result and errors are those of :func:`launch.run.run`.
+
+    A dependency that another process is training is waited for: two students of one teacher never collide.
+    """
+    try:
+        return run(config, fresh=fresh, console=console, pace_s=pace_s)
+    except NeedsRun as missing:
+        _finish(missing.config, config, console, pace_s)
+    return run(config, fresh=fresh, console=console, pace_s=pace_s)
+
+
+def _finish(teacher: RunConfig, student: RunConfig, console: Console | None, pace_s: float) -> None:
+    _say(console, f"{run_id(student)} needs a teacher: training the hard-label run with the same data and seed first")
+    try:
+        _train_or_wait(teacher, console, pace_s)
+    except RunFailed as error:
+        raise type(error)(
+            f"{run_id(student)} has no teacher (method.teacher=null takes its hard-label run): {error}\nmend that run,"
+            " or name a finished one by method.teacher=RUN_ID"
+        ) from None
+
+
+def _train_or_wait(config: RunConfig, console: Console | None, pace_s: float) -> None:
+    while True:
+        try:
+            run(config, console=console, pace_s=pace_s)
+            return
+        except Held:
+            _wait(Path(config.runtime.runs_dir) / run_id(config), console)
+
+
+def _wait(folder: Path, console: Console | None) -> None:
+    """Wait until nobody alive writes a run any more; whether it is finished then, its record says."""
+    is_told = False
+    while (holder := from_first(_living_holder(folder) if is_first() else None)) is not None:
+        if not is_told:
+            _say(console, f"waiting for {folder.name}, which pid {holder.pid} on {holder.host} is training")
+            is_told = True
+        time.sleep(POLL_S)
+
+
+def _living_holder(folder: Path) -> Holder | None:
+    holder = read_holder(folder)
+    return holder if holder is not None and is_alive(folder, holder) else None
+
+
+def _say(console: Console | None, line: str) -> None:
+    if is_first():
+        (console or Console(highlight=False, soft_wrap=True)).print(line, markup=False, highlight=False)
