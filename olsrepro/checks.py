@@ -12,7 +12,7 @@ _NEAR = 0.5
 
 
 def nearest(name: object, choices: Iterable[str], count: int = 3) -> list[str]:
-    """Find the valid names closest to a misspelt one, best first; empty where none comes near."""
+    """Find the valid names closest to a misspelt one, best first; empty if none is close."""
     typed = str(name).lower()
 
     def likeness(choice: str) -> tuple[float, int]:
@@ -24,7 +24,7 @@ def nearest(name: object, choices: Iterable[str], count: int = 3) -> list[str]:
 
 
 def did_you_mean(name: object, choices: Iterable[str]) -> str:
-    """Write a clause for an error line: the nearest valid names, or all of them where none is near."""
+    """Write a clause for an error line: the nearest valid names, or all of them if none is close."""
     known = sorted(choices)
     close = nearest(name, known)
     return f"did you mean {' or '.join(close)}?" if close else f"valid: {', '.join(known)}"
@@ -37,7 +37,7 @@ def check_choice(key: str, value: str, choices: Iterable[str]) -> None:
 
 
 def check_range(key: str, value: float, low: float, high: float = math.inf) -> None:
-    """Refuse what is no finite number of the closed interval [low, high] (:class:`ValueError`)."""
+    """Refuse a value that is not a finite number in the closed interval [low, high] (:class:`ValueError`)."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(f"{key}={value} must be a number")
     if not low <= value <= high or math.isinf(value):
@@ -46,13 +46,13 @@ def check_range(key: str, value: float, low: float, high: float = math.inf) -> N
 
 
 def check_whole(key: str, value: object, low: int) -> None:
-    """Refuse what is no whole number, or one below ``low`` (:class:`ValueError`)."""
+    """Refuse a value that is not a whole number of at least ``low`` (:class:`ValueError`)."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < low:
         raise ValueError(f"{key}={value} must be a whole number of at least {low}")
 
 
 def check_flag(key: str, value: object) -> None:
-    """Refuse what is neither true nor false (:class:`ValueError`)."""
+    """Refuse a value that is neither true nor false (:class:`ValueError`)."""
     if not isinstance(value, bool):
         raise ValueError(f"{key}={value} must be true or false")
 

@@ -1,4 +1,4 @@
-"""What every settings dataclass shares: facts, identity, and the one error that a user's mistake becomes.
+"""Base of all settings dataclasses: facts, identity, and the one error raised for a user's mistake.
 
 Nothing here imports torch, so composing, validating and planning stay light.
 """
@@ -10,35 +10,35 @@ from typing import Any, ClassVar
 
 
 class UserError(Exception):
-    """A mistake of the user's, told in one line: the key, the value, the nearest valid choices, what to do."""
+    """Mistake of the user's, reported in one line: the key, the value, the nearest valid choices, what to do."""
 
 
 def fact(default: Any = MISSING) -> Any:
-    """A field that describes a component (a count, a size): read by planning, never overridden, not in a run id."""
+    """Declare a field that describes a component (a count, a size): for planning, never overridden, not in a run id."""
     return field(default=default, metadata={"fact": True})
 
 
 def is_fact(item: Field[Any]) -> bool:
-    """Whether a dataclass field was declared with :func:`fact`."""
+    """Tell whether a dataclass field was declared with :func:`fact`."""
     return bool(item.metadata.get("fact"))
 
 
 def fact_names(settings: Any) -> frozenset[str]:
-    """Names of the facts of a settings class or instance."""
+    """Return the names of the facts of a settings class or instance."""
     return frozenset(item.name for item in fields(settings) if is_fact(item))
 
 
 @dataclass(frozen=True)
 class Component:
-    """Settings of one part of a run (a data set, a backbone, a method); frozen, checked when made.
+    """Settings of one part of a run (a data set, a backbone, a method); frozen, checked when created.
 
-    ``version`` enters the run id: raise it when the code behind the settings changes what comes out.
+    ``version`` is part of the run id: raise it when the code behind the settings changes its results.
     """
 
     version: ClassVar[int] = 1
     outside_id: ClassVar[frozenset[str]] = frozenset({"name"})
 
     def identity(self) -> dict[str, Any]:
-        """What of these settings changes a run's result: every field but facts and those of ``outside_id``."""
+        """Return the fields that change a run's result: all but facts and those in ``outside_id``."""
         kept = (item.name for item in fields(self) if not is_fact(item) and item.name not in self.outside_id)
         return {name: getattr(self, name) for name in kept}

@@ -1,4 +1,4 @@
-"""How boxes overlap. A box is its edges x1, y1, x2, y2 in pixels, continuous: its width is x2 - x1."""
+"""Overlap of boxes. A box is its edges x1, y1, x2, y2 in pixels, continuous: its width is x2 - x1."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _LEAST = 1e-7
 
 
 def area(boxes: Tensor) -> Tensor:
-    """Areas (...) of boxes (..., 4) in square pixels; 0 where a right edge is left of the left one."""
+    """Compute the areas (...) of boxes (..., 4) in square pixels; 0 where the right edge is left of the left one."""
     width, height = _sides(boxes)
     return width.clamp(min=0) * height.clamp(min=0)
 
 
 def overlap(first: Tensor, second: Tensor) -> Tensor:
-    """Intersection over union (...) of boxes (..., 4) with those at the same place; 0 between two of no area.
+    """Compute the intersection over union (...) of boxes (..., 4), element by element; 0 for two boxes without area.
 
-    Leading shapes are broadcast. torchvision's ``box_iou`` compares every pair, and is NaN between two of no area.
+    Leading shapes are broadcast. torchvision's ``box_iou`` compares every pair and is NaN for two boxes without area.
     """
     x1, y1, x2, y2 = first.unbind(-1)
     left, top, right, bottom = second.unbind(-1)
@@ -30,16 +30,16 @@ def overlap(first: Tensor, second: Tensor) -> Tensor:
 
 
 def iou(first: Tensor, second: Tensor) -> Tensor:
-    """Intersection over union (M, N) of every one of boxes (M, 4) with every one of boxes (N, 4)."""
+    """Compute the intersection over union (M, N) of each of boxes (M, 4) with each of boxes (N, 4)."""
     return overlap(first[:, None], second[None])
 
 
 def ciou(predicted: Tensor, truth: Tensor) -> Tensor:
-    """Complete IoU (P,) of boxes (P, 4) with those at the same place (Zheng et al. 2020, Equations 10 and 11).
+    """Compute the complete IoU (P,) of boxes (P, 4), element by element (Zheng et al. 2020, Equations 10 and 11).
 
-    From the IoU it takes the squared distance of the centres over that of the corners of the box around both, and
+    It subtracts from the IoU the squared distance of the centres over the squared diagonal of the box around both, and
     ``alpha v``, where v compares the aspect ratios. As in Zheng's code no gradient passes through alpha. Values and
-    gradients are finite for boxes of no area too, where those of torchvision's ``complete_box_iou_loss`` are NaN.
+    gradients are finite for boxes without area too, where those of torchvision's ``complete_box_iou_loss`` are NaN.
     """
     ious = overlap(predicted, truth)
     unlike = 4 / math.pi**2 * (_slant(truth) - _slant(predicted)) ** 2
@@ -53,13 +53,13 @@ def _sides(boxes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _slant(boxes: Tensor) -> Tensor:
-    """The angle whose tangent is width over height."""
+    """Return the angles whose tangent is width over height."""
     width, height = _sides(boxes)
     return torch.atan(width / height.clamp(min=_LEAST))
 
 
 def _centre_distance(first: Tensor, second: Tensor) -> Tensor:
-    """Squared distance of the centres over the squared diagonal of the box around both."""
+    """Compute the squared distance of the centres over the squared diagonal of the box around both."""
     apart = (first[..., :2] + first[..., 2:] - second[..., :2] - second[..., 2:]) / 2
     around = torch.maximum(first[..., 2:], second[..., 2:]) - torch.minimum(first[..., :2], second[..., :2])
     return (apart**2).sum(-1) / (around**2).sum(-1).clamp(min=_LEAST)

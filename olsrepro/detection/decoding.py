@@ -1,4 +1,4 @@
-"""From a detector's raw maps to boxes."""
+"""Decoding of a detector's raw maps into boxes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch import Tensor
 from olsrepro.detection.grid import Grid, grid_of
 
 _MOST_LOG = 8.0
-"""The largest logarithm of a box's side over its anchor's, so that no area overflows; from there on no gradient."""
+"""Largest logarithm of a box's side over its anchor's, so that no area overflows; beyond it there is no gradient."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a detector says at the P places of each of B images (see :class:`Grid`); fp32, or float64 as its maps.
+    """Outputs of a detector at the P places of each of B images (see :class:`Grid`); fp32, or float64 if the maps are.
 
     Attributes:
         raw: (B, P, 4): x, y, width and height before any sigmoid or exponential.
         objectness: (B, P), logits.
         class_logits: (B, P, K), one sigmoid each.
-        grid: where the places are.
+        grid: positions of the places.
     """
 
     raw: Tensor
@@ -31,12 +31,12 @@ class Predictions:
     grid: Grid
 
     def boxes(self) -> Tensor:
-        """All boxes (B, P, 4), as edges in pixels of the image; not cut at its edges."""
+        """Decode all boxes (B, P, 4), as edges in pixels of the image; not clipped to it."""
         grid = self.grid
         return decode(self.raw, grid.corners, grid.place_strides, grid.place_anchors)
 
     def boxes_at(self, images: Tensor, places: Tensor) -> Tensor:
-        """The boxes (R, 4) at some places (R,) of some images (R,)."""
+        """Decode the boxes (R, 4) at some places (R,) of some images (R,)."""
         grid = self.grid
         return decode(
             self.raw[images, places], grid.corners[places], grid.place_strides[places], grid.place_anchors[places]
@@ -44,7 +44,7 @@ class Predictions:
 
 
 def decode(raw: Tensor, corners: Tensor, strides: Tensor, anchors: Tensor) -> Tensor:
-    """Edges (..., 4) of raw boxes: the centre is ``corner + sigmoid(t) · stride``, the sides ``exp(t) · anchor``.
+    """Decode raw boxes to edges (..., 4): centre ``corner + sigmoid(t) · stride``, sides ``exp(t) · anchor``.
 
     Args:
         raw: (..., 4): x, y, width, height.
@@ -58,7 +58,7 @@ def decode(raw: Tensor, corners: Tensor, strides: Tensor, anchors: Tensor) -> Te
 
 
 def predictions(maps: Sequence[Tensor]) -> Predictions:
-    """Raw maps (B, A · (5 + K), h, w) at strides 8, 16 and 32, place by place.
+    """Rearrange raw maps (B, A · (5 + K), h, w) at strides 8, 16 and 32 place by place.
 
     Source: argusswift/YOLOv4-pytorch (860d3ee), ``model/head/yolo_head.py``: for each anchor x, y, width, height,
     objectness, K classes.
@@ -70,7 +70,7 @@ def predictions(maps: Sequence[Tensor]) -> Predictions:
 
 
 def _by_place(one: Tensor, anchors: int) -> Tensor:
-    """A raw map as (B, A · h · w, 5 + K); half types become fp32."""
+    """Reshape a raw map to (B, A · h · w, 5 + K); half-precision maps become fp32."""
     images, channels, rows, columns = one.shape
     wide = one if one.dtype == torch.float64 else one.float()
     places = wide.view(images, anchors, channels // anchors, rows, columns).permute(0, 1, 3, 4, 2)

@@ -1,4 +1,4 @@
-"""Where the predictions of one image stand: scale by scale, within a scale anchor by anchor, row by row."""
+"""Order of the predictions for an image: scale by scale, within a scale anchor by anchor, row by row."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Shapes = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Grid:
-    """Of S scales with A anchors each: P = sum of A · rows · columns places.
+    """Grid of S scales with A anchors each: P = sum of A · rows · columns places.
 
     Attributes:
-        height, width: of the image in pixels.
+        height, width: size of the image in pixels.
         strides: float32 (S, 1).
         anchors: float32 (S, A, 2), widths and heights in pixels.
-        cells: int64 (S, 2), columns and rows.
+        cells: int64 (S, 2), numbers of columns and rows.
         first: int64 (S, 1), the first place of a scale.
         corners: float32 (P, 2), the left and the upper edge of each place's cell in pixels.
-        place_strides, place_anchors, place_scales: of each place: float32 (P, 1) and (P, 2), int64 (P,).
+        place_strides, place_anchors, place_scales: of each place; float32 (P, 1), float32 (P, 2), int64 (P,).
     """
 
     height: int
@@ -42,13 +42,13 @@ class Grid:
 
 
 def grid_of(maps: Sequence[Tensor]) -> Grid:
-    """The grid of raw maps (B, A · (5 + K), h, w) at strides 8, 16 and 32, on their device."""
+    """Return the grid of raw maps (B, A · (5 + K), h, w) at strides 8, 16 and 32, on their device."""
     shapes = tuple((one.shape[-2], one.shape[-1]) for one in maps)
     return _grid(shapes, maps[0].device)
 
 
 @lru_cache(maxsize=32)  # so that a step waits for no copy to the device
-@torch.inference_mode(False)  # a grid that is first made in a test serves training too
+@torch.inference_mode(False)  # a grid first built in a test is used in training too
 def _grid(shapes: Shapes, device: torch.device) -> Grid:
     anchors = torch.tensor(ANCHORS, dtype=torch.float32)
     per_scale = anchors.shape[1]
@@ -72,11 +72,11 @@ def _grid(shapes: Shapes, device: torch.device) -> Grid:
 
 
 def _corners(rows: int, columns: int, stride: int, anchors: int) -> Tensor:
-    """(anchors · rows · columns, 2): x and y of the cells of a scale, once for each anchor."""
+    """Return the corners (anchors · rows · columns, 2), x and y, of the cells of a scale, repeated for each anchor."""
     y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     return stride * torch.stack([x, y], dim=-1).reshape(-1, 2).repeat(anchors, 1).float()
 
 
 def _spread(anchors: Tensor, rows: int, columns: int) -> Tensor:
-    """(A · rows · columns, 2): each anchor of a scale, once for each cell."""
+    """Return each anchor of a scale once for each cell, (A · rows · columns, 2)."""
     return anchors.repeat_interleave(rows * columns, dim=0)

@@ -1,4 +1,4 @@
-"""What a detector's predictions cost: boxes, objectness and classes."""
+"""Loss of a detector's predictions: boxes, objectness and classes."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from olsrepro.detection.boxes import area, ciou, overlap
 from olsrepro.detection.decoding import Predictions, predictions
 
 IGNORED_FROM = 0.5
-"""IoU with an object from which an empty place's objectness is left alone."""
-_AT_A_TIME = 64  # objects compared with all places of their image
+"""IoU with an object at and above which an empty place's objectness is ignored."""
+_AT_A_TIME = 64  # objects that are compared at once with all places of their images
 
 
 @dataclass(frozen=True)
 class DetectionLoss:
-    """The three sums of a batch, each divided by its images; and what was said of the classes of its objects.
+    """Three sums over a batch, each divided by its number of images, and the class predictions for its objects.
 
     Attributes:
         box, objectness, classification: fp32 scalars.
-        class_logits: (R, K), detached, one row for every object and anchor.
+        class_logits: (R, K), detached, one row per object and anchor.
         classes: int64 (R,).
-        positive: bool (R,): which rows count.
+        positive: bool (R,): the rows that count.
     """
 
     box: Tensor
@@ -38,32 +38,32 @@ class DetectionLoss:
 
     @property
     def total(self) -> Tensor:
-        """Their sum."""
+        """Sum of the three losses."""
         return self.box + self.objectness + self.classification
 
     @property
     def correct(self) -> Tensor:
-        """Bool (R,): the row counts, and its best class is the object's."""
+        """Rows that count and whose best class is the object's, bool (R,)."""
         return self.positive & (self.class_logits.argmax(dim=1) == self.classes)
 
 
 def detection_loss(
     maps: Sequence[Tensor], assignment: Assignment, class_targets: Callable[[Tensor], Tensor]
 ) -> DetectionLoss:
-    """The loss of raw maps (B, A · (5 + K), h, w) against the objects that were assigned to their places.
+    """Compute the loss of raw maps (B, A · (5 + K), h, w) against the objects assigned to their places.
 
-    - box: ``(1 - CIoU) · (2 - w h / (W H))`` of positives, w and h being the object's sides, W and H the image's.
+    - box: ``(1 - CIoU) · (2 - w h / (W H))`` of positives, with the object's sides w and h, the image's W and H.
     - objectness: focal binary cross entropy, gamma 2, alpha 1, of positives and of empty places whose box has an IoU
       below 0.5 with every object of that image that was assigned to that scale.
     - classification: binary cross entropy of each class's sigmoid, summed over the classes, of positives.
 
-    Every term is weighed by the mix-up weight of its place's object, 1 where it is empty. Source:
+    Every term is weighted by the mix-up weight of its place's object, 1 if the place is empty. Source:
     argusswift/YOLOv4-pytorch (860d3ee), ``model/loss/yolo_loss.py``.
 
     Args:
-        maps: at strides 8, 16 and 32; half types are raised to fp32.
+        maps: at strides 8, 16 and 32; half-precision maps are raised to fp32.
         assignment: on the grid of these maps.
-        class_targets: classes int64 (R,) to targets (R, K) in [0, 1].
+        class_targets: maps classes int64 (R,) to targets (R, K) in [0, 1].
     """
     said, images = predictions(maps), len(maps[0])
     anchors = assignment.places.shape[1]
@@ -85,20 +85,20 @@ def detection_loss(
 
 
 def box_losses(predicted: Tensor, truth: Tensor, image_area: float) -> Tensor:
-    """``(1 - CIoU) · (2 - area / image_area)`` (R,) of boxes (R, 4): small objects count up to twice."""
+    """Compute ``(1 - CIoU) · (2 - area / image_area)`` (R,) of boxes (R, 4): small objects count up to twice."""
     return (1 - ciou(predicted, truth)) * (2 - area(truth) / image_area)
 
 
 def focal_losses(logits: Tensor, is_object: Tensor) -> Tensor:
-    """Binary cross entropy times the squared distance of the sigmoid from the answer (Lin et al. 2017), same shape."""
+    """Compute binary cross entropy times the squared error of the sigmoid (Lin et al. 2017), same shape."""
     wrong = torch.where(is_object, -logits, logits)
     return -F.logsigmoid(-wrong) * wrong.sigmoid() ** 2
 
 
 def _objectness(said: Predictions, assignment: Assignment) -> Tensor:
-    """The weighted sum over all places that count."""
+    """Compute the weighted sum of focal losses over all places that count."""
     held = assignment.holders >= 0
-    # Where no object holds a place, -1 picks the 1 behind the last weight.
+    # If no object holds a place, -1 picks the 1 after the last weight.
     weights = torch.cat([assignment.weights, assignment.weights.new_ones(1)])[assignment.holders]
     losses = focal_losses(said.objectness, held) * weights
     return losses.where(held | ~_near_an_object(said, assignment), 0).sum()
@@ -106,7 +106,7 @@ def _objectness(said: Predictions, assignment: Assignment) -> Tensor:
 
 @torch.no_grad()
 def _near_an_object(said: Predictions, assignment: Assignment) -> Tensor:
-    """Bool (B, P): the place's box overlaps an object of its image that was assigned to its scale by 0.5 or more."""
+    """Mark places, bool (B, P), whose box has an IoU of 0.5 or more with an object of its image and assigned scale."""
     boxes = said.boxes()
     best = torch.zeros(boxes.shape[:2], dtype=boxes.dtype, device=boxes.device)
     parts = (assignment.owners, assignment.boxes, assignment.scales)

@@ -1,4 +1,4 @@
-"""From predictions to the boxes that a detector stands by."""
+"""Selection of the boxes that a detector reports from its predictions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from olsrepro.detection.decoding import predictions
 
 @dataclass(frozen=True)
 class Detections:
-    """What was found in one image, on the CPU.
+    """Detected objects of one image, on the CPU.
 
     Attributes:
         boxes: float32 (N, 4), edges in pixels.
@@ -31,17 +31,17 @@ class Detections:
         return len(self.scores)
 
     def at(self, rows: Tensor) -> Detections:
-        """Some of them: a mask or places."""
+        """Select some detections, by a mask or by indices."""
         return Detections(self.boxes[rows], self.scores[rows], self.classes[rows])
 
     def moved(self, boxes: Tensor) -> Detections:
-        """The same with other boxes (N, 4); those of no area are left out."""
+        """Replace the boxes (N, 4); detections whose new box has no area are left out."""
         return Detections(boxes, self.scores, self.classes).at(area(boxes) > 0)
 
 
 @torch.no_grad()
 def candidates(maps: Sequence[Tensor], threshold: float) -> list[Detections]:
-    """Of each image every box whose score is above ``threshold``: objectness times its best class, which it gets.
+    """Return each image's boxes with their best class and a score (objectness times its sigmoid) above ``threshold``.
 
     Source: argusswift/YOLOv4-pytorch (860d3ee), ``eval/evaluator.py``.
 
@@ -59,21 +59,21 @@ def candidates(maps: Sequence[Tensor], threshold: float) -> list[Detections]:
 
 
 def merged(passes: Sequence[Detections]) -> Detections:
-    """What several passes (sizes, flips) over one image found, pooled."""
+    """Pool the detections of several passes (sizes, flips) over one image."""
     boxes, scores, classes = zip(*((one.boxes, one.scores, one.classes) for one in passes), strict=True)
     return Detections(torch.cat(boxes), torch.cat(scores), torch.cat(classes))
 
 
 def strongest(found: Detections, most: int) -> Detections:
-    """At most ``most`` of the highest scores, in falling order; the earlier of equals first."""
+    """Keep at most ``most`` detections, by falling score; of equal scores the earlier comes first."""
     return found.at(found.scores.sort(descending=True, stable=True).indices[:most])
 
 
 def suppressed(found: Detections, iou: float) -> Detections:
-    """Without those that overlap a higher score of their class by more than ``iou``; in falling order of scores."""
+    """Drop detections whose IoU with a higher-scoring one of their class exceeds ``iou``; the rest by falling score."""
     ordered = strongest(found, len(found))
     if not len(ordered):
         return ordered
-    # torchvision moves each class to the right of the one before, which keeps them apart only if no edge is negative.
+    # torchvision shifts each class to the right of the one before, which separates them only if no edge is negative.
     boxes = ordered.boxes - ordered.boxes.min()
     return ordered.at(batched_nms(boxes, ordered.scores, ordered.classes, iou).sort().values)

@@ -24,7 +24,7 @@ class _Bootstrap(Criterion):
 
 
 class SoftBootstrap(_Bootstrap):
-    """Cross entropy with ``beta`` of the label and ``1 - beta`` of the own prediction.
+    """Cross entropy with ``beta`` of the label and ``1 - beta`` of the network's own prediction.
 
     The authors' code (cifar/scripts/loss_all_methods.py) clips probabilities to [clamp, 1 - clamp] and lets the
     gradient flow through the prediction inside the target; vfdev-5/BootstrappingLoss detaches it. A clipped entry has
@@ -33,11 +33,11 @@ class SoftBootstrap(_Bootstrap):
     Args:
         num_classes: K.
         beta: share of the label, in [0, 1].
-        detach: take the prediction inside the target as a constant.
-        clamp: probabilities are clipped this far from 0 and 1; 0 leaves them as they are.
+        detach: treat the prediction inside the target as a constant.
+        clamp: probabilities are clipped this far from 0 and 1; 0 leaves them unchanged.
 
     Raises:
-        ValueError: a switch out of its range.
+        ValueError: a switch is out of its range.
     """
 
     def __init__(self, num_classes: int, beta: float = 0.95, detach: bool = False, clamp: float = 1e-7) -> None:
@@ -45,7 +45,7 @@ class SoftBootstrap(_Bootstrap):
         self.detach = detach
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """``beta CE(y, z) + (1 - beta) H(p)``."""
+        """Return ``beta CE(y, z) + (1 - beta) H(p)``."""
         log_p = logits.log_softmax(1)
         clipped = self._clipped(log_p)
         return weighted_sum(
@@ -61,22 +61,22 @@ class SoftBootstrap(_Bootstrap):
 class HardBootstrap(_Bootstrap):
     """Cross entropy with ``beta`` of the label and ``1 - beta`` of the predicted class (ties: the lowest index).
 
-    Constants of the authors' code (cifar/scripts/loss_all_methods.py). Clipping acts as in :class:`SoftBootstrap`.
+    Constants are the authors' code's (cifar/scripts/loss_all_methods.py). Clipping acts as in :class:`SoftBootstrap`.
 
     Args:
         num_classes: K.
         beta: share of the label, in [0, 1].
-        clamp: probabilities are clipped this far from 0 and 1; 0 leaves them as they are.
+        clamp: probabilities are clipped this far from 0 and 1; 0 leaves them unchanged.
 
     Raises:
-        ValueError: a switch out of its range.
+        ValueError: a switch is out of its range.
     """
 
     def __init__(self, num_classes: int, beta: float = 0.8, clamp: float = 1e-7) -> None:
         super().__init__(num_classes, beta, clamp)
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """``beta CE(y, z) + (1 - beta) CE(argmax z, z)``."""
+        """Return ``beta CE(y, z) + (1 - beta) CE(argmax z, z)``."""
         clipped = self._clipped(logits.log_softmax(1))
         return weighted_sum(
             (self.beta, lambda: F.nll_loss(clipped, target)),

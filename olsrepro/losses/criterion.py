@@ -1,4 +1,4 @@
-"""What every criterion shares: checks of its arguments, precision, and sums of weighted terms."""
+"""Base of all criteria: checks of their arguments, precision, and sums of weighted terms."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from olsrepro.checks import check_whole
 
 
 class Criterion(nn.Module):
-    """A loss ``(logits (B, K), target (B,)) -> scalar``, the mean over the batch.
+    """Loss ``(logits (B, K), target (B,)) -> scalar``, the mean over the batch.
 
-    Half types are raised to fp32, under any autocast; float64 stays float64. A subclass defines :meth:`loss`.
+    Half-precision logits are raised to fp32, under any autocast; float64 stays float64. Subclasses define :meth:`loss`.
 
     Raises:
-        ValueError: fewer than two classes.
+        ValueError: there are fewer than two classes.
     """
 
     def __init__(self, num_classes: int) -> None:
@@ -25,7 +25,7 @@ class Criterion(nn.Module):
         self.num_classes = num_classes
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The mean loss of a batch.
+        """Return the mean loss of a batch.
 
         Args:
             logits: (B, K), floating.
@@ -42,16 +42,16 @@ class Criterion(nn.Module):
         return self.loss(raised(logits), target)
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The mean loss of a checked batch whose logits are fp32 or float64, outside of any autocast."""
+        """Return the mean loss of a checked batch whose logits are fp32 or float64, outside any autocast."""
         raise NotImplementedError(f"{type(self).__name__} defines no loss")
 
     def extra_repr(self) -> str:
-        """The number of classes, for ``print``."""
+        """Return the number of classes, for ``print``."""
         return f"num_classes={self.num_classes}"
 
 
 class ClassCriterion(Criterion):
-    """A criterion whose label of a class is the same in every image. A subclass defines :meth:`targets`."""
+    """Criterion whose label of a class is the same in every image; subclasses define :meth:`targets`."""
 
     def targets(self, classes: Tensor) -> Tensor:
         """Return the label distributions (B, K), fp32, of classes (B,) int64."""
@@ -59,7 +59,7 @@ class ClassCriterion(Criterion):
 
 
 def check_batch(logits: Tensor, target: Tensor, num_classes: int) -> None:
-    """Refuse logits and targets that don't fit together; looks at shapes and dtypes only, never at the device.
+    """Refuse logits and targets that don't fit together, by shapes and dtypes alone, without waiting for the device.
 
     Raises:
         ValueError: shapes other than (B, K) and (B,), or an empty batch.
@@ -68,7 +68,7 @@ def check_batch(logits: Tensor, target: Tensor, num_classes: int) -> None:
     if logits.ndim != 2 or logits.shape[1] != num_classes:
         raise ValueError(f"logits must have shape (B, {num_classes}), got {tuple(logits.shape)}")
     if target.ndim != 1 or len(target) != len(logits):
-        raise ValueError(f"target must have shape ({len(logits)},) beside these logits, got {tuple(target.shape)}")
+        raise ValueError(f"target must have shape ({len(logits)},) to match the logits, got {tuple(target.shape)}")
     if len(target) == 0:
         raise ValueError("an empty batch has no mean loss")
     if not logits.is_floating_point():
@@ -78,14 +78,14 @@ def check_batch(logits: Tensor, target: Tensor, num_classes: int) -> None:
 
 
 def raised(logits: Tensor) -> Tensor:
-    """Logits in fp32 where they are of a half type, unchanged otherwise."""
+    """Return half-precision logits in fp32, others unchanged."""
     return logits if logits.dtype in (torch.float32, torch.float64) else logits.float()
 
 
 def weighted_sum(*terms: tuple[float, Callable[[], Tensor]]) -> Tensor:
-    """The sum of weight times term; a term of weight 0 isn't computed and weight 1 doesn't multiply.
+    """Sum weight times term; a term of weight 0 isn't computed and weight 1 doesn't multiply.
 
-    So a loss that comes down to one term is bit for bit that term, gradient included.
+    A loss with a single term left is therefore bit for bit that term, gradient included.
     """
     parts = [term() if weight == 1 else weight * term() for weight, term in terms if weight != 0]
     total = parts[0]
@@ -95,5 +95,5 @@ def weighted_sum(*terms: tuple[float, Callable[[], Tensor]]) -> Tensor:
 
 
 def cross_entropy(labels: Tensor, log_p: Tensor) -> Tensor:
-    """Batch mean of the cross entropy between label distributions (B, K) and log probabilities (B, K)."""
+    """Return the batch mean of the cross entropy between label distributions and log probabilities, both (B, K)."""
     return -(labels * log_p).sum(1).mean()

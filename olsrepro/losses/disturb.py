@@ -13,17 +13,17 @@ Draws = tuple[Tensor, Tensor]
 
 
 class DisturbLabel(Criterion):
-    """Cross entropy with labels that are drawn anew from all classes with probability ``alpha``.
+    """Cross entropy with labels that are redrawn from all classes with probability ``alpha``.
 
-    So a label becomes another one with probability ``threshold = alpha (K - 1) / K`` (the form of the authors' code,
-    cifar/scripts/loss_all_methods.py). In training mode only; evaluation sees the given labels.
+    A label thus becomes another one with probability ``threshold = alpha (K - 1) / K`` (the form of the authors' code,
+    cifar/scripts/loss_all_methods.py), in training mode only; evaluation uses the given labels.
 
     Args:
         num_classes: K.
-        alpha: probability of a draw, in [0, 1].
+        alpha: probability that a label is redrawn, in [0, 1].
 
     Raises:
-        ValueError: a switch out of its range.
+        ValueError: a switch is out of its range.
     """
 
     def __init__(self, num_classes: int, alpha: float = 0.1) -> None:
@@ -33,7 +33,7 @@ class DisturbLabel(Criterion):
         self.threshold = alpha * (num_classes - 1) / num_classes
 
     def forward(self, logits: Tensor, target: Tensor, *, draws: Draws | None = None) -> Tensor:
-        """The mean loss of a batch with disturbed labels.
+        """Return the mean loss of a batch with disturbed labels.
 
         Args:
             logits: (B, K), floating.
@@ -51,15 +51,15 @@ class DisturbLabel(Criterion):
         return super().forward(logits, target)
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Mean of ``-log p[y]`` for the labels as they come."""
+        """Return the mean of ``-log p[y]`` for the labels as they are passed in."""
         return F.cross_entropy(logits, target)
 
     def disturbed(self, target: Tensor, u: Tensor, shift: Tensor) -> Tensor:
-        """Labels (B,): ``(y + shift) mod K`` where ``u < threshold``, else ``y``.
+        """Return disturbed labels (B,): ``(y + shift) mod K`` where ``u < threshold``, else ``y``.
 
         Raises:
-            ValueError: draws of another shape than the target.
-            TypeError: a shift that isn't int64.
+            ValueError: the draws have another shape than the target.
+            TypeError: the shift isn't int64.
         """
         if u.shape != target.shape or shift.shape != target.shape:
             raise ValueError(f"draws must have the target's shape {tuple(target.shape)}, got {u.shape}, {shift.shape}")

@@ -1,4 +1,4 @@
-"""The class-level label table: one soft label a class, learnt from the predictions of the period before."""
+"""Class-level label table: one soft label per class, learnt from the predictions of the previous period."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ _SMOOTHED_EPS = 0.1
 class LabelTable(nn.Module):
     """Soft labels of K classes and the statistics that become the next ones (paper Eq. 5 and 6, Algorithm 1).
 
-    Online Label Smoothing, its union with BYOT and the detection task share it. Everything lies in buffers that are
-    changed in place and keep their dtypes under ``half()`` and its like: 2 K² + K numbers, no other K x K tensor is
-    ever held. Nothing but :meth:`update` communicates, and nothing waits for the device.
+    Online Label Smoothing, its combination with BYOT and the detection task share it. All state is in buffers that are
+    changed in place and keep their dtypes under ``half()`` and similar calls: 2 K² + K numbers, and no other K x K
+    tensor is ever held. Only :meth:`update` communicates, and nothing waits for the device.
 
     Args:
         num_classes: K.
         initial_labels: the labels of the first period: ``uniform`` 1/K; ``zeros``; ``identity_over_k``, 1/K on the
             diagonal (Algorithm 1 read literally); ``smoothed``, 0.9 on the diagonal and the rest evenly beside it
-            (ankandrew/online-label-smoothing-pt); ``hard_only``, uniform but for its user to leave out.
-        empty_class: what a class that nothing was counted for gets: ``uniform``, ``zeros``, or ``keep`` its row.
+            (ankandrew/online-label-smoothing-pt); ``hard_only``, uniform, but the caller leaves them out of the loss.
+        empty_class: row of a class without a counted prediction: ``uniform``, ``zeros``, or ``keep`` the old one.
         freeze_at: a row whose largest entry is at least this keeps its value, unless its class is empty
             (authors' code, fine-grained/solver.py: 0.88); None freezes no row.
 
     Attributes:
         soft_labels: (K, K) fp32, row y is the soft label of class y.
         sums: (K, K) float64, sum of the predictions counted for each class in this period.
-        counts: (K,) int64, how many they are.
-        period: how many periods have ended; part of the ``state_dict``.
+        counts: (K,) int64, number of predictions in each sum.
+        period: number of periods that have ended; part of the ``state_dict``.
 
     Raises:
-        ValueError: a switch out of its range, fewer than two classes.
+        ValueError: a switch is out of its range, or there are fewer than two classes.
     """
 
     soft_labels: Tensor
@@ -67,7 +67,7 @@ class LabelTable(nn.Module):
         self.register_buffer("counts", torch.zeros(num_classes, dtype=torch.int64))
 
     def labels(self, target: Tensor) -> Tensor:
-        """The soft labels in force for classes (B,) int64, as a new (B, K) fp32 tensor."""
+        """Return the current soft labels of classes (B,) int64, as a new (B, K) fp32 tensor."""
         return self.soft_labels.index_select(0, target)
 
     def observe(self, target: Tensor, predictions: Tensor, correct: Tensor | None = None) -> None:
@@ -75,8 +75,8 @@ class LabelTable(nn.Module):
 
         Args:
             target: (B,) int64 classes; all samples of a class count, however often it occurs.
-            predictions: (B, K) predicted probabilities, floating; taken as constants.
-            correct: (B,) bool (or int64 of 0 and 1), which samples count; None counts all of them.
+            predictions: (B, K) predicted probabilities, floating; treated as constants.
+            correct: (B,) bool (or int64 of 0 and 1), the samples that count; None counts all of them.
 
         Raises:
             ValueError: shapes other than these.
@@ -100,11 +100,10 @@ class LabelTable(nn.Module):
 
     @torch.no_grad()
     def update(self) -> None:
-        """End the period: add the statistics of all ranks once, make them the labels in force, start over from zero.
+        """End the period: sum the statistics over all ranks, turn them into the new soft labels, reset them to zero.
 
-        Every rank of ``torch.distributed``, where it is initialised, must call it. Rows are divided by their counts,
-        not by their sums, so that predictions needn't sum to 1. A class whose sum isn't finite, after a diverged batch,
-        is taken as empty.
+        Every rank must call it if ``torch.distributed`` is initialised. Rows are divided by their counts, not by their
+        sums, so predictions needn't sum to 1. A class whose sum isn't finite, after a diverged batch, counts as empty.
         """
         _add_over_ranks(self.counts)
         step = max(1, _TABLE_BLOCK // self.num_classes)
@@ -117,7 +116,7 @@ class LabelTable(nn.Module):
         self.period += 1
 
     def _roll_over(self, labels: Tensor, sums: Tensor, counts: Tensor) -> None:
-        """Write the mean predictions over ``labels``, row by row; ``sums`` is used up."""
+        """Overwrite ``labels`` with the mean predictions, row by row; ``sums`` is used as scratch space."""
         empty = (counts == 0) | ~sums.sum(1, keepdim=True).isfinite()
         sums.nan_to_num_(0.0, 0.0, 0.0).div_(counts.double().masked_fill(empty, torch.inf))
         if self.empty_class == "uniform":
@@ -132,18 +131,18 @@ class LabelTable(nn.Module):
         return empty if frozen is None else empty | frozen
 
     def get_extra_state(self) -> dict[str, int]:
-        """What of the state is no tensor: the period."""
+        """Return the state that is not a tensor: the period."""
         return {"period": self.period}
 
     def set_extra_state(self, state: dict[str, int]) -> None:
-        """Take up the period that :meth:`get_extra_state` told."""
+        """Restore the period that :meth:`get_extra_state` returned."""
         self.period = state["period"]
 
     def extra_repr(self) -> str:
-        """The rules, for ``print``."""
+        """Return the rules, for ``print``."""
         return f"num_classes={self.num_classes}, empty_class={self.empty_class}, freeze_at={self.freeze_at}"
 
-    # What moves a module's tensors goes through here; what changes their dtype too, and that must not happen.
+    # torch calls this both to move a module's tensors and to change their dtype, which must not happen.
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         def moved(buffer: Tensor) -> Tensor:
             result = fn(buffer)
@@ -169,6 +168,6 @@ def _add_over_ranks(tensor: Tensor) -> None:
 
 
 def _block_rows(predictions: Tensor) -> int:
-    """Rows to take at once: on the CPU a float64 copy of a large batch costs more page faults than arithmetic."""
+    """Return the rows to add at once: on the CPU, page faults in a large float64 copy cost more than the arithmetic."""
     batch, classes = predictions.shape
     return max(1, _COPY_BLOCK // classes) if predictions.device.type == "cpu" else batch

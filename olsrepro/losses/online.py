@@ -1,4 +1,4 @@
-"""Online Label Smoothing: the loss, as anyone's training loop can use it."""
+"""Online Label Smoothing as a loss that any training loop can use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from olsrepro.losses.online_rules import resolve_ols
 
 
 class OnlineLabelSmoothing(Criterion):
-    """Cross entropy with the label and with a soft label that the class's own correct predictions formed.
+    """Cross entropy with the label and with a soft label formed by the class's own correct predictions.
 
     ``L = hard_weight CE(y, z) + soft_weight CE(S[y], z)`` with the soft labels S of the previous period (paper Eq. 4);
     S is a constant. In training mode the predictions of the same forward pass are counted for the next S (Eq. 5):
@@ -32,24 +32,24 @@ class OnlineLabelSmoothing(Criterion):
 
     Args:
         num_classes: K.
-        alpha: weight of the label; ``1 - alpha`` is the soft label's. None is 0.5, the paper's value.
+        alpha: weight of the label; the soft label has ``1 - alpha``. None means 0.5, the paper's value.
         variant: ``paper``; ``official_cifar`` (authors' code, cifar/scripts/train_cifar_all_methods.py), whose first
             period has no soft labels; ``official_finegrained`` (fine-grained/solver.py) with both weights 1 and rows
-            frozen at 0.88. It sets what is left at None below.
-        hard_weight: weight of the label, in place of ``alpha``.
-        soft_weight: weight of the soft label, in place of ``1 - alpha``.
-        initial_labels: S of the first period: see :class:`LabelTable`; with ``hard_only`` that period is plain cross
+            frozen at 0.88. It determines every switch below that is left at None.
+        hard_weight: weight of the label, instead of ``alpha``.
+        soft_weight: weight of the soft label, instead of ``1 - alpha``.
+        initial_labels: S of the first period, see :class:`LabelTable`; with ``hard_only`` that period is plain cross
             entropy of weight 1 (authors' code, cifar/scripts/train_cifar_all_methods_deepsupervision.py).
         accumulate: ``correct`` (paper III-B) or ``all`` predictions (Algorithm 1 as printed).
-        empty_class: ``uniform``, ``zeros`` or ``keep``: the row of a class that nothing was counted for.
+        empty_class: ``uniform``, ``zeros`` or ``keep``: the new row of a class without a counted prediction.
         freeze_at: a row whose largest entry has reached this keeps its value; above 1 freezes none.
 
     Attributes:
         table: the :class:`LabelTable`: soft labels and statistics.
-        rules: the switches made concrete, :class:`~olsrepro.losses.online_rules.OlsRules`.
+        rules: the resolved switches, :class:`~olsrepro.losses.online_rules.OlsRules`.
 
     Raises:
-        ValueError: a switch out of its range; ``alpha`` with one of the official variants.
+        ValueError: a switch is out of its range, or ``alpha`` is given with one of the official variants.
     """
 
     def __init__(
@@ -73,20 +73,20 @@ class OnlineLabelSmoothing(Criterion):
 
     @property
     def soft_labels(self) -> Tensor:
-        """The soft labels in force, (K, K) fp32: row y for class y."""
+        """Current soft labels, (K, K) fp32: row y for class y."""
         return self.table.soft_labels
 
     @property
     def period(self) -> int:
-        """How many periods have ended."""
+        """Number of periods that have ended."""
         return self.table.period
 
     def update(self) -> None:
-        """End a period (in the paper: an epoch): what was counted becomes the soft labels; counting starts anew."""
+        """End a period (an epoch in the paper): turn the counted predictions into soft labels and reset the counts."""
         self.table.update()
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The mean loss of a batch; in training mode its predictions are counted."""
+        """Return the mean loss of a batch; in training mode its predictions are counted."""
         hard_weight, soft_weight = self._weights()
         table = self.table
         if soft_weight == 0:
@@ -100,16 +100,16 @@ class OnlineLabelSmoothing(Criterion):
         return loss
 
     def targets(self, classes: Tensor) -> Tensor:
-        """What the loss compares with for classes (B,) int64: weighted hard and soft labels, (B, K) fp32."""
+        """Return the loss's targets for classes (B,) int64: weighted hard and soft labels, (B, K) fp32."""
         hard_weight, soft_weight = self._weights()
         hard = hard_weight * F.one_hot(classes, self.num_classes).float()
         return hard + soft_weight * self.table.labels(classes) if soft_weight else hard
 
     @torch.no_grad()
     def observe(self, target: Tensor, predictions: Tensor, counted: Tensor) -> None:
-        """Count predictions (B, K) that another loss was made of, such as a detector's; :meth:`loss` counts its own.
+        """Count predictions (B, K) that went into another loss, such as a detector's; :meth:`loss` counts its own.
 
-        ``counted`` (B,) bool says which rows can count; of these, by ``accumulate``, all do or those that are right.
+        ``counted`` (B,) bool marks the rows that can count; of these ``accumulate`` selects all or the correct ones.
         """
         right = counted if self.rules.accumulate == "all" else counted & _is_correct(predictions, target)
         self.table.observe(target, predictions, right)
@@ -128,8 +128,8 @@ def _is_correct(logits: Tensor, target: Tensor) -> Tensor:
 class _SoftenedCrossEntropy(torch.autograd.Function):
     """``CE(t, z)`` with ``t = hard_weight onehot(y) + soft_weight S[y]``, and ``p = softmax(z)`` as a constant.
 
-    The gradient for the logits, ``(p sum(t) - t) / B``, is made in the forward pass, where all that it needs is at
-    hand: that takes half the passes over memory that autograd would make. Rows of S may sum to less than 1.
+    The gradient for the logits, ``(p sum(t) - t) / B``, is computed in the forward pass, where everything it needs is
+    available: this takes half the passes over memory that autograd would. Rows of S may sum to less than 1.
     """
 
     @staticmethod
@@ -152,7 +152,7 @@ class _SoftenedCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, grad_loss: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, None, None, None, None]:
         if grad_loss is None:
             return None, None, None, None, None
-        # torch's once_differentiable says the same, for 5 % of a step's time at 100 classes.
+        # torch's once_differentiable does the same, but costs 5 % of a step's time at 100 classes.
         if torch.is_grad_enabled():
             raise RuntimeError("OnlineLabelSmoothing has no second derivative; call backward without create_graph")
         (gradient,) = ctx.saved_tensors

@@ -1,4 +1,4 @@
-"""Rules of Online Label Smoothing as data: valid values, defaults that a variant implies. No torch here."""
+"""Rules of Online Label Smoothing as data: valid values and the defaults that a variant implies. No torch here."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ NO_LIMIT = 2.0
 
 @dataclass(frozen=True)
 class OlsRules:
-    """What Online Label Smoothing does, every switch concrete; two spellings of the same rules compare equal.
+    """Resolved switches of Online Label Smoothing; two spellings of the same rules compare equal.
 
     Attributes:
         hard_weight: weight of the cross entropy with the given label.
         soft_weight: weight of the cross entropy with the class's soft label.
         initial_labels: the soft labels of the first period, one of :data:`INITIAL_LABELS`.
         accumulate: whether ``correct`` or ``all`` predictions enter the next soft labels.
-        empty_class: what a class that nothing was counted for gets at a period's end, one of :data:`EMPTY_CLASS`.
-        freeze_at: a row whose largest entry has reached this value isn't replaced any more; None freezes no row.
+        empty_class: the row of a class without a counted prediction at a period's end, one of :data:`EMPTY_CLASS`.
+        freeze_at: a row whose largest entry has reached this value is no longer replaced; None freezes no row.
     """
 
     hard_weight: float
@@ -40,7 +40,7 @@ class OlsRules:
 
 @dataclass(frozen=True)
 class OlsBundle:
-    """What a variant of Online Label Smoothing implies; weights are numbers or follow from ``alpha``."""
+    """Defaults that a variant of Online Label Smoothing implies; weights are numbers or follow from ``alpha``."""
 
     alpha: float | None = 0.5
     hard_weight: float | None = None
@@ -73,14 +73,14 @@ def resolve_ols(
     empty_class: str | None = None,
     freeze_at: float | None = None,
 ) -> OlsRules:
-    """The concrete rules that a variant and the switches set beside it come to.
+    """Return the rules that follow from a variant and the switches given with it.
 
     A switch left at None takes the variant's value. ``hard_weight`` and ``soft_weight`` default to ``alpha`` and
-    ``1 - alpha`` (paper Eq. 4) where the variant doesn't state them. No probability exceeds 1, so that ``freeze_at``
-    above 1 stands for "freeze no row" and undoes the limit of a variant.
+    ``1 - alpha`` (paper Eq. 4) if the variant doesn't state them. No probability exceeds 1, so ``freeze_at`` above 1
+    means "freeze no row" and cancels the limit of a variant.
 
     Raises:
-        ValueError: a value out of its range, or ``alpha`` beside a variant that states both weights as numbers.
+        ValueError: a value is out of its range, or ``alpha`` is given with a variant that states both weights.
     """
     check_choice("variant", variant, OLS_VARIANTS)
     bundle = OLS_BUNDLES[variant]

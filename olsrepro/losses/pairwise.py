@@ -16,27 +16,27 @@ from olsrepro.losses.pairwise_rules import resolve_pairwise
 class PairwiseConfusion(Criterion):
     """Cross entropy plus ``lam`` times a distance between the outputs of the two halves of a batch.
 
-    Row i of the first half and row i of the second are a pair with difference D_i (K,); of an odd batch the middle row
+    Row i of the first half and row i of the second are a pair with difference D_i (K,); the middle row of an odd batch
     is in no pair. ``PC = 1/B sum_k sqrt(sum_i D_ik²)`` with ``norm="class"``, ``1/B sum_i sqrt(sum_k D_ik²)`` with
-    ``norm="pair"``; B counts rows, not pairs. Where a distance is 0 its gradient is 0.
+    ``norm="pair"``; B counts rows, not pairs. A distance of 0 has gradient 0.
 
-    Variants: ``authors`` (authors' code, cifar/scripts/loss_all_methods.py): logits, one norm a class; ``repo``
-    (abhimanyudubey/confusion, confusion_pytorch/__init__.py, with the probabilities that its author advises in thread
-    2): one norm a pair; ``original``, as Dubey et al. write: as ``repo``, but a pair of one class doesn't count.
+    Variants: ``authors`` (authors' code, cifar/scripts/loss_all_methods.py): logits, one norm per class; ``repo``
+    (abhimanyudubey/confusion, confusion_pytorch/__init__.py, with the probabilities that its author advises in issue
+    2): one norm per pair; ``original``, as Dubey et al. write: as ``repo``, but pairs of the same class don't count.
 
-    With ``norm="class"`` in training mode the ranks of ``torch.distributed`` add K + 1 numbers in each forward and each
-    backward pass, which all of them must make. A rank holds its slice of the first half, then its slice of the second.
+    With ``norm="class"`` in training mode the ranks of ``torch.distributed`` sum K + 1 numbers in each forward and each
+    backward pass, so all of them must run it. A rank holds its slice of the first half, then its slice of the second.
 
     Args:
         num_classes: K.
-        variant: one of ``authors``, ``repo``, ``original``; it sets what is left at None below.
+        variant: one of ``authors``, ``repo``, ``original``; it determines every switch below that is left at None.
         space: whether ``logits`` or ``probs`` are compared.
-        norm: whether a distance runs over the batch, one a ``class``, or over the classes, one a ``pair``.
+        norm: whether a distance runs over the batch, one per ``class``, or over the classes, one per ``pair``.
         pairs: whether ``all`` pairs count, or only those of ``different`` classes.
-        lam: weight of the distance. Probabilities want a far larger one than logits (that repository's thread 2).
+        lam: weight of the distance. Probabilities need a far larger one than logits (issue 2 of that repository).
 
     Raises:
-        ValueError: a switch out of its range.
+        ValueError: a switch is out of its range.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class PairwiseConfusion(Criterion):
         self.lam = rules.lam
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """``CE(y, z) + lam PC``; bit for bit hard at ``lam`` 0."""
+        """Return ``CE(y, z) + lam PC``; with ``lam`` 0, bit for bit the hard loss."""
         return weighted_sum(
             (1.0, lambda: F.cross_entropy(logits, target)),
             (self.lam, lambda: self._distance(logits, target)),
@@ -72,7 +72,7 @@ class PairwiseConfusion(Criterion):
         return _root(totals[:-1]).sum() / totals[-1]
 
     def _differences(self, logits: Tensor, target: Tensor) -> Tensor:
-        """What tells the partners of each pair apart, (B // 2, K); 0 for a pair that doesn't count."""
+        """Return the differences between the partners of each pair, (B // 2, K); 0 for a pair that doesn't count."""
         outputs = logits if self.space == "logits" else logits.softmax(1)
         half = len(target) // 2
         differences = outputs[:half] - outputs[len(target) - half :]
@@ -83,7 +83,7 @@ class PairwiseConfusion(Criterion):
 
 
 def _root(squares: Tensor) -> Tensor:
-    """Square roots whose gradient is 0, not infinite, at 0."""
+    """Take square roots whose gradient at 0 is 0, not infinite."""
     zero = squares == 0
     return squares.masked_fill(zero, 1.0).sqrt().masked_fill(zero, 0.0)
 
@@ -96,9 +96,9 @@ def _sum_over_ranks(tensor: Tensor) -> Tensor:
 
 
 class _SumOverRanks(torch.autograd.Function):
-    """The sum over all ranks; each rank's gradient is the sum of all ranks' gradients, whatever their losses weigh.
+    """Sum over all ranks; each rank's gradient is the sum of all ranks' gradients, whatever weights their losses have.
 
-    torch.distributed.nn.functional has the same, deprecated.
+    torch.distributed.nn.functional has the same function, but deprecated.
     """
 
     @staticmethod

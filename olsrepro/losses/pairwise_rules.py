@@ -1,4 +1,4 @@
-"""Rules of Pairwise Confusion as data: valid values, defaults that a variant implies. No torch here."""
+"""Rules of Pairwise Confusion as data: valid values and the defaults that a variant implies. No torch here."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PAIRWISE_PAIRS = ("all", "different")
 
 @dataclass(frozen=True)
 class PairwiseRules:
-    """What Pairwise Confusion does, every switch concrete; two spellings of the same rules compare equal.
+    """Resolved switches of Pairwise Confusion; two spellings of the same rules compare equal.
 
     Attributes:
         space: whether ``logits`` or ``probs`` are compared.
-        norm: one distance a ``class``, over the batch, or a ``pair``, over the classes.
+        norm: one distance per ``class``, over the batch, or per ``pair``, over the classes.
         pairs: whether ``all`` pairs count, or only those of ``different`` classes.
         lam: weight of the distance.
-        start: share of the training before the distance is switched on; for whoever trains, the criterion has none.
+        start: share of the training before the distance is switched on; used by the method, not by the criterion.
     """
 
     space: str
@@ -37,9 +37,9 @@ PAIRWISE_BUNDLES = MappingProxyType(
     {
         # Authors' code, cifar/scripts/loss_all_methods.py and train_cifar_all_methods.py: from epoch 200 of 300.
         "authors": PairwiseRules(space="logits", norm="class", pairs="all", lam=10.0, start=2 / 3),
-        # abhimanyudubey/confusion: probabilities by thread 2; lam 0.1 K to 0.2 K by its README, 10 for 100 classes.
+        # abhimanyudubey/confusion: probabilities by issue 2; lam 0.1 K to 0.2 K by its README, 10 for 100 classes.
         "repo": PairwiseRules(space="probs", norm="pair", pairs="all", lam=10.0, start=0.0),
-        # Dubey et al. 2018: as the repository, but for the pairs; the OLS paper's section II says so too.
+        # Dubey et al. 2018: as the repository, except for the pairs; the OLS paper's section II says so too.
         "original": PairwiseRules(space="probs", norm="pair", pairs="different", lam=10.0, start=0.0),
     }
 )
@@ -53,13 +53,13 @@ def resolve_pairwise(
     lam: float | None = None,
     start: float | None = None,
 ) -> PairwiseRules:
-    """The concrete rules that a variant of Pairwise Confusion and the switches set beside it come to.
+    """Return the rules that follow from a variant of Pairwise Confusion and the switches given with it.
 
-    A switch left at None takes the variant's value. ``start`` is taken to four decimals, so that two thirds can be
+    A switch left at None takes the variant's value. ``start`` is rounded to four decimals, so that two thirds can be
     typed.
 
     Raises:
-        ValueError: a value out of its range.
+        ValueError: a value is out of its range.
     """
     check_choice("variant", variant, PAIRWISE_VARIANTS)
     bundle = PAIRWISE_BUNDLES[variant]

@@ -14,16 +14,16 @@ class HardLabel(ClassCriterion):
     """Cross entropy with the given labels (paper Eq. 1)."""
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Mean of ``-log p[y]``."""
+        """Return the mean of ``-log p[y]``."""
         return F.cross_entropy(logits, target)
 
     def targets(self, classes: Tensor) -> Tensor:
-        """The label distributions (B, K), fp32, of classes (B,) int64."""
+        """Return the label distributions (B, K), fp32, of classes (B,) int64."""
         return F.one_hot(classes, self.num_classes).float()
 
 
 class LabelSmoothing(ClassCriterion):
-    """Cross entropy with ``1 - eps`` of the label and ``eps`` spread evenly (paper Eq. 2).
+    """Cross entropy with ``1 - eps`` on the label and ``eps`` spread evenly (paper Eq. 2).
 
     Args:
         num_classes: K.
@@ -32,7 +32,7 @@ class LabelSmoothing(ClassCriterion):
             or over the ``others`` only (yuanli2333/Teacher-free-Knowledge-Distillation, my_loss_function.py).
 
     Raises:
-        ValueError: a switch out of its range.
+        ValueError: a switch is out of its range.
     """
 
     def __init__(self, num_classes: int, eps: float = 0.1, spread: str = "all") -> None:
@@ -44,7 +44,7 @@ class LabelSmoothing(ClassCriterion):
         self._even = eps if spread == "all" else eps * num_classes / (num_classes - 1)
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """``1 - eps`` of the hard loss, ``eps`` of the mean over classes; bit for bit hard at ``eps`` 0."""
+        """Return ``1 - eps`` of the hard loss plus ``eps`` of the mean over classes; bit for bit hard at ``eps`` 0."""
         log_p = logits.log_softmax(1)
         return weighted_sum(
             (1 - self._even, lambda: F.nll_loss(log_p, target)),
@@ -52,5 +52,5 @@ class LabelSmoothing(ClassCriterion):
         )
 
     def targets(self, classes: Tensor) -> Tensor:
-        """The label distributions (B, K), fp32, of classes (B,) int64."""
+        """Return the label distributions (B, K), fp32, of classes (B,) int64."""
         return (1 - self._even) * F.one_hot(classes, self.num_classes).float() + self._even / self.num_classes

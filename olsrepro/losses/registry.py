@@ -32,15 +32,15 @@ _CRITERIA: MappingProxyType[str, type[Criterion]] = MappingProxyType(
 
 
 def criterion_names() -> tuple[str, ...]:
-    """The names that :func:`build_criterion` knows."""
+    """Return the names that :func:`build_criterion` accepts."""
     return tuple(_CRITERIA)
 
 
 def build_criterion(name: str, num_classes: int, **switches: Any) -> Criterion:
-    """The criterion of a name, for K classes; switches left out have the criterion's defaults.
+    """Build a criterion by its name, for K classes; switches left out take the criterion's defaults.
 
     Raises:
-        ValueError: an unknown name or switch, or a value out of its range, with the nearest valid ones.
+        ValueError: an unknown name or switch, or a value out of its range; the message has the nearest valid ones.
     """
     check_choice("criterion", name, _CRITERIA)
     cls = _CRITERIA[name]

@@ -25,7 +25,7 @@ class SelfDistillation(Criterion):
         reduction: ``mean`` divides the divergence by B and by K, ``batchmean`` by B.
 
     Raises:
-        ValueError: a switch out of its range, or both weights 0.
+        ValueError: a switch is out of its range, or both weights are 0.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class SelfDistillation(Criterion):
         self._teacher_weight = alpha * multiplier * T * T / (num_classes if reduction == "mean" else 1)
 
     def forward(self, logits: Tensor, target: Tensor, teacher_logits: Tensor) -> Tensor:  # type: ignore[override]
-        """The mean loss of a batch.
+        """Return the mean loss of a batch.
 
         Args:
             logits: (B, K), floating.
@@ -68,6 +68,6 @@ class SelfDistillation(Criterion):
             )
 
     def _divergence(self, logits: Tensor, teacher_logits: Tensor) -> Tensor:
-        # float64: at a high temperature the logarithms nearly cancel, and what is left is multiplied by hundreds.
+        # float64: at a high temperature the logarithms nearly cancel, and the remainder is multiplied by hundreds.
         student, taught = ((z.double() / self.T).log_softmax(1) for z in (logits, teacher_logits))
         return F.kl_div(student, taught, reduction="batchmean", log_target=True).to(logits.dtype)

@@ -1,4 +1,4 @@
-"""Switches of the criteria that stand alone: their valid values, and how one left at None is filled. No torch here."""
+"""Switches of single criteria: their valid values, and the default for one left at None. No torch here."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ REDUCTIONS = ("mean", "batchmean")
 
 
 def given(value: Any, otherwise: Any) -> Any:
-    """Take a switch's value, or another where it was left at None."""
+    """Return a switch's value, or the fallback if it was left at None."""
     return otherwise if value is None else value

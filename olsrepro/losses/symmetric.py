@@ -18,7 +18,7 @@ _LABEL_FLOOR = 1e-4
 class SymmetricCrossEntropy(Criterion):
     """``alpha`` times cross entropy plus ``beta`` times reverse cross entropy.
 
-    Variants: ``authors`` (authors' code, cifar/scripts/loss_all_methods.py) takes the cross entropy with the one-hot
+    Variants: ``authors`` (authors' code, cifar/scripts/loss_all_methods.py) computes the cross entropy with the one-hot
     label clipped to [1e-4, 1] and p clipped to [1e-7, 1]; ``original``
     (YisenWang/symmetric_cross_entropy_for_noisy_labels, loss.py) with the plain one-hot label, p clipped there but not
     in the reverse term; ``logits`` (HanxunH/SCELoss-Reproduce, loss.py) by log-softmax, p clipped in the reverse term.
@@ -30,7 +30,7 @@ class SymmetricCrossEntropy(Criterion):
         variant: one of ``authors``, ``original``, ``logits``.
 
     Raises:
-        ValueError: a switch out of its range, or both weights 0.
+        ValueError: a switch is out of its range, or both weights are 0.
     """
 
     def __init__(self, num_classes: int, alpha: float = 6.0, beta: float = 0.1, variant: str = "authors") -> None:
@@ -44,7 +44,7 @@ class SymmetricCrossEntropy(Criterion):
         self.variant = variant
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """``alpha CE + beta RCE``; a term of weight 0 isn't computed."""
+        """Return ``alpha CE + beta RCE``; a term of weight 0 isn't computed."""
         log_p = logits.log_softmax(1)
         return weighted_sum(
             (self.alpha, lambda: self._forward_term(log_p, target)),

@@ -14,8 +14,8 @@ from olsrepro.losses.switches import REDUCTIONS
 class TeacherFreeRegularization(Criterion):
     """``1 - alpha`` of cross entropy and ``alpha * multiplier`` of the KL divergence to a virtual teacher.
 
-    The teacher puts ``correct_prob`` on the right class and the rest evenly on the others, and this distribution goes
-    through a softmax of temperature T as if it were logits. Defaults follow the released code
+    The teacher puts ``correct_prob`` on the right class and spreads the rest evenly over the others, and this
+    distribution goes through a softmax of temperature T as if it were logits. Defaults follow the released code
     (yuanli2333/Teacher-free-Knowledge-Distillation, my_loss_function.py; constants of its CIFAR-100 ResNet-18); the
     formula of that paper is ``student_temperature=True, reduction="batchmean", multiplier=1``.
 
@@ -24,13 +24,13 @@ class TeacherFreeRegularization(Criterion):
         alpha: share of the teacher, in [0, 1].
         T: temperature.
         multiplier: factor on the teacher's term.
-        correct_prob: what the teacher gives to the right class, in [0, 1].
+        correct_prob: probability that the teacher gives to the right class, in [0, 1].
         student_temperature: divide the student's logits by T too.
         reduction: ``mean`` divides the divergence by B and by K, ``batchmean`` by B.
         scale_t2: multiply the teacher's term by T squared.
 
     Raises:
-        ValueError: a switch out of its range, or both weights 0.
+        ValueError: a switch is out of its range, or both weights are 0.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class TeacherFreeRegularization(Criterion):
         self._divisor = num_classes if reduction == "mean" else 1
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """``(1 - alpha) CE(y, z) + alpha m KL(v || z)``; bit for bit hard at ``alpha`` 0."""
+        """Return ``(1 - alpha) CE(y, z) + alpha m KL(v || z)``; with ``alpha`` 0, bit for bit the hard loss."""
         return weighted_sum(
             (1 - self.alpha, lambda: F.cross_entropy(logits, target)),
             (self._teacher_weight / self._divisor, lambda: self._divergence(logits, target)),
         )
 
     def teacher(self, target: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """The virtual teacher's distributions v, (B, K)."""
+        """Return the virtual teacher's distributions v, (B, K)."""
         others = (1 - self.correct_prob) / (self.num_classes - 1)
         flat = torch.full((len(target), self.num_classes), others, dtype=dtype, device=target.device)
         return flat.scatter_(1, target[:, None], self.correct_prob).div_(self.T).softmax(1)

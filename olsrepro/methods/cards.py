@@ -1,7 +1,7 @@
-"""The cards of the label methods: what each computes, needs and is mistaken for, read from ``<name>/card.yaml``.
+"""Cards of the label methods: what each computes, needs and is mistaken for, read from ``<name>/card.yaml``.
 
-A card says what no code says by itself. Switches and defaults stand in ``configs/method/<name>.yaml``, costs are
-measured. In a card's text a switch stands in backticks; one of another method has that method's name before it.
+A card says what the code alone does not. Switches and defaults are in ``configs/method/<name>.yaml``, costs are
+measured. In a card's text a switch is in backticks; a switch of another method is prefixed with that method's name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
+import yaml  # type: ignore[import-untyped,unused-ignore]  # a dependency of omegaconf
 
 import olsrepro.methods as package
 from olsrepro.checks import did_you_mean
@@ -29,14 +29,14 @@ _QUOTED = re.compile(r"`([^`]+)`")
 
 @dataclass(frozen=True)
 class Needs:
-    """What a method needs beside a network and a batch; an empty text is "nothing".
+    """Needs of a method besides a network and a batch; an empty text means "nothing".
 
     Attributes:
-        views: how many views of an image, and which.
-        heads: beside the network's own.
+        views: number of views of an image, and which.
+        heads: heads in addition to the network's own.
         teacher: another network that it learns from.
-        sample_index: what it needs the samples' own numbers for.
-        state: what a checkpoint holds of it.
+        sample_index: what it needs the sample indices for.
+        state: what a checkpoint holds for it.
         sync: what ranks exchange, and when.
     """
 
@@ -50,7 +50,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class Reading:
-    """Another reading of the method: ``key=value`` of the switches that take it, and what it is."""
+    """Alternative reading of the method: ``key=value`` of the switches that select it, and what it is."""
 
     switches: tuple[str, ...]
     text: str
@@ -58,17 +58,17 @@ class Reading:
 
 @dataclass(frozen=True)
 class Card:
-    """A label method for its readers.
+    """Description of a label method for its readers.
 
     Attributes:
-        name: the method's.
-        title: what it is called in full.
-        formula: its loss, plain text in the words of :data:`NOTATION`, one or more lines.
-        needs: what it needs of the trainer.
-        paper_row: how the paper's row is taken, and by whose word.
-        readings: the others, each a switch away.
-        pitfalls: what goes wrong with it, and what is easily believed of it.
-        sources: papers, code, threads.
+        name: the method's name.
+        title: its full name.
+        formula: its loss, plain text in the notation of :data:`NOTATION`, one or more lines.
+        needs: what it needs from the trainer.
+        paper_row: how the paper's row is reproduced, and on which evidence.
+        readings: the alternatives, each selected by switches.
+        pitfalls: known problems and common misconceptions.
+        sources: papers, code, issues.
     """
 
     name: str
@@ -81,30 +81,30 @@ class Card:
     sources: tuple[str, ...] = ()
 
     def texts(self) -> Iterator[str]:
-        """All of its text, piece by piece."""
+        """Yield all of its texts, one by one."""
         yield from (self.title, self.formula, self.paper_row, *self.pitfalls, *self.sources)
         yield from (str(value) for value in vars(self.needs).values())
         for reading in self.readings:
             yield from (*(f"`{switch}`" for switch in reading.switches), reading.text)
 
     def switches(self) -> set[str]:
-        """The switches that its text names: ``key``, ``key=value``, or ``method.key=value`` of another method."""
+        """Return the switches named in its text: ``key``, ``key=value``, or ``method.key=value`` of another method."""
         return {found for text in self.texts() for found in _QUOTED.findall(text)}
 
 
 @cache
 def card(name: str) -> Card:
-    """The card of a method of the registry.
+    """Return the card of a registered method.
 
     Raises:
-        FileNotFoundError: it has none.
-        ValueError: its file is no card; the message names file and key.
+        FileNotFoundError: the method has no card.
+        ValueError: its file is not a valid card; the message names file and key.
     """
     return read_card(Path(package.__path__[0]) / name / "card.yaml")
 
 
 def read_card(path: Path) -> Card:
-    """The card in a file, of the method that its folder is named for; :class:`ValueError` if it is none."""
+    """Read the card of the method named by the file's folder; :class:`ValueError` if the file is not a valid card."""
     try:
         return _card(path.parent.name, yaml.safe_load(path.read_text(encoding="utf-8")))
     except (yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError) as error:
@@ -130,7 +130,7 @@ def _reading(node: Mapping[str, Any]) -> Reading:
 
 
 def _texts(tree: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """A list of texts; a colon that makes a mapping of one is a mistake in the file."""
+    """Read a list of texts; an unquoted colon, which turns a text into a mapping, is a mistake in the file."""
     items = tree.get(key, ())
     if isinstance(items, str) or not all(isinstance(item, str) for item in items):
         raise ValueError(f"{key} must be a list of texts; quote one that has a colon")
@@ -141,5 +141,5 @@ def _filled(cls: type[T], node: Mapping[str, Any]) -> T:
     known = [item.name for item in fields(cls)]  # type: ignore[arg-type]
     for key in node:
         if key not in known:
-            raise ValueError(f"{key} is no key of a card; {did_you_mean(str(key), known)}")
+            raise ValueError(f"{key} is not a key of a card; {did_you_mean(str(key), known)}")
     return cls(**node)

@@ -1,8 +1,8 @@
-"""One pass in forward mode over a network that has just made its own: derivatives of its outputs along a direction.
+"""Forward-mode pass over a network that has just made its own pass: derivatives of its outputs along a direction.
 
-What convolutions and batch normalisation gave in the network's own pass is taken from there. The tangent of batch
-normalisation in training takes its sums from the backward kernel; that of a convolution is one other convolution.
-Torch's own rules, by which all else goes, take twice the time.
+The outputs of convolutions and batch normalisation are reused from the network's own pass. The tangent of batch
+normalisation in training takes its sums from the backward kernel; that of a convolution is one more convolution.
+Torch's own rules, used for everything else, would take twice the time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SUFFIXES = ("_like", "_", "1d", "2d", "3d")
 
 
 class _Normalised(NamedTuple):
-    """What batch normalisation gives, and the statistics that it used."""
+    """Output of batch normalisation and the statistics that it used."""
 
     output: Tensor
     mean: Tensor
@@ -41,7 +41,7 @@ class _Normalised(NamedTuple):
 
 
 class OwnPass(TorchFunctionMode):
-    """Inside, a network's pass is kept: what 2-d convolutions and batch normalisation give, in order and uncopied."""
+    """Record of a network's pass: the outputs of 2-d convolutions and batch normalisation, in order, not copied."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class OwnPass(TorchFunctionMode):
         self._random = False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Make the call and keep what it gives, with the version of the output, which changes in place raise."""
+        """Make the call and keep its output with the tensor's version, which in-place changes increase."""
         kwargs = kwargs or {}
         if func is F.batch_norm and _is_training(*args, **kwargs):
             output, mean, scale = _normalised(*args, **kwargs)
@@ -63,12 +63,12 @@ class OwnPass(TorchFunctionMode):
         return result
 
     def convolutions(self) -> Iterator[Tensor | None]:
-        """One after another; None for what has been changed in place, and for all where another pass would differ."""
+        """Yield the outputs of convolutions; None for one changed in place, and for all if the pass was random."""
         for output, version in self._convolutions:
             yield None if self._random or output._version != version else output
 
     def norms(self) -> Iterator[_Normalised | None]:
-        """Likewise."""
+        """Yield the outputs of batch norms; None for one changed in place, and for all if the pass was random."""
         for result, version in self._norms:
             yield None if self._random or result.output._version != version else result
 
@@ -79,11 +79,11 @@ def derivative(
     along: Mapping[str, Tensor],
     own: OwnPass | None = None,
 ) -> Tensor:
-    """The derivative of a function of parameters along a direction, without a graph.
+    """Compute the derivative of a function of parameters along a direction, without a graph.
 
     Args:
-        function: of tensors by name; it calls a network.
-        at: the parameters.
+        function: takes tensors by name and calls a network.
+        at: the parameters, by name.
         along: the direction, by the same names.
         own: an earlier pass of the network over the same images, with the same parameters, in full precision.
     """
@@ -98,14 +98,14 @@ def derivative(
 
 @cache
 def _load_torchs_rules() -> None:
-    """The first dual number makes torch compile rules of its own, which warns of what torch itself deprecates."""
+    """Create a first dual number, for which torch compiles its rules and warns of functions it deprecates itself."""
     with warnings.catch_warnings(), forward_ad.dual_level():
         warnings.simplefilter("ignore", FutureWarning)
         _dual(torch.zeros(1), torch.zeros(1))
 
 
 class _Rules(TorchFunctionMode):
-    """The rules that are quicker than torch's."""
+    """Rules that are faster than torch's."""
 
     def __init__(self, own: OwnPass | None) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class _Rules(TorchFunctionMode):
         self._convolutions, self._norms = own.convolutions(), own.norms()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Convolution and batch normalisation by rules of ours, everything else as it is."""
+        """Apply our rules to convolution and batch normalisation, torch's to everything else."""
         kwargs = kwargs or {}
         if func is F.conv2d:
             return _convolution(next(self._convolutions, None), *args, **kwargs)
@@ -132,7 +132,7 @@ def _convolution(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Tensor:
-    """A convolution is linear in its image and in its weights: ``dy = dx * w + x * dw``."""
+    """Convolve, with the tangent ``dy = dx * w + x * dw``: a convolution is linear in its image and its weights."""
     (x, dx), (w, dw), (b, db) = _parts(input), _parts(weight), _optional_parts(bias)
     how = (stride, padding, dilation, groups)
     y = F.conv2d(x, w, b, *how) if own is None else own
@@ -156,7 +156,7 @@ def _batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """By the statistics of the batch; running ones are left alone."""
+    """Normalise by the statistics of the batch; running statistics are left unchanged."""
     (x, dx), (w, dw), (b, db) = _parts(input), _optional_parts(weight), _optional_parts(bias)
     y, mean, scale = own or torch.native_batch_norm(x, w, b, None, None, True, momentum, eps)
     own_slope, slope, shift = _affine(x, dx, w, dw, mean, scale, eps)
@@ -169,9 +169,9 @@ def _batch_norm(
 def _affine(
     x: Tensor, dx: Tensor | None, w: Tensor | None, dw: Tensor | None, mean: Tensor, scale: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The tangent as ``own_slope * dx + slope * x + shift``, by channel, but for the shift's own tangent.
+    """Return the tangent as ``own_slope * dx + slope * x + shift``, by channel, without the tangent of the bias.
 
-    With x̂ = (x - mean) * scale it is ``w * scale * (dx - <dx> - x̂ <dx x̂>) + dw * x̂``, <> the mean of a channel.
+    With x̂ = (x - mean) * scale it is ``w * scale * (dx - <dx> - x̂ <dx x̂>) + dw * x̂``, <> the mean over a channel.
     """
     own_slope = scale if w is None else w * scale
     of_normal, shift = torch.zeros_like(scale), torch.zeros_like(scale)
@@ -195,7 +195,7 @@ def _normalised(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> _Normalised:
-    """The function below torch's batch normalisation, which also gives the statistics."""
+    """Call the function beneath torch's batch normalisation, which also returns the statistics."""
     return _Normalised(
         *torch.native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
     )
@@ -229,6 +229,6 @@ def _dual(primal: Tensor, tangent: Tensor) -> Tensor:
 
 
 def _draws(func: Any) -> bool:
-    """Whether a function of torch draws random numbers, to tell by its name."""
+    """Tell from its name whether a torch function draws random numbers."""
     name: str = getattr(func, "__name__", "")
     return name in _RANDOM or any(name.removesuffix(suffix) in _RANDOM for suffix in _SUFFIXES)

@@ -12,12 +12,12 @@ from olsrepro.losses.criterion import cross_entropy, weighted_sum
 
 
 def hard_loss(logits: Sequence[Tensor], target: Tensor, weights: Sequence[float]) -> Tensor:
-    """``sum_i w_i CE(y, z_i)``.
+    """Return ``sum_i w_i CE(y, z_i)``.
 
     Args:
         logits: z_i, each (B, K), fp32 or float64.
         target: y, (B,) int64.
-        weights: w_i, one a head, not all of them 0.
+        weights: w_i, one per head, not all of them 0.
     """
     return weighted_sum(
         *((weight, partial(F.cross_entropy, z, target)) for z, weight in zip(logits, weights, strict=True))
@@ -31,14 +31,14 @@ def softened_loss(
     hard_weights: Sequence[float],
     soft_weights: Sequence[float],
 ) -> Tensor:
-    """``sum_i h_i CE(y, z_i) + s_i CE(S[y], z_i)``.
+    """Return ``sum_i h_i CE(y, z_i) + s_i CE(S[y], z_i)``.
 
     Args:
         logits: z_i, each (B, K), fp32 or float64.
         target: y, (B,) int64.
         labels: S[y], (B, K), constants.
-        hard_weights: h_i, one a head.
-        soft_weights: s_i, one a head; not all of both are 0.
+        hard_weights: h_i, one per head.
+        soft_weights: s_i, one per head; not all of both are 0.
     """
     weighed = zip(logits, hard_weights, soft_weights, strict=True)
     heads = [(z, hard, soft) for z, hard, soft in weighed if hard or soft]

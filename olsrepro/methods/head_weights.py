@@ -1,4 +1,4 @@
-"""Weights of heads as a switch: a list, deepest head first, whose last entry stands for every further head."""
+"""Weights of heads as a switch: a list, deepest head first, whose last entry applies to every further head."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def check_head_weights(key: str, weights: Sequence[float]) -> None:
     for weight in weights:
         check_range(key, weight, 0)
     if not any(weights):
-        raise ValueError(f"{_shown(key, weights)} must hold a weight above 0, the deepest head's first")
+        raise ValueError(f"{_shown(key, weights)} must hold a weight above 0; the first is the deepest head's")
 
 
 def shortest(weights: Sequence[float]) -> list[float]:
-    """The shortest list that says the same: without last entries that repeat the one before."""
+    """Return the shortest equivalent list, without final entries that repeat the one before."""
     kept = [float(weight) for weight in weights]
     while len(kept) > 1 and kept[-1] == kept[-2]:
         kept.pop()
@@ -28,10 +28,10 @@ def shortest(weights: Sequence[float]) -> list[float]:
 
 
 def per_head(key: str, weights: Sequence[float], heads: int) -> tuple[float, ...]:
-    """One weight for each of so many heads.
+    """Return one weight for each of ``heads`` heads.
 
     Raises:
-        UserError: more weights than heads.
+        UserError: there are more weights than heads.
     """
     if len(weights) > heads:
         given = f"method.{_shown(key, weights)} has {len(weights)} weights"

@@ -1,4 +1,4 @@
-"""A network with side heads: what is trained, and what is tested, where heads share the trunk."""
+"""Network with side heads that share its trunk, for training and for testing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from olsrepro.models.side_heads import side_heads
 
 
 class HeadedNetwork(nn.Module):
-    """The logits of all heads in one pass; the trunk and the heads belong to others, who keep their weights.
+    """Network that gives the logits of all heads in one pass; trunk and heads are owned, and saved, by others.
 
     Args:
         network: a backbone.
@@ -28,7 +28,7 @@ class HeadedNetwork(nn.Module):
         self.heads = heads
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Logits (B, K) of images (B, 3, H, W): the deepest head's, then the side heads' from the first stage on."""
+        """Return logits (B, K) of images (B, 3, H, W): the deepest head's, then the side heads', first stage first."""
         backbone = cast("Backbone", self.network)
         maps = backbone.stage_features(images)
         main = backbone.classify(backbone.pool(maps[backbone.stages[-1]]))
@@ -36,23 +36,23 @@ class HeadedNetwork(nn.Module):
 
 
 class HeadEnsemble(nn.Module):
-    """All heads of a :class:`HeadedNetwork` as one: logits whose softmax is the mean of the heads' probabilities."""
+    """Ensemble of a :class:`HeadedNetwork`'s heads: logits whose softmax is the mean of the heads' probabilities."""
 
     def __init__(self, headed: HeadedNetwork) -> None:
         super().__init__()
         self.headed = headed
 
     def forward(self, images: Tensor) -> Tensor:
-        """Log probabilities (B, K), fp32 or better, of images (B, 3, H, W)."""
+        """Return log probabilities (B, K), fp32 or better, of images (B, 3, H, W)."""
         log_p = torch.stack([raised(logits).log_softmax(1) for logits in self.headed(images)])
         return log_p.logsumexp(0) - math.log(len(log_p))
 
 
 def draw_heads(context: MethodContext) -> nn.ModuleDict:
-    """The side heads of a run's backbone, drawn from torch's generator.
+    """Draw the side heads of a run's backbone from torch's generator.
 
     Raises:
-        UserError: the backbone has one stage only.
+        UserError: the backbone has only one stage.
         ValueError: the context has no backbone.
     """
     if context.backbone is None:
@@ -61,5 +61,5 @@ def draw_heads(context: MethodContext) -> nn.ModuleDict:
 
 
 def tested_network(network: nn.Module, heads: nn.ModuleDict, evaluated: str) -> nn.Module:
-    """The network itself for ``main``, all heads as one for ``ensemble``."""
+    """Return the network itself for ``main``, the ensemble of all heads for ``ensemble``."""
     return HeadEnsemble(HeadedNetwork(network, heads)) if evaluated == "ensemble" else network

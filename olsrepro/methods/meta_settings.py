@@ -1,4 +1,4 @@
-"""What the settings of methods share that weigh samples by a meta-gradient on a clean set (no torch here)."""
+"""Base of the settings of methods that weight samples by a meta-gradient on a clean set (no torch here)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SHARE = 50
 
 @dataclass(frozen=True)
 class MetaSettings(MethodSettings):
-    """A clean set, a meta-gradient, a schedule.
+    """Settings of a clean set, a meta-gradient and a schedule.
 
     Args:
-        clean_size: images of the clean set, of all classes together; where it is not said, a fiftieth of the training
-            images and at least one of each class: 1000 on both CIFARs.
-        clean_balance: ``per_class``, as many of each class, or a ``random`` draw of all.
+        clean_size: number of clean images, of all classes together; None: a fiftieth of the training images and at
+            least one of each class, 1000 on both CIFARs.
+        clean_balance: ``per_class``, equally many of each class, or a ``random`` draw from all.
         clean_in_training: steps train on the clean images too, with their true labels.
-        meta_gradient: ``jvp``, one pass in forward mode, or ``graph``, a look-ahead in the graph; the same but for
+        meta_gradient: ``jvp``, one pass in forward mode, or ``graph``, a look-ahead in the graph; equal except for
             rounding.
         schedule: the recipe's (``common``), or the method's ``own`` optimiser and drops.
     """
@@ -46,24 +46,24 @@ class MetaSettings(MethodSettings):
 
     @property
     def splits_steps(self) -> bool:
-        """No: the weights of samples come from all of the step."""
+        """False: the weights of samples depend on the whole step."""
         return False
 
     def resolved_for(self, dataset: DatasetSettings) -> MethodSettings:
-        """With the size of the clean set."""
+        """Return the settings with the size of the clean set filled in."""
         if self.clean_size is not None:
             return self
         each = max(1, dataset.train_size // SHARE // dataset.num_classes)
         return replace(self, clean_size=each * dataset.num_classes)
 
     def clean_part(self, batch_size: int | None) -> CleanSet:
-        """The clean set, so many images of it with each batch."""
+        """Return the clean set, with ``batch_size`` of its images in each batch."""
         return CleanSet(
             self.clean_size or CIFAR_SIZE, self.clean_balance == "per_class", batch_size, self.clean_in_training
         )
 
     def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
-        """Refuse a clean set that the data set can't give, or that leaves nothing to train on."""
+        """Refuse a clean set that the data set can't give or that leaves nothing to train on (:class:`ValueError`)."""
         size, classes = self.clean_size or CIFAR_SIZE, dataset.num_classes
         balanced = self.clean_balance == "per_class"
         if balanced and size % classes:
@@ -83,7 +83,7 @@ class MetaSettings(MethodSettings):
 
 
 def falling_rates(rate: float, drops: Sequence[int], of: int, epochs: int) -> tuple[float, ...]:
-    """The learning rate of each of ``epochs``: a tenth from each drop on; drops are told for ``of`` epochs."""
+    """Return each epoch's learning rate, a tenth from each drop on; drops are given for a run of ``of`` epochs."""
     reached = [max(1, drop * epochs // of) for drop in drops]
     return tuple(rate * 0.1 ** sum(epoch >= drop for drop in reached) for epoch in range(epochs))
 

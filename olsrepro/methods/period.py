@@ -1,4 +1,4 @@
-"""Methods whose training falls into periods: something is replaced at the end of each."""
+"""Base of methods whose training is divided into periods, at the end of which something is replaced."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from olsrepro.methods.base import LabelMethod
 
 
 class PeriodMethod(LabelMethod):
-    """Counts the optimiser's steps and ends a period after so many of them, or at each epoch's end.
+    """Method that ends a period after a number of optimiser steps, or at each epoch's end.
 
     Args:
         period_steps: optimiser steps in a period, not reset at an epoch's end; None: a period is an epoch.
@@ -20,11 +20,11 @@ class PeriodMethod(LabelMethod):
         self._steps = 0
 
     def end_period(self) -> None:
-        """The last step of a period has been made."""
+        """Replace what the period has gathered, after its last step."""
         raise TypeError(f"{type(self).__name__} defines no end_period")
 
     def after_step(self) -> None:
-        """Count the step; end the period if it was its last."""
+        """Count the step and end the period if it was its last."""
         if self._period_steps is None:
             return
         self._steps = (self._steps + 1) % self._period_steps
@@ -32,14 +32,14 @@ class PeriodMethod(LabelMethod):
             self.end_period()
 
     def end_epoch(self) -> None:
-        """End the period where a period is an epoch."""
+        """End the period if a period is an epoch."""
         if self._period_steps is None:
             self.end_period()
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Steps since the last period's end: a plain number beside the buffers."""
+        """Return the steps since the last period's end, a plain number saved with the buffers."""
         return {"steps": self._steps}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Go on within the period that the state was taken in."""
+        """Resume within the period in which the state was saved."""
         self._steps = int(state["steps"])

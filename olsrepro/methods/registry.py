@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @cache
 def method_names() -> tuple[str, ...]:
-    """Names of all label methods, sorted."""
+    """Return the names of all label methods, sorted."""
     return tuple(sorted(item.name for item in pkgutil.iter_modules(package.__path__) if item.ispkg))
 
 
 @cache
 def settings_class(name: str) -> type[MethodSettings]:
-    """The settings dataclass of a method.
+    """Return the settings dataclass of a method.
 
     Raises:
-        UserError: no such method; the message has the nearest names.
+        UserError: there is no such method; the message has the nearest names.
     """
     if name not in method_names():
         raise UserError(f"method={name} is not known; {did_you_mean(name, method_names())}")
@@ -35,6 +35,6 @@ def settings_class(name: str) -> type[MethodSettings]:
 
 
 def build_method(settings: MethodSettings, context: MethodContext) -> LabelMethod:
-    """The label method that the settings describe, for a run's number of classes and seed."""
+    """Build the label method that the settings describe, in the context of a run."""
     module = import_module(f"{package.__name__}.{settings.name}.method")
     return cast("LabelMethod", module.Method(settings, context))

@@ -1,4 +1,4 @@
-"""What the settings of all label methods share (no torch here)."""
+"""Base of the settings of all label methods (no torch here)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from olsrepro.settings import Component
 
 @dataclass(frozen=True)
 class OwnRecipe:
-    """An optimiser and schedule that a method brings along instead of the recipe's.
+    """Optimiser and schedule that a method uses instead of the recipe's.
 
     Attributes:
-        learning_rates: one for each epoch.
-        momentum, nesterov, weight_decay: of SGD.
+        learning_rates: one per epoch.
+        momentum, nesterov, weight_decay: parameters of SGD.
     """
 
     learning_rates: tuple[float, ...]
@@ -25,18 +25,18 @@ class OwnRecipe:
     weight_decay: float
 
     def rate_at(self, position: float) -> float:
-        """The rate at a place in the training, in epochs."""
+        """Return the learning rate at a position in the training, in epochs."""
         return self.learning_rates[int(position)]
 
 
 @dataclass(frozen=True)
 class CleanSet:
-    """Training images with their true labels that a method wants aside.
+    """Training images with their true labels that are set aside for a method.
 
     Attributes:
-        size: how many, of all classes together.
-        per_class: as many of each class, which ``size`` must divide into; else drawn from all.
-        batch_size: how many come with each batch; None: as many as the batch has.
+        size: number of images, of all classes together.
+        per_class: equally many of each class, so that ``size`` must be a multiple of K; else drawn from all.
+        batch_size: number that comes with each batch; None: as many as the batch has.
         in_training: whether steps train on them too.
     """
 
@@ -63,27 +63,27 @@ class RunContext:
 
 @dataclass(frozen=True)
 class MethodSettings(Component):
-    """Base of every method's settings. Fields carry the switch names of the method's card; ``name`` is the folder's.
+    """Base of every method's settings. Fields have the switch names of the method's card; ``name`` is the folder's.
 
-    What a method needs it declares here, so that a run that cannot give it is refused when it is composed.
+    A method declares its needs here, so that a run that cannot meet them is refused when it is composed.
     """
 
     labels_classes: ClassVar[bool] = False
-    """Whether it says what the label of a class is, whatever the image: then it can label detected objects."""
+    """Whether its label of a class is the same for every image, so that it can label detected objects."""
     keeps_label_table: ClassVar[bool] = False
     """Whether a (K, K) table of soft labels is written after each epoch."""
     needs_stages: ClassVar[bool] = False
     """Whether it taps the named stages of the backbone."""
     needs_pairs: ClassVar[bool] = False
-    """Whether it pairs the halves of a batch, whose size must be even then."""
+    """Whether it pairs the halves of a batch, so that the batch size must be even."""
     needs_sample_index: ClassVar[bool] = False
-    """Whether it remembers something of each training sample."""
+    """Whether it keeps state for each training sample."""
     passes: ClassVar[float] = 1.0
-    """Passes forward and back for each training image, roughly, as planning counts them; forward alone is a third."""
+    """Approximate passes forward and back per training image, as planning counts them; forward alone is a third."""
     takes_meta_gradient: ClassVar[bool] = False
-    """Whether it differentiates through a step of the network, as torch can't with statistics of several ranks."""
+    """Whether it differentiates through a step of the network, which torch can't with statistics of several ranks."""
     wants_teacher: ClassVar[bool] = False
-    """Whether a trained network teaches."""
+    """Whether it learns from a trained network."""
     follow_run: ClassVar[tuple[str, ...]] = ()
     """Switches that follow the run's recipe where they are left at None."""
 
@@ -91,25 +91,25 @@ class MethodSettings(Component):
 
     @property
     def is_tested_by_network(self) -> bool:
-        """Whether a test calls the network alone, so that its weights give the test's numbers again."""
+        """Whether a test calls the network alone, so that its weights reproduce the test's results."""
         return True
 
     @property
     def splits_steps(self) -> bool:
-        """Whether a rank's share of a step's batch may come in parts, one after another."""
+        """Whether a rank's share of a step's batch may be split into parts, one after another."""
         return True
 
     @property
     def teacher_run(self) -> str | None:
-        """The id of the run that teaches, where the settings name one."""
+        """Id of the teacher's run, if the settings name one."""
         return None
 
     def switches(self) -> dict[str, Any]:
-        """The keyword arguments of the method's criterion; a switch left at None takes the criterion's own default."""
+        """Return the keyword arguments of the criterion, without the switches left at None, which take its defaults."""
         return {key: value for key, value in asdict(self).items() if key != "name" and value is not None}
 
     def resolved_for(self, dataset: DatasetSettings) -> MethodSettings:
-        """With a number in the place of each None that stands for one that depends on the data set's size."""
+        """Return the settings with each None that depends on the data set's size replaced by a number."""
         return self
 
     def in_force(self, context: RunContext) -> MethodSettings:
@@ -137,24 +137,24 @@ class MethodSettings(Component):
         return self.in_force(context) == other.in_force(context)
 
     def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
-        """Refuse what the method can't do with a data set, so many epochs and these drops (:class:`ValueError`)."""
+        """Refuse a data set, number of epochs or milestones that the method can't work with (:class:`ValueError`)."""
 
     def own_recipe(self, epochs: int) -> OwnRecipe | None:
-        """The optimiser and schedule that it brings along; None: the recipe's."""
+        """Return the optimiser and schedule that it uses instead of the recipe's; None: the recipe's."""
         return None
 
     def clean_set(self) -> CleanSet | None:
-        """The clean images that it wants."""
+        """Return the clean set that it needs; None if it needs none."""
         return None
 
     def first_view(self, augment: AugmentSettings) -> AugmentSettings:
-        """What changes the images of a batch, from what the recipe says."""
+        """Return the augmentation of the images of a batch, given the recipe's."""
         return augment
 
     def more_views(self, augment: AugmentSettings) -> tuple[View, ...]:
-        """The views that a batch carries beside its images."""
+        """Return the views that a batch has in addition to its images."""
         return ()
 
     def images_per_batch(self, batch_size: int) -> int:
-        """Images in a batch, of the recipe's batch size."""
+        """Return the number of images in a batch, given the recipe's batch size."""
         return batch_size

@@ -1,13 +1,13 @@
-"""The switch ``update_period``: when the soft labels of a method are replaced (no torch here)."""
+"""Switch ``update_period``: when the soft labels of a method are replaced (no torch here)."""
 
 from __future__ import annotations
 
 
 def period_steps(update_period: str) -> int | None:
-    """Optimiser steps in a period, counted over the whole training; None where a period is an epoch.
+    """Return the optimiser steps in a period, counted over the whole training; None if a period is an epoch.
 
     Raises:
-        ValueError: neither ``epoch`` nor a number of at least 1.
+        ValueError: the value is neither ``epoch`` nor a number of at least 1.
     """
     if update_period == "epoch":
         return None

@@ -1,4 +1,4 @@
-"""The contract of a backbone: named stage features, global pooling, a classifier."""
+"""Interface of a backbone: named stage features, global pooling, a classifier."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Backbone(nn.Module, ABC):
-    """Maps images ``(B, 3, H, W)`` to logits ``(B, K)`` by way of named stages, which label methods may tap."""
+    """Network from images ``(B, 3, H, W)`` to logits ``(B, K)`` through named stages, which label methods may tap."""
 
     stages: tuple[str, ...]
     """Names of the stages, first to last: ``layer1``, ``layer2``, ..."""
@@ -23,19 +23,19 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def stage_features(self, images: Tensor) -> dict[str, Tensor]:
-        """Maps ``(B, stage_channels[name], h, w)`` of one pass over images ``(B, 3, H, W)``, in order of ``stages``."""
+        """Return the maps ``(B, stage_channels[name], h, w)`` of images ``(B, 3, H, W)``, in order of ``stages``."""
 
     @abstractmethod
     def classify(self, pooled: Tensor) -> Tensor:
-        """Logits ``(B, K)`` of pooled features ``(B, C)``."""
+        """Return the logits ``(B, K)`` of pooled features ``(B, C)``."""
 
     def initialise(self, module: nn.Module) -> None:
-        """Draw the weights of a module that joins the network as those of its own layers; here: leave torch's draws."""
+        """Draw the weights of a module added to the network like those of its own layers; by default keep torch's."""
 
     def pool(self, features: Tensor) -> Tensor:
-        """Global average of the last stage's map: ``(B, C, h, w) -> (B, C)`` for any h, w."""
+        """Average the last stage's map over all positions: ``(B, C, h, w) -> (B, C)`` for any h, w."""
         return features.mean(dim=(2, 3))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits ``(B, K)`` of images ``(B, 3, H, W)``."""
+        """Return the logits ``(B, K)`` of images ``(B, 3, H, W)``."""
         return self.classify(self.pool(self.stage_features(images)[self.stages[-1]]))

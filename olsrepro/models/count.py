@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds of a network."""
+"""Counts of a network's parameters and multiply-adds."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 
 def parameter_count(network: nn.Module) -> int:
-    """Number of trainable scalars."""
+    """Count the trainable scalars of a network."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
 def mac_count(network: nn.Module, image_size: int) -> int:
-    """Multiply-adds of the 2-d convolutions and linear layers for one ``(1, 3, image_size, image_size)`` image.
+    """Count the multiply-adds of 2-d convolutions and linear layers for one ``(1, 3, image_size, image_size)`` image.
 
     Biases, BN, pooling and activations are not counted. The pass runs on a copy on the meta device in eval mode, so
-    that it computes nothing and leaves ``network`` as it was.
+    that it computes nothing and leaves ``network`` unchanged.
     """
     probe = copy.deepcopy(network).to("meta").eval()
     total = 0

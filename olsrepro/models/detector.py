@@ -1,4 +1,4 @@
-"""The contract of a detector: a trunk whose weights can come from a classifier, and raw maps at several strides."""
+"""Interface of a detector: a trunk whose weights can come from a classifier, and raw maps at several strides."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ ANCHORS = 3
 
 
 class Detector(nn.Module, ABC):
-    """Maps images ``(B, 3, H, W)`` to a raw map for each of its strides, finest first.
+    """Network from images ``(B, 3, H, W)`` to one raw map per stride, finest first.
 
     H and W are multiples of the coarsest stride. A raw map is ``(B, 3 * (5 + K), H / stride, W / stride)``: for every
     cell and each of its three anchors x, y, width, height, objectness and K classes, before any sigmoid.
     """
 
     strides: ClassVar[tuple[int, ...]] = (8, 16, 32)
-    """Pixels of the image for each cell of a raw map."""
+    """Pixels of the image per cell of a raw map."""
     trunk: StagedTrunk
-    """What can start from a classifier's weights."""
+    """Part of the network that can start from a classifier's weights."""
 
     @abstractmethod
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Raw maps of images ``(B, 3, H, W)``, one for each of ``strides``."""
+        """Return the raw maps of images ``(B, 3, H, W)``, one for each of ``strides``."""

@@ -1,4 +1,4 @@
-"""Settings of the networks that timm and torchvision build; imports neither of them, nor torch."""
+"""Settings of the networks that timm and torchvision build; imports neither library, nor torch."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ TIMM = "https://github.com/huggingface/pytorch-image-models/releases/download/v0
 
 @dataclass(frozen=True)
 class LibrarySettings(BackboneSettings, ABC):
-    """A backbone made of a library's layers; it halves the map five times."""
+    """Settings of a backbone built from a library's layers; it halves the map five times."""
 
     min_image_size: ClassVar[int] = 32
     counted_at: ClassVar[int] = 224
 
     @abstractmethod
     def paper_weights(self) -> PublishedWeights | None:
-        """What the whole network starts from in the paper, a detector's trunk; None where nothing was published."""
+        """Return the paper's initial weights of the network, or of a detector's trunk; None if none were published."""
 
     def weights(self) -> PublishedWeights | None:
-        """:meth:`paper_weights`; None for a scaled network, which no published weights fit."""
+        """Return :meth:`paper_weights`; None for a scaled network, which no published weights fit."""
         return self.paper_weights() if self.width == self.depth_factor == 1 else None

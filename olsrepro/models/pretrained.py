@@ -1,4 +1,4 @@
-"""Weights of a file, ours or the library's own, copied into a network: all of it but its classifier."""
+"""Loading of weights from a file, ours or the library's, into all of a network but its classifier."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from olsrepro.models.staged import StagedTrunk
 from olsrepro.settings import UserError
 
 CLASSIFIERS = ("fc", "predictors")
-"""The layers that the classes decide: of every backbone, of every detector."""
+"""Layers whose shape depends on the classes: of every backbone, of every detector."""
 NESTED_UNDER = ("state_dict", "model", "weights")
-"""Where checkpoints keep their weights: SAN's and many others', some, a run's ``best.pt`` and ``last.pt``."""
+"""Keys that checkpoints nest weights under: in SAN's and many others, in some, in a run's ``best.pt``, ``last.pt``."""
 WRAPPER = "module."
-"""What torch's parallel wrappers put before every key."""
+"""Prefix that torch's parallel wrappers add to every key."""
 
 _COUNTER = "num_batches_tracked"
 _TOLD = 3
 
 
 def load_pretrained(network: Backbone | Detector, path: Path) -> None:
-    """Copy the weights of a file to all of a network but its classifier, which stays as it was drawn.
+    """Copy the weights of a file to all of a network but its classifier, which keeps its initial weights.
 
-    The classifier stays even where its shape is the file's, as in the authors' fine-grained code. Keys are those of our
-    state dict or of the library that the network's layers come from; batch norms' counters may be missing. A file of a
-    classifier fills a detector's trunk, and the rest of the detector stays as it was drawn; a detector's own file fills
-    all but the last layer of each head. All is compared before anything is copied.
+    The classifier keeps them even if its shape is the file's, as in the authors' fine-grained code. Keys are those of
+    our state dict or of the library that the network's layers come from; batch norms' counters may be missing. A
+    classifier's file fills a detector's trunk, and the rest of the detector keeps its initial weights; a detector's
+    own file fills all but the last layer of each head. Everything is checked before anything is copied.
 
     Args:
-        network: on any device; what the file holds is converted to its types.
-        path: a safetensors file, or one of ``torch.save`` (of tensors and plain values alone, for no other is safe to
-            read), in which the weights may lie under one of :data:`NESTED_UNDER`.
+        network: on any device; the file's tensors are converted to its dtypes.
+        path: a safetensors file, or one of ``torch.save`` (with tensors and plain values only, as no other is safe to
+            read), in which the weights may be nested under one of :data:`NESTED_UNDER`.
 
     Raises:
-        UserError: the file can't be read, holds no weights, or those of another network.
+        UserError: the file can't be read, holds no weights, or holds those of another network.
     """
     found = read_weights(path)
     ours = network.state_dict()
@@ -54,14 +54,14 @@ def load_pretrained(network: Backbone | Detector, path: Path) -> None:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by their keys, on the CPU, without what checkpoints and wrappers put around them.
+    """Read the tensors of a file by their keys, on the CPU, without the nesting or prefix of checkpoints and wrappers.
 
     Raises:
         UserError: the file can't be read or holds no tensors.
     """
     weights = _unwrapped(_content(path))
     if not weights:
-        raise UserError(f"{path} holds no weights, neither by themselves nor under {', '.join(NESTED_UNDER)}")
+        raise UserError(f"{path} holds no weights, neither at its top level nor under {', '.join(NESTED_UNDER)}")
     return weights
 
 
@@ -72,10 +72,10 @@ def _content(path: Path) -> Any:
         return load_file(path) if is_safetensors else torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror or error}") from None
-    except Exception:  # a damaged pickle raises whatever it comes to
+    except Exception:  # a damaged pickle can raise anything
         raise UserError(
-            f"{path} is damaged or no file of weights: a safetensors file is wanted, or one of torch.save with nothing"
-            " but tensors and plain values"
+            f"{path} is damaged or not a file of weights: use a safetensors file, or one of torch.save with only"
+            " tensors and plain values"
         ) from None
 
 
@@ -92,7 +92,7 @@ def _unwrapped(content: Any) -> dict[str, Tensor]:
 
 
 def _namings(network: nn.Module) -> list[dict[str, str]]:
-    """What a file may call the tensors that it fills, by our keys: the library's names, then ours."""
+    """List the names that a file may use for the tensors it fills, by our keys: the library's names, then ours."""
     ours = {key: key for key in network.state_dict() if key.partition(".")[0] not in CLASSIFIERS}
     if isinstance(network, Detector):
         of_trunk = _namings(network.trunk)
@@ -101,14 +101,14 @@ def _namings(network: nn.Module) -> list[dict[str, str]]:
 
 
 def _differences(ours: Mapping[str, Tensor], names: Mapping[str, str], found: Mapping[str, Tensor]) -> list[str]:
-    """What keeps weights from being those that a network wants, in clauses; none if they are."""
+    """List the differences between a file's weights and the network's, as clauses; empty if they fit."""
     missing, strange = _missing(names, found), _strange(names, found)
     misshapen = [
         f"{name} is {tuple(found[name].shape)} there and {tuple(ours[key].shape)} here"
         for key, name in names.items()
         if name in found and found[name].shape != ours[key].shape
     ]
-    clauses = {"it lacks ": missing, "it has also ": strange, "": misshapen}
+    clauses = {"it lacks ": missing, "it also has ": strange, "": misshapen}
     return [what + _first(items) for what, items in clauses.items() if items]
 
 
@@ -117,7 +117,7 @@ def _missing(names: Mapping[str, str], found: Mapping[str, Tensor]) -> list[str]
 
 
 def _strange(names: Mapping[str, str], found: Mapping[str, Tensor]) -> list[str]:
-    """Of the parts that are filled, tensors that they haven't: a deeper network's. Heads are parts of their own."""
+    """List the file's tensors that the filled parts don't have, as of a deeper network; heads are separate parts."""
     known, parts = set(names.values()), {name.partition(".")[0] for name in names.values()}
     return [key for key in found if key.partition(".")[0] in parts and key not in known and not key.endswith(_COUNTER)]
 

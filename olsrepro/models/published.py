@@ -1,4 +1,4 @@
-"""Where a network's ImageNet weights are published; imports no torch."""
+"""Published ImageNet weights of a network and their address; imports no torch."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class PublishedWeights:
 
     @property
     def file(self) -> str:
-        """The file's name, such as ``resnet50-0676ba61.pth``: what a run id knows these weights by."""
+        """Name of the file, such as ``resnet50-0676ba61.pth``, by which a run id identifies these weights."""
         return PurePosixPath(self.url).name
 
     @property
     def checksum(self) -> str:
-        """``sha256:`` and the digits that the file's name holds."""
+        """Checksum ``sha256:`` followed by the digits in the file's name."""
         return f"sha256:{PurePosixPath(self.file).stem.rpartition('-')[2]}"

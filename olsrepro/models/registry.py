@@ -1,7 +1,7 @@
-"""Which backbone families there are, found by looking; imports no torch before a network is built.
+"""Backbone families, found by scanning the sub-packages; imports no torch before a network is built.
 
 A family is a sub-package with a module ``settings`` (a dataclass ``Settings``, torch-free) and a module ``network``
-(``build(settings, num_classes)``). What is built is a ``Backbone``, or a ``Detector`` where the settings' task is
+(``build(settings, num_classes)``), which builds a ``Backbone``, or a ``Detector`` if the settings' task is
 detection.
 """
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @cache
 def families() -> tuple[str, ...]:
-    """Names of all backbone families, sorted."""
+    """Return the names of all backbone families, sorted."""
     packages = (item.name for item in pkgutil.iter_modules(models.__path__) if item.ispkg)
     return tuple(sorted(name for name in packages if importlib.util.find_spec(f"{models.__name__}.{name}.settings")))
 
 
 @cache
 def settings_class(family: str) -> type[BackboneSettings]:
-    """The settings dataclass of a family; an unknown one raises :class:`UserError` with the nearest names."""
+    """Return the settings dataclass of a family; an unknown one raises :class:`UserError` with the nearest names."""
     if family not in (known := families()):
         raise UserError(f"backbone.family={family} is not known; {did_you_mean(family, known)}")
     found: type[BackboneSettings] = importlib.import_module(f"{models.__name__}.{family}.settings").Settings
@@ -40,7 +40,7 @@ def settings_class(family: str) -> type[BackboneSettings]:
 
 
 def build_network(settings: BackboneSettings, num_classes: int) -> Backbone | Detector:
-    """The network of a run of either task, drawn from torch's generator on torch's default device.
+    """Build the network of a run of either task, drawn from torch's generator on torch's default device.
 
     An unknown family raises :class:`UserError`, fewer than one class :class:`ValueError`.
     """
@@ -49,17 +49,17 @@ def build_network(settings: BackboneSettings, num_classes: int) -> Backbone | De
 
 
 def build_backbone(settings: BackboneSettings, num_classes: int) -> Backbone:
-    """The network ``(B, 3, H, W) -> (B, num_classes)``; see :func:`build_network`.
+    """Build the network ``(B, 3, H, W) -> (B, num_classes)``; see :func:`build_network`.
 
     A detector raises :class:`UserError` too.
     """
-    _check_task(settings, "classification", "detects objects and gives an image no class: choose resnet56, say")
+    _check_task(settings, "classification", "detects objects and classifies no images: choose resnet56, for example")
     built: Backbone = _built(settings, num_classes)
     return built
 
 
 def build_detector(settings: BackboneSettings, num_classes: int) -> Detector:
-    """The network from images ``(B, 3, H, W)`` to raw maps; see :func:`build_network`.
+    """Build the network from images ``(B, 3, H, W)`` to raw maps; see :func:`build_network`.
 
     A network that classifies raises :class:`UserError` too.
     """

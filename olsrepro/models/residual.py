@@ -11,38 +11,38 @@ from torch import Tensor, nn
 from olsrepro.models.backbone import Backbone
 
 BlockFactory = Callable[[int, int, int], "ResidualBlock"]
-"""Called as ``(in_channels, planes, stride)``."""
+"""Function that builds a block, called as ``(in_channels, planes, stride)``."""
 
 
 def convolution(in_channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """A convolution without bias, padded so that stride 1 keeps the map's size (odd ``kernel``)."""
+    """Build a convolution without bias, padded so that stride 1 keeps the map's size (odd ``kernel``)."""
     return nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False)
 
 
 def projection(in_channels: int, out_channels: int, stride: int) -> nn.Module:
-    """The type B shortcut of He et al. 2016: identity where the shape is kept, else a strided 1 x 1 convolution, BN."""
+    """Build He et al.'s type B shortcut (2016): identity if the shape is kept, else a strided 1 x 1 convolution, BN."""
     if stride == 1 and in_channels == out_channels:
         return nn.Identity()
     return nn.Sequential(convolution(in_channels, out_channels, 1, stride), nn.BatchNorm2d(out_channels))
 
 
 class ResidualBlock(nn.Module, ABC):
-    """``relu(residual(x) + downsample(x))``; subclasses give the residual, whose last layer is a BN (ResNet v1)."""
+    """Block ``relu(residual(x) + downsample(x))``; the subclass's residual ends on a BN (ResNet v1)."""
 
     out_channels: int
     downsample: nn.Module
 
     @abstractmethod
     def residual(self, features: Tensor) -> Tensor:
-        """The residual branch, before the sum and the last ReLU."""
+        """Compute the residual branch, before the sum and the last ReLU."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """``(B, in_channels, h, w) -> (B, out_channels, h / stride, w / stride)``, odd sides rounded up."""
+        """Map ``(B, in_channels, h, w)`` to ``(B, out_channels, h / stride, w / stride)``, odd sides rounded up."""
         return F.relu(self.residual(features) + self.downsample(features))
 
 
 class BasicBlock(ResidualBlock):
-    """3 x 3 (carries the stride), 3 x 3; output as wide as ``planes``."""
+    """Block of 3 x 3 (carries the stride), 3 x 3; output as wide as ``planes``."""
 
     def __init__(self, in_channels: int, planes: int, stride: int) -> None:
         super().__init__()
@@ -54,14 +54,14 @@ class BasicBlock(ResidualBlock):
         self.downsample = projection(in_channels, planes, stride)
 
     def residual(self, features: Tensor) -> Tensor:
-        """The two convolutions, each with its BN."""
+        """Apply the two convolutions, each with its BN."""
         features = F.relu(self.bn1(self.conv1(features)))
         out: Tensor = self.bn2(self.conv2(features))
         return out
 
 
 class Bottleneck(ResidualBlock):
-    """1 x 1, 3 x 3 (carries the stride, in ``groups``), 1 x 1; output ``expansion`` times as wide as ``planes``."""
+    """Block of 1 x 1, 3 x 3 (carries the stride, in ``groups``), 1 x 1; output ``expansion`` times ``planes`` wide."""
 
     def __init__(self, in_channels: int, planes: int, stride: int, groups: int = 1, expansion: int = 4) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Bottleneck(ResidualBlock):
         self.downsample = projection(in_channels, self.out_channels, stride)
 
     def residual(self, features: Tensor) -> Tensor:
-        """The three convolutions, each with its BN."""
+        """Apply the three convolutions, each with its BN."""
         features = F.relu(self.bn1(self.conv1(features)))
         features = F.relu(self.bn2(self.conv2(features)))
         out: Tensor = self.bn3(self.conv3(features))
@@ -83,10 +83,10 @@ class Bottleneck(ResidualBlock):
 
 
 class ResidualNetwork(Backbone):
-    """A stem, stages ``layer1``, ``layer2``, ... of residual blocks (every stage but the first halves the map), a head.
+    """Stem, stages ``layer1``, ``layer2``, ... of residual blocks (every stage but the first halves the map), head.
 
-    ``planes`` and ``blocks`` hold one number a stage. ``initialise``, if given, is applied to every module of the trunk
-    before the head is drawn: the trunk of one seed doesn't depend on the number of classes.
+    ``planes`` and ``blocks`` hold one number per stage. ``initialise``, if given, is applied to every module of the
+    trunk before the head is drawn: for a given seed the trunk doesn't depend on the number of classes.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class ResidualNetwork(Backbone):
             module.apply(self._initialise)
 
     def stage_features(self, images: Tensor) -> dict[str, Tensor]:
-        """See :meth:`Backbone.stage_features`; the first map has the images' size, each further one half of it."""
+        """Return the maps of all stages from one pass; the first has the images' size, each later one half the side."""
         features = F.relu(self.bn1(self.conv1(images)))
         maps: dict[str, Tensor] = {}
         for name in self.stages:
@@ -134,7 +134,7 @@ class ResidualNetwork(Backbone):
         return maps
 
     def classify(self, pooled: Tensor) -> Tensor:
-        """Logits ``(B, K)`` of pooled features ``(B, C)``."""
+        """Return the logits ``(B, K)`` of pooled features ``(B, C)``."""
         logits: Tensor = self.fc(pooled)
         return logits
 

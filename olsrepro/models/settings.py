@@ -1,4 +1,4 @@
-"""What the settings of every backbone family share; imports no torch."""
+"""Base of the settings of all backbone families; imports no torch."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from olsrepro.models.published import PublishedWeights
 from olsrepro.settings import Component, fact
 
 SCALES = ("width", "depth_factor")
-"""Fields that make any structure smaller or larger and leave it the backbone that its name says."""
+"""Fields that scale any structure without making it another backbone than its name says."""
 
 
 @dataclass(frozen=True)
 class BackboneSettings(Component):
-    """A backbone's name, its family and two facts about it; each family adds its structural fields.
+    """Name and family of a backbone, and two facts about it; each family adds its structural fields.
 
     ``width`` multiplies the channels and ``depth_factor`` the blocks of every stage; both are 1 in the paper.
-    ``params`` and ``macs`` describe the backbone as its YAML file names it, at ``counted_classes`` classes and
-    ``counted_at`` pixels, both at 1.
+    ``params`` and ``macs`` describe the backbone of its YAML file, with both factors 1, for ``counted_classes`` classes
+    and images of ``counted_at`` pixels.
     """
 
     outside_id: ClassVar[frozenset[str]] = frozenset({"name", "family"})
     task: ClassVar[str] = "classification"
-    """What its networks do: ``classification`` or ``detection``; a data set's task must be the same."""
+    """Task of its networks: ``classification`` or ``detection``; a data set's task must be the same."""
     min_image_size: ClassVar[int] = 1
     """Side of the smallest square image that the family accepts."""
     side_multiple: ClassVar[int] = 1
-    """What divides the sides of every image that the family accepts."""
+    """Number that must divide the sides of every image."""
     counted_at: ClassVar[int] = 32
     """Side of the square images for which ``macs`` is counted."""
     counted_classes: ClassVar[int] = 100
@@ -38,7 +38,7 @@ class BackboneSettings(Component):
     has_stages: ClassVar[bool] = True
     """Whether its networks name their stages, so that label methods can tap them."""
     weights_elsewhere: ClassVar[str] = ""
-    """What a user should know of weights that no program can fetch; nothing for most."""
+    """Note for the user about weights that no program can fetch; empty for most."""
 
     family: str = ""
     name: str = ""
@@ -48,7 +48,7 @@ class BackboneSettings(Component):
     macs: int = fact(0)
 
     def __post_init__(self) -> None:
-        """Refuse another family's name and a factor that is no finite number above 0 (:class:`ValueError`)."""
+        """Refuse another family's name and a factor that is not a finite number above 0 (:class:`ValueError`)."""
         check_choice("backbone.family", self.family, (type(self).family,))
         for key in SCALES:
             factor = getattr(self, key)
@@ -56,15 +56,15 @@ class BackboneSettings(Component):
                 raise ValueError(f"backbone.{key}={factor:g} must be a finite number above 0")
 
     def weights(self) -> PublishedWeights | None:
-        """ImageNet weights that fit this very network; None where nobody publishes any."""
+        """Return the ImageNet weights that fit exactly this network; None if none are published."""
         return None
 
 
 def scaled(channels: int, width: float, groups: int = 1) -> int:
-    """``channels * width`` rounded (half up) to a multiple of ``groups``, never less than one channel per group."""
+    """Round ``channels * width`` (half up) to a multiple of ``groups``, never less than one channel per group."""
     return groups * max(1, math.floor(channels * width / groups + 0.5))
 
 
 def scaled_blocks(blocks: Sequence[int], factor: float) -> list[int]:
-    """Each stage's number of blocks times ``factor``, rounded half up, never less than one."""
+    """Multiply each stage's number of blocks by ``factor``, rounded half up, never less than one."""
     return [max(1, math.floor(count * factor + 0.5)) for count in blocks]

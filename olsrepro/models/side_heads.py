@@ -15,15 +15,16 @@ _SHRINK = 8
 
 
 class SideHead(nn.Module):
-    """Brings a stage's map to the last stage's width by a bottleneck, then pools and classifies it.
+    """Classifier that brings a stage's map to the last stage's width by a bottleneck, then pools and classifies it.
 
-    1 x 1, k x k of stride k without padding, 1 x 1 convolutions, each with a bias, BN and ReLU; a quarter of the last
-    stage's width in between. Source: OnlineLabelSmoothing, ``cifar/models/iccv19_resnet_ds.py``, ``multi_resnext.py``.
+    The convolutions are 1 x 1, k x k of stride k without padding, and 1 x 1, each with a bias, BN and ReLU, a quarter
+    of the last stage's width in between. Source: OnlineLabelSmoothing, ``cifar/models/iccv19_resnet_ds.py``,
+    ``multi_resnext.py``.
 
     Args:
-        in_channels: of the stage's map.
-        out_channels: of the last stage's map.
-        k: what divides the map's side.
+        in_channels: channels of the stage's map.
+        out_channels: channels of the last stage's map.
+        k: factor by which the map's side is reduced.
         num_classes: K.
     """
 
@@ -39,33 +40,33 @@ class SideHead(nn.Module):
         self.fc = nn.Linear(out_channels, num_classes)
 
     def bottleneck(self, features: Tensor) -> Tensor:
-        """The map that is pooled: ``(B, in_channels, h, w) -> (B, out_channels, h // k, w // k)``."""
+        """Compute the map that is pooled: ``(B, in_channels, h, w) -> (B, out_channels, h // k, w // k)``."""
         features = F.relu(self.bn1(self.conv1(features)))
         features = F.relu(self.bn2(self.conv2(features)))
         return F.relu(self.bn3(self.conv3(features)))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits ``(B, K)`` of a stage's map ``(B, in_channels, h, w)``."""
+        """Return the logits ``(B, K)`` of a stage's map ``(B, in_channels, h, w)``."""
         logits: Tensor = self.fc(self.bottleneck(features).mean(dim=(2, 3)))
         return logits
 
 
 def side_heads(backbone: Backbone, num_classes: int, image_size: int) -> nn.ModuleDict:
-    """A side head for each stage but the last, by the stage's name, first to last; the backbone stays as it is.
+    """Build a side head for each stage but the last, by the stage's name, first to last; the backbone is unchanged.
 
     Layers are drawn as the backbone draws its own (:meth:`Backbone.initialise`), from torch's generator.
 
     Args:
-        backbone: any, by its named stages alone.
+        backbone: any; only its named stages are used.
         num_classes: K.
-        image_size: side of the square images in pixels; it decides the strides, see :func:`strides`.
+        image_size: side of the square images in pixels; it determines the strides, see :func:`strides`.
 
     Raises:
-        UserError: the backbone has one stage only.
+        UserError: the backbone has only one stage.
     """
     *early, last = backbone.stages
     if not early:
-        raise UserError(f"side heads need a backbone of two stages or more, this one has {last} only; choose another")
+        raise UserError(f"side heads need a backbone with two or more stages, this one has only {last}; choose another")
     channels, heads = backbone.stage_channels, nn.ModuleDict()
     for name, k in strides(map_sides(backbone, image_size)).items():
         heads[name] = SideHead(channels[name], channels[last], k, num_classes)
@@ -74,10 +75,10 @@ def side_heads(backbone: Backbone, num_classes: int, image_size: int) -> nn.Modu
 
 
 def strides(sides: dict[str, int]) -> dict[str, int]:
-    """k of each stage but the last, from the sides of all stages' maps: it leaves every head a map of one side.
+    """Compute k for each stage but the last from the sides of all stages' maps, so that all heads end on the same side.
 
-    That is an eighth of the first map's, but no more than the last map's. A ResNet's heads end like its last stage; a
-    ResNeXt-29's on 4 x 4 maps although its own last map is 8 x 8 (OnlineLabelSmoothing, ``multi_resnext.py``).
+    It is an eighth of the first map's side, but no more than the last map's. A ResNet's heads end like its last stage;
+    a ResNeXt-29's on 4 x 4 maps although its own last map is 8 x 8 (OnlineLabelSmoothing, ``multi_resnext.py``).
     """
     *early, last = sides
     side = max(1, min(sides[last], sides[early[0]] // _SHRINK))
@@ -86,7 +87,7 @@ def strides(sides: dict[str, int]) -> dict[str, int]:
 
 @torch.no_grad()
 def map_sides(backbone: Backbone, image_size: int) -> dict[str, int]:
-    """Side of each stage's map in pixels, found on a copy on the meta device that computes and changes nothing."""
+    """Return the side of each stage's map in pixels, found on a copy on the meta device that computes nothing."""
     probe = copy.deepcopy(backbone).to("meta").eval()
     images = torch.empty(1, 3, image_size, image_size, device="meta", dtype=next(probe.parameters()).dtype)
     return {name: features.shape[-1] for name, features in probe.stage_features(images).items()}

@@ -1,4 +1,4 @@
-"""A library's layers in named stages, and behind the contract of a backbone."""
+"""Layers of a library's network in named stages, with the interface of a backbone."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from olsrepro.models.backbone import Backbone
 
 
 class StagedTrunk(nn.Module):
-    """A stem and named stages, all of them layers of a library's network, which has drawn them.
+    """Stem and named stages, all of them layers of a library's network, with the weights it has drawn.
 
     Args:
-        library: the network that the layers were taken from; its own head takes no part.
-        stem: what comes before the first stage.
-        stages: by name, first to last.
+        library: the network that the layers were taken from; its own head is not used.
+        stem: layers before the first stage.
+        stages: stages by name, first to last.
     """
 
     stages: tuple[str, ...]
@@ -24,7 +24,7 @@ class StagedTrunk(nn.Module):
     stage_channels: dict[str, int]
     """Channels of each stage's map."""
     library_keys: dict[str, str]
-    """Key of the library's state dict by key of ours, for stem and stages."""
+    """Keys of the library's state dict by our keys, for stem and stages."""
 
     def __init__(self, library: nn.Module, *, stem: nn.Module, stages: Mapping[str, nn.Module]) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class StagedTrunk(nn.Module):
         self.stage_channels = {name: _out_channels(stage) for name, stage in stages.items()}
 
     def stage_features(self, images: Tensor) -> dict[str, Tensor]:
-        """Maps ``(B, stage_channels[name], h, w)`` of one pass over images ``(B, 3, H, W)``, in order of ``stages``."""
+        """Return the maps ``(B, stage_channels[name], h, w)`` of images ``(B, 3, H, W)``, in order of ``stages``."""
         features = self.stem(images)
         maps: dict[str, Tensor] = {}
         for name in self.stages:
@@ -45,17 +45,17 @@ class StagedTrunk(nn.Module):
 
 
 class StagedNetwork(StagedTrunk, Backbone):
-    """A trunk, dropout, a linear classifier.
+    """Trunk, dropout and a linear classifier.
 
-    The trunk is drawn before the classifier: that of one seed doesn't depend on the number of classes.
+    The trunk is drawn before the classifier: for a given seed it doesn't depend on the number of classes.
 
     Args:
-        library: see :class:`StagedTrunk`.
-        stem: the same.
-        stages: the same; the last one's map is pooled.
+        library: the network that the layers were taken from.
+        stem: layers before the first stage.
+        stages: stages by name, first to last; the last one's map is pooled.
         num_classes: K.
-        initialise: draws a layer as the library does; applied to the classifier, and to every module that joins.
-        dropout: share of the pooled features that are dropped in training.
+        initialise: draws a layer as the library does; applied to the classifier and to every module added later.
+        dropout: share of the pooled features dropped in training.
     """
 
     def __init__(
@@ -79,15 +79,15 @@ class StagedNetwork(StagedTrunk, Backbone):
         module.apply(self._initialise)
 
     def classify(self, pooled: Tensor) -> Tensor:
-        """Logits ``(B, K)`` of pooled features ``(B, C)``, of which training drops some."""
+        """Return the logits ``(B, K)`` of pooled features ``(B, C)``, some of which are dropped in training."""
         logits: Tensor = self.fc(self.dropout(pooled))
         return logits
 
 
 def stages_by_stride(rows: Iterable[nn.Module], strides: Iterable[int], head: nn.Module) -> dict[str, nn.Module]:
-    """``stage1``, ``stage2``, ... of rows of blocks: a row that halves the map begins a stage, ``head`` ends the last.
+    """Group rows of blocks into ``stage1``, ``stage2``, ...: halving the map begins a stage, ``head`` ends the last.
 
-    Keys are ``stage<number>.<row in it>.<block in it>``, so that more or fewer blocks in a row move no other key.
+    Keys are ``stage<number>.<row in it>.<block in it>``, so that more or fewer blocks in a row change no other key.
     """
     stages: list[nn.Sequential] = []
     for row, stride in zip(rows, strides, strict=True):
@@ -108,5 +108,5 @@ def _tensors(network: nn.Module) -> Iterable[tuple[str, Tensor]]:
 
 
 def _out_channels(stage: nn.Module) -> int:
-    """Of the last batch norm: these networks' stages end on one, but for activations and sums."""
+    """Return the features of the last batch norm, on which these stages end except for activations and sums."""
     return [module.num_features for module in stage.modules() if isinstance(module, nn.BatchNorm2d)][-1]

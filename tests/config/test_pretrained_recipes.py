@@ -124,7 +124,7 @@ def test_a_backbone_that_nobody_publishes_is_refused_with_what_to_do() -> None:
 def test_san_is_refused_with_where_its_weights_lie() -> None:
     message = refusal([*WHOLE, "backbone=san15", "recipe.pretrained=true"])
     assert "SAN's own, which the paper starts from and which were trained with label smoothing" in message
-    assert "lie on the drive that its README links" in message
+    assert "are on the drive that its README links to" in message
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,8 @@ def test_a_card_is_read_in_full(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"title: T": "titel: T"}, "titel is no key of a card; did you mean title"),
-        ({"needs: {}": "needs: { view: 2 }"}, "view is no key of a card; did you mean views"),
+        ({"title: T": "titel: T"}, "titel is not a key of a card; did you mean title"),
+        ({"needs: {}": "needs: { view: 2 }"}, "view is not a key of a card; did you mean views"),
         ({"formula: |\n  L = 1\n": ""}, "formula"),
         ({"needs: {}": "needs: {}\npitfalls: one"}, "pitfalls must be a list of texts"),
         ({"needs: {}": "needs: {}\npitfalls:\n  - so: it is"}, "quote one that has a colon"),

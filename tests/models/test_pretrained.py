@@ -272,7 +272,7 @@ def test_a_wider_network_is_refused_by_its_shapes(tmp_path: Path) -> None:
 def test_a_deeper_network_is_refused_though_all_that_is_wanted_is_there(tmp_path: Path) -> None:
     deeper = drawn("resnet29", **TINY), drawn("resnet56", **TINY)
     message = refusal(deeper[0], saved(tmp_path / "deeper.pth", deeper[1].state_dict()))
-    assert ": it has also layer1." in message
+    assert ": it also has layer1." in message
     assert "it lacks" not in message
 
 
@@ -289,20 +289,20 @@ def test_a_file_that_was_cut_is_refused(zipped: bool, share: float, small: Backb
     path = saved(tmp_path / "cut.pth", small.state_dict(), _use_new_zipfile_serialization=zipped)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
-    assert "is damaged or no file of weights" in refusal(small, path)
+    assert "is damaged or not a file of weights" in refusal(small, path)
 
 
 def test_a_safetensors_file_that_was_cut_is_refused(small: Backbone, tmp_path: Path) -> None:
     save_file(small.state_dict(), path := tmp_path / "cut.safetensors")
     path.write_bytes(path.read_bytes()[:-10])
-    assert "is damaged or no file of weights" in refusal(small, path)
+    assert "is damaged or not a file of weights" in refusal(small, path)
 
 
 @pytest.mark.parametrize("content", [b"<html><body>404</body></html>", b"epoch,loss\n1,0.5\n", bytes(100)])
 def test_what_is_no_file_of_weights_is_refused(content: bytes, small: Backbone, tmp_path: Path) -> None:
     path = tmp_path / "page.pth"
     path.write_bytes(content)
-    assert "is damaged or no file of weights" in refusal(small, path)
+    assert "is damaged or not a file of weights" in refusal(small, path)
 
 
 class Trap:
@@ -313,7 +313,7 @@ class Trap:
 def test_code_in_a_file_is_never_run(small: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = saved(tmp_path / "trap.pth", {"state_dict": small.state_dict(), "more": Trap()})
-    assert "nothing but tensors and plain values" in refusal(small, path)
+    assert "only tensors and plain values" in refusal(small, path)
     assert not Path("sprung").exists()
 
 

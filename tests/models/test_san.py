@@ -289,7 +289,7 @@ def test_bfloat16_autocast_trains(sa_type: str) -> None:
 
 @both
 def test_smaller_images_are_refused(sa_type: str) -> None:
-    with pytest.raises(ValueError, match="a map of side 3 is too small to reflect 3 pixels of it: 4 at least"):
+    with pytest.raises(ValueError, match="a map of side 3 cannot reflect 3 pixels: it must have at least 4"):
         tiny(sa_type)(torch.randn(1, 3, 127, 128))
 
 

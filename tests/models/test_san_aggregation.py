@@ -154,7 +154,7 @@ def test_the_memory_format_changes_no_value() -> None:
 def test_padding_mirrors_without_repeating_the_edge(height: int, width: int, margin: int, channels: int) -> None:
     features = torch.randn(2, channels, height, width, dtype=torch.float64, requires_grad=True)
     if min(height, width) <= margin:
-        with pytest.raises(ValueError, match=rf"is too small to reflect {margin} pixels of it: {margin + 1} at least"):
+        with pytest.raises(ValueError, match=rf"cannot reflect {margin} pixels: it must have at least {margin + 1}"):
             reflect_pad(features, margin)
         return
     found, expected = reflect_pad(features, margin), F.pad(features, [margin] * 4, mode="reflect")

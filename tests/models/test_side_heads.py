@@ -165,7 +165,7 @@ def test_every_head_ends_on_a_map_of_one_side(sides: list[int], expected: list[i
 
 
 def test_a_backbone_of_one_stage_has_no_place_for_heads() -> None:
-    with pytest.raises(UserError, match="two stages or more, this one has only only"):
+    with pytest.raises(UserError, match="two or more stages, this one has only only"):
         side_heads(OneStage(), 3, 8)
 
 

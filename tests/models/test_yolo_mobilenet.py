@@ -269,7 +269,7 @@ def test_the_published_weights_are_the_classifiers_and_fit_the_whole_width_only(
 
 
 def test_a_detector_is_no_backbone_and_a_backbone_no_detector() -> None:
-    with pytest.raises(UserError, match=r"^backbone=yolo_mobilenetv2 detects objects and gives an image no class"):
+    with pytest.raises(UserError, match=r"^backbone=yolo_mobilenetv2 detects objects and classifies no images"):
         build_backbone(settings(NAME), 20)
     with pytest.raises(UserError, match=r"^backbone=resnet8 classifies images and detects no objects: choose yolo_"):
         build_detector(settings("resnet8"), 20)

@@ -1,4 +1,4 @@
-"""A mixture of two beta distributions, of clean and of noisy samples' losses: fit, posterior, table. Float64, pure."""
+"""Mixture of two beta distributions, of clean and of noisy samples' losses: fit, posterior, table. Float64, pure."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from torch import Tensor
 
 _EDGE = 1e-4  # the densities are unbounded at 0 and 1
 _FLOOR = 1e-12
-_LEAST, _MOST = 1e-3, 1 - 1e-3  # what a loss outside of the range is taken for
+_LEAST, _MOST = 1e-3, 1 - 1e-3  # used for a loss outside the range
 _ABOVE_LOW, _ABOVE_WIDTH = 1e-5, 1e-6
 
 Range = tuple[Tensor, Tensor]
-"""The losses, float64 scalars, that become 0 and 1."""
+"""Losses, float64 scalars, that are normalised to 0 and 1."""
 
 
 class BetaMixture(NamedTuple):
-    """Two beta distributions and their shares, float64 (2,) each; component 0 is clean, 1 is noisy."""
+    """Shapes and shares of two beta distributions, float64 (2,) each; component 0 is clean, 1 is noisy."""
 
     alpha: Tensor
     beta: Tensor
     weight: Tensor
 
     def is_sound(self) -> bool:
-        """Whether it is a mixture at all: finite, with positive shapes."""
+        """Tell whether the mixture is valid: finite, with positive shapes."""
         shapes = torch.cat([self.alpha, self.beta])
         return bool((shapes > 0).all() and torch.cat([shapes, self.weight]).isfinite().all())
 
 
 def first_mixture() -> BetaMixture:
-    """Where every fit starts; by that alone is the second component the noisy one."""
+    """Return the start of every fit, which alone makes the second component the noisy one."""
     alpha, beta, weight = torch.tensor([[1.0, 2.0], [2.0, 1.0], [0.5, 0.5]], dtype=torch.float64)
     return BetaMixture(alpha, beta, weight)
 
 
 def kept_losses(losses: Tensor, percentiles: tuple[float, float]) -> tuple[Tensor, Range]:
-    """The losses (n,) between two percentiles, both included and interpolated linearly, and what normalises them.
+    """Select the losses (n,) between two percentiles, inclusive and linearly interpolated, and their range.
 
     Args:
         losses: float64 (N,).
@@ -47,18 +47,18 @@ def kept_losses(losses: Tensor, percentiles: tuple[float, float]) -> tuple[Tenso
 
 
 def normalised(losses: Tensor, between: Range) -> Tensor:
-    """Losses as float64 numbers inside of (0, 1), any shape; those outside of the range go near its ends."""
+    """Normalise losses to float64 numbers inside (0, 1), any shape; those outside the range go near its ends."""
     low, high = between
     shares = (losses.double() - low) / (high - low + _ABOVE_WIDTH)
     return torch.where(shares >= 1, _MOST, torch.where(shares <= 0, _LEAST, shares))
 
 
 def fit_mixture(shares: Tensor, iterations: int) -> BetaMixture | None:
-    """Expectation-maximisation from :func:`first_mixture`, the maximisation by moments; None where it breaks down.
+    """Fit by expectation-maximisation from :func:`first_mixture`, maximising by moments; None if it breaks down.
 
     Args:
         shares: float64 (n,), normalised losses.
-        iterations: how many.
+        iterations: number of iterations.
     """
     shares = shares.clamp(_EDGE, 1 - _EDGE)
     mixture = first_mixture()
@@ -70,39 +70,39 @@ def fit_mixture(shares: Tensor, iterations: int) -> BetaMixture | None:
 
 
 def responsibilities(mixture: BetaMixture, shares: Tensor) -> Tensor:
-    """How far each component answers for normalised losses (n,): float64 (2, n), columns that sum to 1."""
+    """Compute the responsibility of each component for normalised losses (n,): float64 (2, n), columns sum to 1."""
     floored = weighted_densities(mixture, shares).clamp(min=_FLOOR)
     return floored / floored.sum(0)
 
 
 def weighted_densities(mixture: BetaMixture, shares: Tensor) -> Tensor:
-    """Density of normalised losses (n,) under each component, times its weight: float64 (2, n)."""
+    """Compute the density of normalised losses (n,) under each component, times its weight: float64 (2, n)."""
     alpha, beta, weight = (each[:, None] for each in mixture)
     log_norm = alpha.lgamma() + beta.lgamma() - (alpha + beta).lgamma()
     return weight * ((alpha - 1) * shares.log() + (beta - 1) * (-shares).log1p() - log_norm).exp()
 
 
 def posterior(mixture: BetaMixture, shares: Tensor) -> Tensor:
-    """Probability that samples with normalised losses (n,) are noisy: float64 (n,)."""
+    """Compute the probability that samples with normalised losses (n,) are noisy: float64 (n,)."""
     densities = weighted_densities(mixture, shares)
     return densities[1] / (densities.sum(0) + _FLOOR)
 
 
 def posterior_table(mixture: BetaMixture, bins: int) -> Tensor:
-    """The posterior at ``bins`` points from 0 to 1, float64; past its largest value it stays there."""
+    """Tabulate the posterior at ``bins`` points from 0 to 1, float64; beyond its maximum it stays at that value."""
     table = posterior(mixture, torch.linspace(_FLOOR, 1 - _FLOOR, bins, dtype=torch.float64))
     most = table.max()
     return torch.where(table.cummax(0).values == most, most, table)
 
 
 def look_up(table: Tensor, shares: Tensor) -> Tensor:
-    """The posterior of normalised losses (n,) by a table, inside of [1e-4, 1 - 1e-4]; no value is read."""
+    """Look up the posterior of normalised losses (n,), inside [1e-4, 1 - 1e-4]; nothing waits for the device."""
     bins = len(table)
     return table[(bins * shares).long().clamp(0, bins - 1)].clamp(_EDGE, 1 - _EDGE)
 
 
 def _from_moments(shares: Tensor, share_of: Tensor) -> BetaMixture:
-    """The mixture whose components have the mean and the variance of the samples, weighted by (2, n)."""
+    """Return the mixture whose components have the mean and variance of the samples, weighted by (2, n)."""
     total = share_of.sum(1)
     mean = (share_of * shares).sum(1) / total
     variance = (share_of * (shares - mean[:, None]).square()).sum(1) / total

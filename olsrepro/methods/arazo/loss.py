@@ -1,4 +1,4 @@
-"""The losses of mixed images, from log probabilities (B, K): pure, batch means."""
+"""Losses of mixed images, from log probabilities (B, K): pure, batch means."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from olsrepro.losses.criterion import weighted_sum
 
 
 class Labels(NamedTuple):
-    """What is known of the samples' labels.
+    """Given and guessed labels of samples, and the probability that the given ones are wrong.
 
     Attributes:
-        targets: int64 (B,), given.
-        guesses: the network's own, int64 (B,) or probabilities (B, K).
-        noisy: (B,), the probability that the given one is wrong.
+        targets: int64 (B,), given labels.
+        guesses: the network's own labels, int64 (B,) or probabilities (B, K).
+        noisy: (B,), the probability that the given label is wrong.
     """
 
     targets: Tensor
@@ -29,31 +29,31 @@ class Labels(NamedTuple):
 
 
 def bootstrapped(log_p: Tensor, labels: Labels) -> Tensor:
-    """``mean[(1 - B) CE(h, y) + B CE(h, z)]`` with each sample's own B."""
+    """Return ``mean[(1 - B) CE(h, y) + B CE(h, z)]`` with each sample's own B."""
     noisy = labels.noisy.to(log_p.dtype)
     given = F.nll_loss(log_p, labels.targets, reduction="none")
     return ((1 - noisy) * given + noisy * _towards(labels.guesses, log_p)).mean()
 
 
 def mixed_bootstrap(log_p: Tensor, labels: Labels, partners: Labels, weight: float) -> Tensor:
-    """The bootstrapped loss of the samples and of their partners, weighted."""
+    """Return the weighted sum of the bootstrapped losses of the samples and of their partners."""
     return weight * bootstrapped(log_p, labels) + (1 - weight) * bootstrapped(log_p, partners)
 
 
 def mixed_cross_entropy(log_p: Tensor, targets: Tensor, partners_targets: Tensor, weight: float) -> Tensor:
-    """``weight CE(h, y) + (1 - weight) CE(h, y_partner)``."""
+    """Return ``weight CE(h, y) + (1 - weight) CE(h, y_partner)``."""
     return weight * F.nll_loss(log_p, targets) + (1 - weight) * F.nll_loss(log_p, partners_targets)
 
 
 def regularised(loss: Tensor, log_p: Tensor, reg_weight: float) -> Tensor:
-    """With the regulariser; at weight 0 it isn't computed."""
+    """Add the regulariser to a loss; at weight 0 it isn't computed."""
     return weighted_sum((1, lambda: loss), (reg_weight, lambda: prior_divergence(mean_prediction(log_p))))
 
 
 def mean_prediction(log_p: Tensor) -> Tensor:
-    """Logarithm (K,) of the batch mean of the predictions.
+    """Compute the logarithm (K,) of the batch mean of the predictions.
 
-    With ranks its value is that of the whole batch, its gradient that of the rank's part, so that gradients that are
+    With several ranks its value is that of the whole batch, its gradient that of the rank's part, so that gradients
     weighted by the ranks' shares add up to the whole batch's.
     """
     count = math.log(len(log_p))
@@ -67,12 +67,12 @@ def mean_prediction(log_p: Tensor) -> Tensor:
 
 
 def prior_divergence(log_mean: Tensor) -> Tensor:
-    """``R = sum_c (1/K) ln((1/K) / mean_c)``: how far the mean prediction (K,) is from the uniform distribution."""
+    """Compute ``R = sum_c (1/K) ln((1/K) / mean_c)``, the divergence of the mean prediction (K,) from uniform."""
     return -math.log(len(log_mean)) - log_mean.mean()
 
 
 def _towards(guesses: Tensor, log_p: Tensor) -> Tensor:
-    """Cross entropy (B,) with classes (B,) or probabilities (B, K)."""
+    """Compute the cross entropy (B,) with classes (B,) or probabilities (B, K)."""
     if guesses.ndim == 1:
         return F.nll_loss(log_p, guesses, reduction="none")
     return -(guesses.to(log_p.dtype) * log_p).sum(1)

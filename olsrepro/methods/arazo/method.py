@@ -1,4 +1,4 @@
-"""The label method ``arazo``: mixup, and labels that are trusted as far as last epoch's losses say."""
+"""Label method ``arazo``: mixup, and labels trusted according to the previous epoch's losses."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from olsrepro.randomness import address
 
 
 class Method(LabelMethod):
-    """Loss correction by a beta mixture (Arazo et al., ICML 2019); what a step does follows from its epoch.
+    """Loss correction by a beta mixture (Arazo et al., ICML 2019); the epoch determines what a step does.
 
     A step makes one pass of mixed images with gradient and, after the warm-up, up to two of the unmixed ones without.
-    At an epoch's end all training images are looked at once: the mixture is fitted to their losses, and the training
-    error is counted on their predictions. Under ``torch.distributed`` partners and the regulariser are those of the
+    At an epoch's end all training images are evaluated once: the mixture is fitted to their losses, and the training
+    error is computed from their predictions. Under ``torch.distributed`` partners and the regulariser are those of the
     whole batch; that exchanges the images of a step, and ranks then wait for the device.
 
     Attributes:
-        noise_model: the mixture in force.
+        noise_model: the current mixture.
     """
 
     def __init__(self, settings: Settings, context: MethodContext) -> None:
@@ -47,17 +47,17 @@ class Method(LabelMethod):
         self._predictions: Tensor | None = None
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
-        """The loss of the mixed batch; no logits, for the images that the network saw are nobody's."""
+        """Return the loss of the mixed batch, without logits: a mixed image belongs to no single sample."""
         self._epoch = batch.epoch
         pairs = draw_pairs(address(self._seed, "mixup_partner", batch.epoch), batch.indices)
         return StepOutput(self._loss(network, batch, pairs), None)
 
     def after_step(self) -> None:
-        """The next step draws another mixing weight."""
+        """Count the step, so that the next one draws another mixing weight."""
         self._step += 1
 
     def end_epoch(self) -> None:
-        """Look at the training set and fit the mixture to its losses."""
+        """Evaluate the training set and fit the mixture to its losses."""
         self._step = 0
         (network,) = self._backbone
         if self._training_set is None or network is None:
@@ -69,19 +69,19 @@ class Method(LabelMethod):
         self._predictions[tracked.indices] = tracked.classes
 
     def predictions(self) -> Tensor | None:
-        """Predicted classes (N,) of the last pass over the training set."""
+        """Return the predicted classes (N,) of the last pass over the training set."""
         return self._predictions
 
     def epoch_facts(self) -> Mapping[str, float]:
-        """The mixture: shapes and weights of both components, its range of losses, whether the last fit broke down."""
+        """Return the mixture's shapes and weights, its range of losses, and whether the last fit broke down."""
         return self.noise_model.facts()
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Steps of this epoch: a plain number beside the buffers."""
+        """Return the steps of this epoch, a plain number saved with the buffers."""
         return {"step": self._step}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Go on within the epoch that the state was taken in."""
+        """Resume within the epoch in which the state was saved."""
         self._step = int(state["step"])
 
     def _loss(self, network: nn.Module, batch: Batch, pairs: Pairs) -> Tensor:
@@ -92,13 +92,13 @@ class Method(LabelMethod):
         return self._guided(network, batch, pairs)
 
     def _warm_up(self, network: nn.Module, batch: Batch, pairs: Pairs) -> Tensor:
-        """Cross entropy of mixup."""
+        """Return the cross entropy of mixup."""
         weight = self._draw_weight(batch.epoch, WARM_UP_ALPHA)
         log_p = _log_p(network, mixed(batch.images, pairs.partners(batch.images), weight))
         return mixed_cross_entropy(log_p, batch.targets, pairs.partners(batch.targets), weight)
 
     def _static(self, network: nn.Module, batch: Batch, pairs: Pairs) -> Tensor:
-        """Bootstrapping; one drawn weight mixes all images."""
+        """Return the bootstrapped loss; one drawn weight mixes all images."""
         weight = self._draw_weight(batch.epoch, self._settings.mixup_alpha)
         logits = self._trained_logits(network, batch)
         log_p = _log_p(network, mixed(batch.images, pairs.partners(batch.images), weight))
@@ -107,7 +107,7 @@ class Method(LabelMethod):
         return self._bootstrapped(log_p, labels, pairs, weight)
 
     def _guided(self, network: nn.Module, batch: Batch, pairs: Pairs) -> Tensor:
-        """The cleaner a label, the more of its image; cross entropy of mixup first, then bootstrapping."""
+        """Mix images by how clean their labels are; return the cross entropy of mixup, later the bootstrapped loss."""
         bootstraps = batch.epoch >= self._phases.bootstrap
         logits = self._trained_logits(network, batch) if bootstraps else None
         in_evaluation = evaluated(network, batch.images)
@@ -125,7 +125,7 @@ class Method(LabelMethod):
         return regularised(mixed_bootstrap(log_p, labels, partners, weight), log_p, self._settings.reg_weight)
 
     def _labels(self, batch: Batch, logits: Tensor, noisy: Tensor) -> Labels:
-        """With the guesses that the variant makes of unmixed logits."""
+        """Combine the given labels with the guesses that the variant makes from unmixed logits."""
         if self._settings.variant == "m_dyr_h":
             return Labels(batch.targets, logits.max(1).indices, noisy)
         temperature = self._phases.temperature(batch.epoch) if self._settings.is_guided else 1.0
@@ -133,7 +133,7 @@ class Method(LabelMethod):
 
     @torch.no_grad()
     def _trained_logits(self, network: nn.Module, batch: Batch) -> Tensor | None:
-        """Of the unmixed images in training mode, which moves the running statistics; None: not wanted."""
+        """Return the unmixed images' logits in training mode, which updates running statistics; None if not needed."""
         return None if self._settings.extra_forward == "single_eval" else raised(network(batch.images))
 
     def _noisy(self, logits: Tensor, batch: Batch) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which samples are mixed and how strongly: draws addressed by (seed, epoch, sample) and (seed, epoch, step)."""
+"""Partners and weights of mixup: draws addressed by (seed, epoch, sample) and (seed, epoch, step)."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from olsrepro.randomness import random_bits
 
 @dataclass(frozen=True)
 class Pairs:
-    """A partner for every sample of a batch; with ranks, from the batch of all of them.
+    """Partners of the samples of a batch; with several ranks, from the batch of all of them.
 
     Attributes:
-        rows: int64 (B,), the partners' rows in the whole batch, that of one rank after that of another.
+        rows: int64 (B,), the partners' rows in the whole batch, in which the ranks' parts follow one another.
     """
 
     rows: Tensor
 
     def partners(self, values: Tensor) -> Tensor:
-        """The partners' values, of the values (B, ...) of the samples; every rank must ask, if one does."""
+        """Return the partners' values, given the samples' values (B, ...); every rank must call it if one does."""
         return gathered(values)[self.rows]
 
 
 def draw_pairs(key: int, indices: Tensor) -> Pairs:
-    """A random permutation of a batch, whatever order it has and however ranks share it.
+    """Draw a random permutation of a batch, independent of its order and of how ranks share it.
 
     Args:
         key: an address; equal ones give equal draws.
@@ -44,19 +44,19 @@ def draw_pairs(key: int, indices: Tensor) -> Pairs:
 
 
 def draw_weight(key: int, alpha: float) -> float:
-    """A number of Beta(alpha, alpha), the same for an address everywhere; it never sees the device."""
+    """Draw a number from Beta(alpha, alpha), the same for a key on every machine; computed on the CPU."""
     uniform = (key % 2**64 >> 11) * 2.0**-53
     return float(betaincinv(alpha, alpha, uniform))
 
 
 def mixed(images: Tensor, partners: Tensor, weight: float | Tensor) -> Tensor:
-    """``weight x + (1 - weight) x_partner``, (B, ...), with one weight for all or one for each (B,)."""
+    """Return ``weight x + (1 - weight) x_partner``, (B, ...), with one weight for all or one for each (B,)."""
     if isinstance(weight, Tensor):
         weight = weight.to(images.dtype).view(-1, *(1 for _ in images.shape[1:]))
     return weight * images + (1 - weight) * partners
 
 
 def clean_weights(noisy: Tensor, partners_noisy: Tensor) -> Tensor:
-    """Mixing weights (B,) by how likely it is that a sample's label and its partner's are clean."""
+    """Compute mixing weights (B,) from the probabilities that a sample's label and its partner's are clean."""
     clean = 1 - noisy
     return clean / (clean + (1 - partners_noisy))

@@ -1,4 +1,4 @@
-"""What the losses of an epoch say about a sample's label in the next one."""
+"""Probability that a sample's label is wrong, from the losses of the previous epoch."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _UNKNOWN = 0.5
 
 
 class NoiseModel(nn.Module):
-    """The beta mixture in force; everything lies in float64 buffers.
+    """Beta mixture of the last successful fit, in float64 buffers.
 
-    Before the first fit every sample is noisy with probability 1/2. A fit that breaks down leaves the mixture as it is.
+    Before the first fit every sample is noisy with probability 1/2. A fit that breaks down doesn't change the mixture.
 
     Args:
         percentiles: losses below the first and above the second don't enter a fit.
-        iterations: of expectation-maximisation.
-        bins: of the table of posteriors.
+        iterations: iterations of expectation-maximisation.
+        bins: points of the table of posteriors.
 
     Attributes:
         alpha, beta, weight: (2,), the mixture.
         low, high: the losses that were normalised to 0 and 1.
         table: (bins,), the posterior.
-        broke_down: bool, whether the last fit did.
+        broke_down: bool, whether the last fit broke down.
     """
 
     alpha: Tensor
@@ -56,11 +56,11 @@ class NoiseModel(nn.Module):
 
     @property
     def mixture(self) -> BetaMixture:
-        """The mixture in force."""
+        """Current mixture of the two beta distributions."""
         return BetaMixture(self.alpha, self.beta, self.weight)
 
     def noisy(self, losses: Tensor) -> Tensor:
-        """Probability (B,), float64, that samples with these losses (B,) have a noisy label; nothing waits."""
+        """Look up the probabilities (B,), float64, that samples with these losses (B,) are noisy; nothing waits."""
         return look_up(self.table, normalised(losses, (self.low, self.high)))
 
     @torch.no_grad()
@@ -75,7 +75,7 @@ class NoiseModel(nn.Module):
                 getattr(self, name).copy_(value)
 
     def facts(self) -> dict[str, float]:
-        """The mixture in numbers."""
+        """Return the mixture's numbers by name."""
         shapes = {
             f"{component}_{name}": float(value)
             for name, values in self.mixture._asdict().items()

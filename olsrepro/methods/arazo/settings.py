@@ -25,27 +25,27 @@ _MD_KEYS = ("md_guided_start", "md_bootstrap_start", "md_temperature_epochs")
 
 @dataclass(frozen=True)
 class Settings(MethodSettings):
-    """Mixup to warm up; then each label is trusted as far as a mixture fitted to last epoch's losses says.
+    """Mixup as warm-up; then each label is trusted according to a mixture fitted to the previous epoch's losses.
 
-    Stages left at None follow the first drop of the learning rate.
+    Stages left at None begin relative to the first drop of the learning rate.
 
     Args:
-        variant: what stands in for labels that are likely wrong: ``m_dyr_h``, the classes that the network predicts;
-            ``m_dyr_s``, its probabilities; ``md_dyr_sh``, these, ever sharper, and images are mixed by how clean their
-            labels are.
+        variant: replacement for labels that are likely wrong: ``m_dyr_h``, the classes that the network predicts;
+            ``m_dyr_s``, its probabilities; ``md_dyr_sh``, its probabilities, increasingly sharp, with images mixed
+            according to how clean their labels are.
         schedule: the recipe's (``common``), or the authors' ``own`` optimiser and drops.
-        mixup_alpha: of the mixing weight's distribution Beta(alpha, alpha) after the warm-up, which has 32.
+        mixup_alpha: alpha of the mixing weight's distribution Beta(alpha, alpha) after the warm-up, which uses 32.
         reg_weight: weight of the divergence between the uniform distribution and the mean prediction.
         bootstrap_start: 0-based epoch that ends the warm-up.
-        md_guided_start, md_bootstrap_start: of ``md_dyr_sh``, 0-based epochs in which guided mixup begins, and
-            bootstrapping with it.
-        md_temperature_epochs: of ``md_dyr_sh``, in how many epochs the temperature falls from 1 to 0.001.
+        md_guided_start, md_bootstrap_start: for ``md_dyr_sh``, the 0-based epochs in which guided mixup begins, and
+            in which bootstrapping is added.
+        md_temperature_epochs: for ``md_dyr_sh``, epochs in which the temperature falls from 1 to 0.001.
         em_iters: iterations of a fit.
-        percentiles: in percent; losses outside of them don't enter a fit.
+        percentiles: in percent; losses outside them don't enter a fit.
         lookup_bins: points of the posterior's table.
         track_augment: losses are tracked on the epoch's augmented images.
-        extra_forward: what a step sees of the unmixed images: a pass in training mode for the network's guess and one
-            in evaluation mode for the loss (``official``), or the latter for both (``single_eval``).
+        extra_forward: a step's passes of the unmixed images: one in training mode for the network's guess and one in
+            evaluation mode for the loss (``official``), or the latter for both (``single_eval``).
     """
 
     needs_sample_index: ClassVar[bool] = True
@@ -84,7 +84,7 @@ class Settings(MethodSettings):
 
     @property
     def splits_steps(self) -> bool:
-        """No: its images are mixed with one another."""
+        """False: the images of a batch are mixed with one another."""
         return False
 
     def _check_percentiles(self) -> None:
@@ -93,7 +93,7 @@ class Settings(MethodSettings):
             raise ValueError(f"percentiles={shares} must be two rising numbers in [0, 100], as in [5,95]")
 
     def _check_variant(self) -> None:
-        """Refuse a switch that the variant doesn't look at."""
+        """Refuse a switch that the variant doesn't use."""
         guided = self.variant == _GUIDED
         for key in ("bootstrap_start",) if guided else _MD_KEYS:
             if (value := getattr(self, key)) is not None:
@@ -107,17 +107,17 @@ class Settings(MethodSettings):
 
     @property
     def is_guided(self) -> bool:
-        """Whether images are mixed by how clean their labels are."""
+        """Whether images are mixed according to how clean their labels are."""
         return self.variant == _GUIDED
 
     def drops(self, epochs: int, milestones: Sequence[int]) -> list[int]:
-        """The 0-based epochs of a run of ``epochs`` in which the learning rate falls; ``milestones``: the recipe's."""
+        """Return the 0-based epochs below ``epochs`` with a drop of the learning rate; ``milestones``: the recipe's."""
         if self.schedule == "own":
             return [max(1, drop * epochs // _OWN_EPOCHS) for drop in _OWN_DROPS]
         return [drop for drop in milestones if drop < epochs]
 
     def own_recipe(self, epochs: int) -> OwnRecipe | None:
-        """The authors' optimiser and schedule, stretched to the epochs, for ``schedule=own``."""
+        """Return the authors' optimiser and schedule, scaled to the epochs, for ``schedule=own``."""
         if self.schedule == "common":
             return None
         drops = self.drops(epochs, ())
@@ -125,7 +125,7 @@ class Settings(MethodSettings):
         return OwnRecipe(rates, momentum=0.9, nesterov=False, weight_decay=1e-4)
 
     def phases(self, epochs: int, milestones: Sequence[int]) -> Phases:
-        """The stages of a run; one that :meth:`check_run` refuses may have stages that it never reaches."""
+        """Return the stages of a run; one that :meth:`check_run` refuses may have stages that it never reaches."""
         drop = next(iter(self.drops(epochs, milestones)), epochs)
         if not self.is_guided:
             return static_phases(epochs, drop, self.bootstrap_start)
@@ -145,7 +145,7 @@ class Settings(MethodSettings):
         )
 
     def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
-        """Refuse epochs that the stages don't fit into, and stages that nothing says the beginning of."""
+        """Refuse too few epochs for the stages, and stages whose beginning isn't given (:class:`ValueError`)."""
         stages = 3 if self.is_guided else 2
         if epochs < stages:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""The pass over the training set at an epoch's end: each sample's loss and predicted class."""
+"""Pass over the training set at an epoch's end: each sample's loss and predicted class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from olsrepro.losses.criterion import raised
 
 
 class Tracked(NamedTuple):
-    """Sample indices (n,) int64 in rising order, losses (n,) float64 with the given labels, predicted classes (n,)."""
+    """Sample indices (n,) int64, rising, losses (n,) float64 with the given labels, and predicted classes (n,)."""
 
     indices: Tensor
     losses: Tensor
@@ -26,7 +26,7 @@ class Tracked(NamedTuple):
 
 @torch.no_grad()
 def evaluated(network: nn.Module, images: Tensor) -> Tensor:
-    """Logits (B, K) in evaluation mode, without gradient; the network is left in training mode."""
+    """Return logits (B, K) in evaluation mode, without gradient; the network is left in training mode."""
     network.eval()
     logits = raised(network(images))
     network.train()
@@ -34,7 +34,7 @@ def evaluated(network: nn.Module, images: Tensor) -> Tensor:
 
 
 def track(network: nn.Module, batches: Iterator[Batch]) -> Tracked:
-    """Look at all samples; ranks share the batches and all get the whole (it waits for the device)."""
+    """Evaluate all samples; ranks share the batches and all get the whole result (this waits for the device)."""
     seen = [_looked_at(network, batch) for batch in islice(batches, rank(), None, rank_count())]
     device = next(network.parameters()).device
     whole = [gathered(torch.cat(column)) for column in zip(_nothing(device), *seen, strict=True)]
@@ -49,6 +49,6 @@ def _looked_at(network: nn.Module, batch: Batch) -> Tracked:
 
 
 def _nothing(device: torch.device) -> Tracked:
-    """No sample: what a rank without a batch gathers."""
+    """Return no samples, for a rank without a batch to gather."""
     none = torch.empty(0, dtype=torch.int64, device=device)
     return Tracked(none, none.double(), none)

@@ -1,4 +1,4 @@
-"""The label method ``boothard``: its criterion at work in training."""
+"""Label method ``boothard``: training with its criterion alone."""
 
 from olsrepro.methods.base import CriterionMethod as Method
 

@@ -10,7 +10,7 @@ from olsrepro.methods.settings import MethodSettings
 
 @dataclass(frozen=True)
 class Settings(MethodSettings):
-    """Hard bootstrapping (Reed et al.): the target is ``beta`` of the label and the rest of the predicted class."""
+    """Hard bootstrapping (Reed et al.): the target is ``beta`` of the label and the rest the predicted class."""
 
     name: str = "boothard"
     beta: float = 0.8

@@ -1,4 +1,4 @@
-"""The label method ``bootsoft``: its criterion at work in training."""
+"""Label method ``bootsoft``: training with its criterion alone."""
 
 from olsrepro.methods.base import CriterionMethod as Method
 

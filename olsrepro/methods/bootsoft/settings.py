@@ -10,7 +10,7 @@ from olsrepro.methods.settings import MethodSettings
 
 @dataclass(frozen=True)
 class Settings(MethodSettings):
-    """Soft bootstrapping (Reed et al.): the target is ``beta`` of the label and the rest of the own prediction."""
+    """Soft bootstrapping (Reed et al.): the target is ``beta`` of the label and the rest the network's prediction."""
 
     name: str = "bootsoft"
     beta: float = 0.95

@@ -1,4 +1,4 @@
-"""The losses of BYOT that distil the deepest head into the side heads."""
+"""Losses of BYOT that distil the deepest head into the side heads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from olsrepro.methods.head_losses import hard_loss
 
 
 def logit_kd(logits: Sequence[Tensor], target: Tensor, alpha: float, temperature: float) -> Tensor:
-    """``(1 - alpha) sum_i CE(y, z_i) + alpha T^2 D``, D the distillation, z0 its teacher.
+    """Return ``(1 - alpha) sum_i CE(y, z_i) + alpha T^2 D``, D the distillation, z0 its teacher.
 
     Source: luanyunteng/pytorch-be-your-own-teacher, ``train.py``, without its feature hint.
 
@@ -30,7 +30,7 @@ def logit_kd(logits: Sequence[Tensor], target: Tensor, alpha: float, temperature
 
 
 def journal(logits: Sequence[Tensor], target: Tensor, lam: float, temperature: float) -> Tensor:
-    """``CE(y, z0) + (1 - lam) sum_{i >= 1} CE(y, z_i) + lam D``; arguments as for :func:`logit_kd`.
+    """Return ``CE(y, z0) + (1 - lam) sum_{i >= 1} CE(y, z_i) + lam D``; arguments as for :func:`logit_kd`.
 
     Source: ArchipLab-LinfengZhang/pytorch-self-distillation-final, ``train.py``, without its feature loss.
     """
@@ -43,7 +43,7 @@ def journal(logits: Sequence[Tensor], target: Tensor, lam: float, temperature: f
 
 
 def distillation(logits: Sequence[Tensor], temperature: float) -> Tensor:
-    """``D = sum_{i >= 1} CE(softmax(z0 / T), z_i / T)``, a scalar without gradient for z0."""
+    """Return ``D = sum_{i >= 1} CE(softmax(z0 / T), z_i / T)``, a scalar without gradient for z0."""
     main, *sides = logits
     teacher = (main.detach() / temperature).softmax(1)
     return weighted_sum(*((1.0, partial(_taught, z, teacher, temperature)) for z in sides))

@@ -1,4 +1,4 @@
-"""The label method ``byot``: side heads that learn from the label and from the deepest head."""
+"""Label method ``byot``: side heads that learn from the label and from the deepest head."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from olsrepro.methods.heads import HeadedNetwork, draw_heads, tested_network
 
 
 class Method(LabelMethod):
-    """The heads are the method's own, so that the network's weights are those of a network without any."""
+    """BYOT; the method owns the side heads, so that the network has the same weights as one without heads."""
 
     def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
@@ -26,15 +26,15 @@ class Method(LabelMethod):
         self._weights = per_head("hard_weights", settings.hard_weights, 1 + len(self.heads))
 
     def trained(self, network: nn.Module) -> HeadedNetwork:
-        """The network with its heads: images (B, 3, H, W) to a list of logits (B, K), deepest first."""
+        """Return the network with its heads: images (B, 3, H, W) to a list of logits (B, K), deepest first."""
         return HeadedNetwork(network, self.heads)
 
     def tested(self, network: nn.Module) -> nn.Module:
-        """The deepest head, or all of them as one."""
+        """Return the network with the deepest head alone, or with the ensemble of all heads."""
         return tested_network(network, self.heads, self._settings.eval)
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
-        """One forward pass through all heads."""
+        """Make one forward pass through all heads and return its loss and the deepest head's logits."""
         logits = network(batch.images)
         return StepOutput(self._loss([raised(z) for z in logits], batch.targets), logits[0])
 

@@ -17,16 +17,16 @@ SWITCHES_OF = MappingProxyType(
         "journal": ("lam", "T"),
     }
 )
-"""The values of ``supervision`` and the switches that each of them has."""
+"""Values of ``supervision`` and the switches that each of them has."""
 
 
 @dataclass(frozen=True)
 class Settings(MethodSettings):
-    """Side heads after each stage but the last learn the label and, but for ``class_labels``, the deepest head.
+    """BYOT: side heads after all stages but the last learn the label and, unless ``class_labels``, the deepest head.
 
     ``supervision``: ``logit_kd`` (luanyunteng/pytorch-be-your-own-teacher), ``class_labels`` (deep supervision, the
     authors' code), ``journal`` (ArchipLab-LinfengZhang/pytorch-self-distillation-final). A switch that it doesn't have
-    must keep its default. ``hard_weights`` are those of the heads, deepest first; the last stands for every further
+    must keep its default. ``hard_weights`` are those of the heads, deepest first; the last applies to every further
     head. ``eval``: the head that is tested, ``main`` (the deepest) or the ``ensemble`` of all.
     """
 
@@ -42,7 +42,7 @@ class Settings(MethodSettings):
 
     @property
     def is_tested_by_network(self) -> bool:
-        """Not where its heads answer together: they are no part of the network."""
+        """False for the ensemble: the side heads are not part of the network."""
         return self.eval == "main"
 
     def __post_init__(self) -> None:
@@ -64,7 +64,7 @@ class Settings(MethodSettings):
                 )
 
     def identity(self) -> dict[str, Any]:
-        """What the supervision uses, head weights in their shortest form."""
+        """Return the switches that the supervision uses, head weights in their shortest form."""
         used = {key: getattr(self, key) for key in SWITCHES_OF[self.supervision]}
         if "hard_weights" in used:
             used["hard_weights"] = shortest(self.hard_weights)

@@ -1,4 +1,4 @@
-"""The label method ``byot_ols``: side heads, and one table of soft labels that the deepest head forms for all."""
+"""Label method ``byot_ols``: side heads, and one table of soft labels that the deepest head forms for all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from olsrepro.methods.period import PeriodMethod
 
 
 class Method(PeriodMethod):
-    """In a first period of ``main_only`` the side heads get no gradient at all: neither decay nor momentum moves them.
+    """BYOT with OLS; in a ``main_only`` first period the side heads get no gradient, hence no decay or momentum.
 
     Source: OnlineLabelSmoothing, ``cifar/scripts/train_cifar_all_methods_deepsupervision.py``.
     """
@@ -37,15 +37,15 @@ class Method(PeriodMethod):
         self._soft = [(1 - settings.alpha) * weight for weight in soft]
 
     def trained(self, network: nn.Module) -> HeadedNetwork:
-        """The network with its heads: images (B, 3, H, W) to a list of logits (B, K), deepest first."""
+        """Return the network with its heads: images (B, 3, H, W) to a list of logits (B, K), deepest first."""
         return HeadedNetwork(network, self.heads)
 
     def tested(self, network: nn.Module) -> nn.Module:
-        """The deepest head, or all of them as one."""
+        """Return the network with the deepest head alone, or with the ensemble of all heads."""
         return tested_network(network, self.heads, self._settings.eval)
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
-        """One forward pass through all heads; in training mode the deepest one's predictions are counted."""
+        """Make one forward pass through all heads; in training mode the deepest one's predictions are counted."""
         logits = network(batch.images)
         raised_logits = [raised(z) for z in logits]
         loss = self._loss(raised_logits, batch.targets)
@@ -54,11 +54,11 @@ class Method(PeriodMethod):
         return StepOutput(loss, logits[0])
 
     def end_period(self) -> None:
-        """Replace the soft labels."""
+        """Replace the soft labels by this period's mean predictions."""
         self.table.update()
 
     def label_table(self) -> Tensor:
-        """The soft labels in force, (K, K)."""
+        """Return the current soft labels, (K, K), row y for class y."""
         return self.table.soft_labels
 
     def _loss(self, logits: Sequence[Tensor], target: Tensor) -> Tensor:

@@ -19,16 +19,16 @@ STARTS_OF = MappingProxyType(
         "uniform": ("uniform", *(start for start in INITIAL_LABELS if start not in ("uniform", "hard_only"))),
     }
 )
-"""The values of ``first_period`` and the ``initial_labels`` that go with each, the one that it implies first."""
+"""Values of ``first_period`` and the ``initial_labels`` that go with each, its default first."""
 
 
 @dataclass(frozen=True)
 class Settings(MethodSettings):
-    """All heads learn the label and one table of soft labels, which the deepest head's predictions form.
+    """BYOT with OLS: all heads learn the label and one table of soft labels, formed by the deepest head's predictions.
 
-    Weights are those of the heads, deepest first; the last stands for every further head. ``alpha`` weighs the hard
+    Weights are those of the heads, deepest first; the last applies to every further head. ``alpha`` weights the hard
     terms, ``1 - alpha`` the soft ones. ``first_period``: ``main_only`` trains the deepest head alone, with weight 1;
-    ``deep`` all heads on the label by ``hard_weights``; ``uniform`` as in later periods, with ``initial_labels``.
+    ``deep`` all heads on the label with ``hard_weights``; ``uniform`` as in later periods, with ``initial_labels``.
     ``update_period`` and ``eval`` as in ``ols`` and ``byot``.
     """
 
@@ -48,7 +48,7 @@ class Settings(MethodSettings):
 
     @property
     def is_tested_by_network(self) -> bool:
-        """Not where its heads answer together: they are no part of the network."""
+        """False for the ensemble: the side heads are not part of the network."""
         return self.eval == "main"
 
     def __post_init__(self) -> None:
@@ -74,7 +74,7 @@ class Settings(MethodSettings):
 
     @property
     def start(self) -> str:
-        """The concrete ``initial_labels``."""
+        """Value of ``initial_labels``, the default of ``first_period`` if it is None."""
         return self.initial_labels or STARTS_OF[self.first_period][0]
 
     def in_force(self, context: RunContext) -> Settings:
@@ -83,11 +83,11 @@ class Settings(MethodSettings):
 
     @property
     def period_steps(self) -> int | None:
-        """Optimiser steps in a period; None where a period is an epoch."""
+        """Optimiser steps in a period; None if a period is an epoch."""
         return period_steps(self.update_period)
 
     def identity(self) -> dict[str, Any]:
-        """Every switch made concrete, head weights in their shortest form."""
+        """Return all switches resolved, head weights in their shortest form."""
         return super().identity() | {
             "hard_weights": shortest(self.hard_weights),
             "soft_weights": shortest(self.soft_weights),

@@ -1,4 +1,4 @@
-"""The criterion of data-distortion guided self-distillation (Xu & Liu, AAAI 2019), without its term on features."""
+"""Criterion of data-distortion guided self-distillation (Xu & Liu, AAAI 2019), without its term on features."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class DataDistortionDistillation(nn.Module):
     """Cross entropy of two distorted views of the same images, and the KL divergences between their predictions.
 
     ``ce_weight [CE(y, a) + CE(y, b)] + lam T^2 [KL(p_b || p_a) + KL(p_a || p_b)]`` with ``p = softmax(z / T)``, where
-    the first side of a divergence is detached; the sum doesn't change when the views change places. Defaults follow
+    the first side of a divergence is detached; the sum is symmetric in the views. Defaults follow
     winycg/Self-KD-Lib (methods/ddsgd.py), weights and temperature youngerous/ddgsd-pytorch, whose loss is
     ``scale_t2=False, detach=False, reduction="mean"``.
 
@@ -29,7 +29,7 @@ class DataDistortionDistillation(nn.Module):
         reduction: ``batchmean`` divides the divergences by B, ``mean`` by B and by K.
 
     Raises:
-        ValueError: a switch out of its range, or both weights 0.
+        ValueError: a switch is out of its range, or both weights are 0.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class DataDistortionDistillation(nn.Module):
         self._kl_weight = lam * (T * T if scale_t2 else 1.0) / divisor
 
     def forward(self, logits: Tensor, target: Tensor, second: Tensor) -> Tensor:
-        """The mean loss of a batch; half types are raised to fp32, under any autocast.
+        """Return the mean loss of a batch; half-precision logits are raised to fp32, under any autocast.
 
         Args:
             logits: (B, K), floating, of the first view.
@@ -76,14 +76,14 @@ class DataDistortionDistillation(nn.Module):
         return self.loss(raised(logits), target, raised(second))
 
     def loss(self, logits: Tensor, target: Tensor, second: Tensor) -> Tensor:
-        """The mean loss of a checked batch in fp32 or float64; a term of weight 0 isn't computed."""
+        """Return the mean loss of a checked batch in fp32 or float64; a term of weight 0 isn't computed."""
         return weighted_sum(
             (self.ce_weight, lambda: F.cross_entropy(logits, target) + F.cross_entropy(second, target)),
             (self._kl_weight, lambda: self.divergence(logits, second)),
         )
 
     def divergence(self, logits: Tensor, second: Tensor) -> Tensor:
-        """Both KL divergences at temperature T, summed over classes, mean over the batch, without a weight."""
+        """Return the sum of both KL divergences at temperature T, summed over classes, batch mean, unweighted."""
         log_p, log_q = (logits / self.T).log_softmax(1), (second / self.T).log_softmax(1)
         return self._towards(log_p, log_q) + self._towards(log_q, log_p)
 
@@ -92,5 +92,5 @@ class DataDistortionDistillation(nn.Module):
         return F.kl_div(log_p, teacher, reduction="batchmean", log_target=True)
 
     def extra_repr(self) -> str:
-        """The number of classes, for ``print``."""
+        """Return the number of classes, for ``print``."""
         return f"num_classes={self.num_classes}"

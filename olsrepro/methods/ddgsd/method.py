@@ -1,4 +1,4 @@
-"""The label method ``ddgsd``: two views through one network, which learn from each other."""
+"""Label method ``ddgsd``: two views through one network, which learn from each other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Method(LabelMethod):
         self._logits = _joint_logits if settings.joint_forward else _separate_logits
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
-        """The loss of both views; the logits are the first one's."""
+        """Return the loss of both views and the first one's logits."""
         (second_view,) = batch.more_views
         logits, second = self._logits(network, batch.images, second_view)
         return StepOutput(self.criterion(logits, batch.targets, second), logits)

@@ -18,7 +18,7 @@ BATCHES = ("images", "forwards")
 
 @dataclass(frozen=True)
 class Settings(MethodSettings):
-    """Two distorted views of an image learn from its label and from each other; features are left out (paper V-A).
+    """Self-distillation between two distorted views of an image, beside its label; without features (paper V-A).
 
     Args:
         supervision: ``logits``, or ``class_labels``: cross entropy of both views alone, the same as ``lam`` 0.
@@ -26,13 +26,13 @@ class Settings(MethodSettings):
         lam: weight of the sum of both KL divergences.
         T: temperature of both sides of a divergence.
         scale_t2: multiply the divergences by T squared.
-        detach: no gradient flows through the view that is learnt from.
+        detach: no gradient flows through the view that serves as target.
         reduction: ``batchmean``, or ``mean`` over batch and classes.
         views: ``two_draws`` of the recipe's augmentation, or ``flip_vs_crop``: the first view takes the recipe's flip
             and no crop, the second its crop and no flip.
-        batch: whether the recipe's batch size counts ``images``, or ``forwards``, two an image.
-        joint_forward: both views pass the network as one batch, whose statistics batch normalisation takes; else one
-            after the other.
+        batch: whether the recipe's batch size counts ``images``, or ``forwards``, two per image.
+        joint_forward: both views pass through the network as one batch, whose statistics batch normalisation uses;
+            else one after the other.
     """
 
     passes: ClassVar[float] = 2.0
@@ -70,18 +70,18 @@ class Settings(MethodSettings):
             raise ValueError("ce_weight=0 must be above 0 with supervision=class_labels: the loss has no term left")
 
     def first_view(self, augment: AugmentSettings) -> AugmentSettings:
-        """What changes an image for the view that training error is counted on."""
+        """Return the augmentation of the view that the training error is computed from."""
         return augment.uncropped() if self.views == "flip_vs_crop" else augment
 
     def more_views(self, augment: AugmentSettings) -> tuple[View, ...]:
-        """The second view: other draws of the same images."""
+        """Return the second view: other draws of the same images."""
         return (View(replace(augment, flip=False) if self.views == "flip_vs_crop" else augment),)
 
     def images_per_batch(self, batch_size: int) -> int:
-        """Images in a batch: of an odd number of forwards one is left over.
+        """Return the number of images in a batch; of an odd number of forwards one is left over.
 
         Raises:
-            UserError: fewer forwards than one image needs.
+            UserError: there are fewer forwards than one image needs.
         """
         if self.batch == "images":
             return batch_size
@@ -90,7 +90,7 @@ class Settings(MethodSettings):
         return batch_size // 2
 
     def resolved(self) -> Settings:
-        """The same supervision in the one form that a run id covers: a switch without an effect has its default."""
+        """Return equivalent settings in the form that a run id covers: switches without effect have their defaults."""
         if self.supervision == "logits" and self.lam != 0:
             return replace(self, scale_t2=Settings.scale_t2) if self.T == 1 else self
         return Settings(
@@ -106,11 +106,11 @@ class Settings(MethodSettings):
         return replace(self, lam=0.0) if self.supervision == "class_labels" else self
 
     def identity(self) -> dict[str, Any]:
-        """The resolved switches: ``class_labels`` and ``lam`` 0 are one run."""
+        """Return the resolved switches: ``class_labels`` and ``lam`` 0 are one run."""
         return MethodSettings.identity(self.resolved())
 
     def criterion_switches(self) -> dict[str, Any]:
-        """The switches of the criterion, where the supervision has become a weight."""
+        """Return the switches of the criterion, in which the supervision has become a weight."""
         resolved = self.resolved()
         names = ("ce_weight", "lam", "T", "scale_t2", "detach", "reduction")
         return {name: getattr(resolved, name) for name in names}

@@ -1,4 +1,4 @@
-"""The label method ``disturblabel``: its criterion with draws addressed by (seed, epoch, sample index)."""
+"""Label method ``disturblabel``: its criterion with draws addressed by (seed, epoch, sample index)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from olsrepro.randomness import address, integers, uniform
 
 
 class Method(CriterionMethod):
-    """A label differs from epoch to epoch, never between workers, ranks or after a resume."""
+    """DisturbLabel; a label varies from epoch to epoch, but never with workers, ranks or a resume."""
 
     def __init__(self, settings: MethodSettings, context: MethodContext) -> None:
         super().__init__(settings, context)
         self._context = context
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
-        """One forward pass, the criterion with this epoch's draws for these samples."""
+        """Make one forward pass and apply the criterion with this epoch's draws for these samples."""
         logits = network(batch.images)
         return StepOutput(self.criterion(logits, batch.targets, draws=self._draws(batch)), logits)
 

@@ -10,7 +10,7 @@ from olsrepro.methods.settings import MethodSettings
 
 @dataclass(frozen=True)
 class Settings(MethodSettings):
-    """DisturbLabel (Xie et al.): with probability ``alpha`` a label is drawn anew from all classes, each epoch."""
+    """DisturbLabel (Xie et al.): with probability ``alpha`` a label is redrawn from all classes, in each epoch."""
 
     name: str = "disturblabel"
     alpha: float = 0.1

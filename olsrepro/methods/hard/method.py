@@ -1,4 +1,4 @@
-"""The label method ``hard``: its criterion at work in training."""
+"""Label method ``hard``: training with its criterion alone."""
 
 from olsrepro.methods.base import ClassLabelMethod as Method
 

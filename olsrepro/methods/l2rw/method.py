@@ -1,4 +1,4 @@
-"""The label method ``l2rw``: samples weigh as much as their gradients agree with that of a clean batch."""
+"""Label method ``l2rw``: samples are weighted by how well their gradients agree with that of a clean batch."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from olsrepro.methods.meta_gradient import ByName, MetaGradient, clean_part, ful
 
 
 def normalised(clamped: Tensor) -> Tensor:
-    """Weights (B,) that sum to 1 over all ranks, of products that are not negative; all 0 where those are."""
+    """Normalise products, none negative, to weights (B,) that sum to 1 over all ranks; all 0 if the products are."""
     total = summed(clamped.sum())
     return clamped / torch.where(total == 0, torch.ones_like(total), total)
 
 
 class Method(LabelMethod):
-    """``L = Σ_i w_i CE(y_i, z_i)``, ``w_i = [<∇l_i, ∇L_c>]_+ / Σ`` at the current weights of the network, a constant.
+    """Loss ``L = Σ_i w_i CE(y_i, z_i)``, ``w_i = [<∇l_i, ∇L_c>]_+ / Σ`` at the network's current weights, constants.
 
-    The paper's look-ahead starts from weights 0 of the samples, so that its derivative is taken at the network as it
-    is, for any size of the inner step. The loss is a sum, for the weights sum to 1; a rank's part is scaled so that the
-    mean over ranks, by their shares of the batch, is the sum over all.
+    The paper's look-ahead starts from sample weights 0, so its derivative is taken at the network's current weights,
+    for any size of the inner step. The loss is a sum, since the weights sum to 1; a rank's part is scaled so that the
+    mean over ranks, weighted by their shares of the batch, is the sum over all.
     """
 
     def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
-        assert context.backbone is not None, "the meta-gradient is the network's"
+        assert context.backbone is not None, "the meta-gradient needs the run's network"
         self._settings = settings
         self._context = context
-        self._network = (context.backbone,)  # in a tuple: it is no part of the method
+        self._network = (context.backbone,)  # in a tuple, so that it is no submodule
         decay = settings.clean_decay if settings.clean_loss_decay else 0.0
         self._meta = MetaGradient(context.backbone, scaled=settings.bn_stats == "batch", decay=decay)
         self._steps = 0
@@ -42,10 +42,10 @@ class Method(LabelMethod):
         self._predictions: Tensor | None = None
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
-        """One forward pass of the step's own, which alone moves running statistics; the weights; the weighted loss."""
+        """Return the weighted loss of the step's own forward pass, which alone updates running statistics."""
         if self._finetunes(self._steps):
             return self._clean_step(network, batch)
-        direction = self._clean_direction(batch)  # first, that no graph of the step's takes memory meanwhile
+        direction = self._clean_direction(batch)  # first, so that the step's graph takes no memory meanwhile
         logits, own = self._meta.forward(network, batch.images)
         weights = self._weights(self._products(batch, direction, own), batch.epoch)
         with full_precision(logits.device):
@@ -53,22 +53,22 @@ class Method(LabelMethod):
             return StepOutput(loss * _of_rank(loss, batch), logits)
 
     def products(self, batch: Batch) -> Tensor:
-        """<∇l_i, ∇L_c> of each sample (B,), at the network as it is."""
+        """Compute <∇l_i, ∇L_c> of each sample (B,), at the network's current weights."""
         return self._products(batch, self._clean_direction(batch), None)
 
     def weights(self, batch: Batch) -> Tensor:
-        """The weight of each sample (B,), at the network as it is."""
+        """Compute the weight of each sample (B,), at the network's current weights."""
         return self._weights(self.products(batch), batch.epoch)
 
     def _weights(self, products: Tensor, epoch: int) -> Tensor:
         clamped = products.clamp_min(0)
         if self._settings.weight_norm == "sum_clamped":
             return normalised(clamped)
-        assert self._context.learning_rate is not None, "products are taken times the learning rate"
+        assert self._context.learning_rate is not None, "weight_norm=none needs the run's learning rate"
         return clamped * self._context.learning_rate(epoch)
 
     def _clean_direction(self, batch: Batch) -> ByName | None:
-        """∇L_c at the network as it is; None where the graph finds it by itself."""
+        """Compute ∇L_c at the network's current weights; None if the graph computes it anyway."""
         if self._settings.meta_gradient == "graph":
             return None
         return self._meta.clean_gradient(self._meta.parameters(), batch)
@@ -85,29 +85,29 @@ class Method(LabelMethod):
         return self._meta.products_by_graph(batch, nothing, look_ahead)
 
     def after_step(self) -> None:
-        """Steps are counted, for fine-tuning takes the last ones."""
+        """Count the step, since fine-tuning takes the last ones."""
         self._steps += 1
 
     def end_epoch(self) -> None:
-        """The first epoch tells how many steps one has; one that was fine-tuned is looked at as a whole."""
+        """Take the steps per epoch from the first epoch; after a fine-tuned epoch predict the whole training set."""
         if self._steps_per_epoch is None:
             self._steps_per_epoch = self._steps
         self._predictions = self._predicted_classes() if self._finetunes(self._steps - 1) else None
 
     def predictions(self) -> Tensor | None:
-        """Classes (N,) of an epoch in which the network was trained on other images than the batches'."""
+        """Return classes (N,) after an epoch in which the network was trained on other images than the batches'."""
         return self._predictions
 
     def get_extra_state(self) -> dict[str, Any]:
-        """The counts of steps."""
+        """Return the steps so far and the steps per epoch."""
         return {"steps": self._steps, "steps_per_epoch": self._steps_per_epoch}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Go on from counts taken with :meth:`get_extra_state`."""
+        """Restore the counts that :meth:`get_extra_state` returned."""
         self._steps, self._steps_per_epoch = state["steps"], state["steps_per_epoch"]
 
     def _finetunes(self, step: int) -> bool:
-        """Whether a step, counted from 0 over the run, is one of the last that train on clean batches alone."""
+        """Tell whether a step, counted from 0 over the run, is one of the last, which train on clean batches alone."""
         if not self._settings.finetune_steps or self._steps_per_epoch is None:
             return False
         return step >= self._context.epochs * self._steps_per_epoch - self._settings.finetune_steps
@@ -122,7 +122,7 @@ class Method(LabelMethod):
     @torch.no_grad()
     def _predicted_classes(self) -> Tensor:
         (network,), training_set = self._network, self._context.training_set
-        assert training_set is not None, "fine-tuning needs the training set to count errors on"
+        assert training_set is not None, "fine-tuning needs the training set for the training error"
         network.eval()
         epoch = self._steps // (self._steps_per_epoch or 1) - 1
         found: Tensor | None = None
@@ -131,10 +131,10 @@ class Method(LabelMethod):
             found = classes.new_full((self._context.train_size,), -1) if found is None else found
             found[batch.indices] = classes
         network.train()
-        assert found is not None, "steps train on some images"
+        assert found is not None, "the training set has images"
         return found
 
 
 def _of_rank(loss: Tensor, batch: Batch) -> Tensor:
-    """What a rank's part of a sum over the batch is scaled by: images on all ranks for each of its own."""
+    """Return the scale of a rank's part of a sum over the batch: images on all ranks per image of its own."""
     return total_of(len(batch.targets), loss) / len(batch.targets)

@@ -17,18 +17,18 @@ BN_STATS = ("batch", "batch_unscaled")
 
 @dataclass(frozen=True)
 class Settings(MetaSettings):
-    """Each step weighs its samples by how well their gradients agree with a clean batch's.
+    """Weighting of each step's samples by how well their gradients agree with a clean batch's.
 
     Args:
-        clean_batch: clean images with each batch; as many as the batch has where it is not said.
-        weight_norm: clamped products are divided by their sum (``sum_clamped``), or taken times the learning rate as
-            they stand (``none``), the paper's weights before they are normalised.
+        clean_batch: number of clean images with each batch; None: as many as the batch has.
+        weight_norm: clamped products are divided by their sum (``sum_clamped``), or multiplied by the learning rate
+            (``none``), the paper's weights before normalisation.
         clean_loss_decay: the clean loss has an L2 penalty too.
-        clean_decay: its λ.
+        clean_decay: λ of that penalty.
         bn_stats: batch normalisation in the meta passes: as in training, by the batch's statistics (``batch``), or
-            without the learned scale (``batch_unscaled``); running statistics are never touched.
-        finetune_steps: the last steps of the run train on clean batches alone, unweighted; they can't reach back into
-            the first epoch.
+            without the learned scale (``batch_unscaled``); running statistics are never changed.
+        finetune_steps: number of last steps of the run that train on clean batches alone, unweighted; none of them
+            falls into the first epoch.
     """
 
     OWN_DROPS: ClassVar[tuple[int, ...]] = (150, 225)
@@ -58,17 +58,17 @@ class Settings(MetaSettings):
         return replace(self, clean_batch=self.clean_batch or context.batch_size)
 
     def clean_set(self) -> CleanSet:
-        """True labels that the weights are measured by."""
+        """Return the clean set by which the sample weights are computed."""
         return self.clean_part(self.clean_batch)
 
     def own_recipe(self, epochs: int) -> OwnRecipe | None:
-        """The official optimiser, its drops at a half and three quarters of the run."""
+        """Return the official optimiser, its drops at a half and three quarters of the run, for ``own``."""
         if self.schedule == "common":
             return None
         return OwnRecipe(falling_rates(0.1, self.OWN_DROPS, self.OWN_EPOCHS, epochs), 0.9, False, 2e-4)
 
     def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
-        """As of every clean set; fine-tuning needs an epoch before the last."""
+        """Refuse what every clean set refuses, and fine-tuning in a run of one epoch (:class:`ValueError`)."""
         super().check_run(dataset, epochs, milestones)
         if self.finetune_steps and epochs < 2:
             raise ValueError(
@@ -77,6 +77,6 @@ class Settings(MetaSettings):
             )
 
     def identity(self) -> dict[str, Any]:
-        """Every switch; a ``clean_decay`` that is not applied has its default."""
+        """Return all switches; a ``clean_decay`` that is not applied has its default."""
         resolved = self if self.clean_loss_decay else replace(self, clean_decay=Settings.clean_decay)
         return MethodSettings.identity(resolved)

@@ -1,4 +1,4 @@
-"""The label method ``ls``: its criterion at work in training."""
+"""Label method ``ls``: training with its criterion alone."""
 
 from olsrepro.methods.base import ClassLabelMethod as Method
 

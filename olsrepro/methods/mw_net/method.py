@@ -1,4 +1,4 @@
-"""The label method ``mw_net``: a small network learns from a clean set how much a sample of some loss should weigh."""
+"""Label method ``mw_net``: a small network learns from a clean set the weight of a sample from its loss."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOWN_LOSSES = (0.1, 1.0, 5.0)
 
 
 class _Step(NamedTuple):
-    """What the weight network's step is made of: the network as it was called, its losses (B,), its own pass."""
+    """Inputs of the weight network's step: the network as it was called, its losses (B,), its own pass."""
 
     network: nn.Module
     batch: Batch
@@ -30,14 +30,14 @@ class _Step(NamedTuple):
 
 
 class Method(LabelMethod):
-    """``L = 1/B Σ_i V(l_i) l_i``, V the weight network after its own step, its weights constants.
+    """Loss ``L = 1/B Σ_i V(l_i) l_i``, V the weight network after its own step, its outputs constants.
 
-    V's step goes down the clean loss where a plain SGD step with V's former weights would take the network. Losses of
-    that step and of the network's own are the same, so that one forward pass serves both.
+    V's step descends the clean loss at the parameters to which a plain SGD step with V's previous weights would lead.
+    That step and the network's own have the same losses, so one forward pass serves both.
 
     Attributes:
         weight_net: V.
-        weight_sum, weight_count: float64 scalars, of this epoch's weights so far on this rank.
+        weight_sum, weight_count: float64 scalars, sum and number of this epoch's sample weights so far on this rank.
     """
 
     weight_sum: Tensor
@@ -45,7 +45,7 @@ class Method(LabelMethod):
 
     def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
-        assert context.backbone is not None, "the meta-gradient is the network's"
+        assert context.backbone is not None, "the meta-gradient needs the run's network"
         self._settings = settings
         self._learning_rate = context.learning_rate
         self._meta = MetaGradient(context.backbone)
@@ -59,12 +59,12 @@ class Method(LabelMethod):
         self._mean_weight = torch.zeros((), dtype=torch.float64)
 
     def optimised(self) -> Iterable[nn.Parameter]:
-        """None: the weight network is trained here."""
+        """Return no parameters, since the method trains the weight network itself."""
         return ()
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
-        """One forward pass; the weight network's step by its losses; their sum by the new weights."""
-        with torch.enable_grad():  # V's step needs the graph, whether the caller does or not
+        """Make one forward pass and the weight network's step, and return the loss with the new sample weights."""
+        with torch.enable_grad():  # V's step needs the graph, even if the caller doesn't
             logits, own = self._meta.forward(network, batch.images)
         with full_precision(logits.device):
             losses = sample_losses(logits, batch.targets)
@@ -80,13 +80,13 @@ class Method(LabelMethod):
         return StepOutput(loss, logits)
 
     def after_step(self) -> None:
-        """Steps are counted, for V's own come at intervals."""
+        """Count the step, since V's own come at intervals, and update the momentum."""
         self._steps += 1
         if self._momentum is not None:
             self._momentum.end(self._meta.trained_parameters())
 
     def end_epoch(self) -> None:
-        """Take the epoch's mean weight and begin a new one."""
+        """Compute the epoch's mean weight over all ranks and reset the sums."""
         total, count = summed(torch.stack([self.weight_sum, self.weight_count])).unbind()
         self._mean_weight = total / count
         self.weight_sum.zero_()
@@ -94,25 +94,25 @@ class Method(LabelMethod):
 
     @torch.no_grad()
     def epoch_facts(self) -> Mapping[str, float]:
-        """The epoch's mean weight and V at a few losses: weights that fall altogether are a lower learning rate."""
+        """Return the epoch's mean weight and V at a few losses: a fall of all weights acts as a lower learning rate."""
         shown = self.weight_net(self.weight_sum.new_tensor(SHOWN_LOSSES, dtype=self.weight_net.hidden.weight.dtype))
         at = {f"weight_at_{loss:g}": float(weight) for loss, weight in zip(SHOWN_LOSSES, shown, strict=True)}
         return {"mean_weight": float(self._mean_weight)} | at
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Steps so far, and what the two optimisers remember."""
+        """Return the steps so far and the states of the two optimisers."""
         momentum = {} if self._momentum is None else self._momentum.state_dict()
         return {"steps": self._steps, "optimizer": self._optimizer.state_dict(), "momentum": momentum}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Go on from a state taken with :meth:`get_extra_state`."""
+        """Restore the state that :meth:`get_extra_state` returned."""
         self._steps = state["steps"]
         self._optimizer.load_state_dict(state["optimizer"])
         if self._momentum is not None:
             self._momentum.load_state_dict(state["momentum"], self._meta.parameters())
 
     def _meta_step(self, step: _Step) -> None:
-        """One step of the weight network down the clean loss at the look-ahead."""
+        """Make one step of the weight network down the clean loss at the look-ahead."""
         with torch.enable_grad():
             values = self.weight_net(step.losses.detach())
             slopes = self._slopes(step, values.detach())
@@ -124,7 +124,7 @@ class Method(LabelMethod):
         self._optimizer.step()
 
     def _slopes(self, step: _Step, values: Tensor) -> Tensor:
-        """How the clean loss at the look-ahead changes with each value of V (B,)."""
+        """Compute the derivatives (B,) of the clean loss at the look-ahead with respect to the values of V."""
         divisor = self._divisor(values)
         weights = values / divisor
         of_weights = -self._rate(step) * self._products(step, weights)
@@ -147,11 +147,11 @@ class Method(LabelMethod):
         return self._meta.products(step.batch, direction, step.own)
 
     def _rate(self, step: _Step) -> float:
-        assert self._learning_rate is not None, "the look-ahead is as long as a step of the network"
+        assert self._learning_rate is not None, "the look-ahead needs the run's learning rate"
         return self._learning_rate(step.batch.epoch)
 
     def _divisor(self, values: Tensor) -> Tensor:
-        """What values of V are divided by: the images on all ranks, or the sum of their values."""
+        """Return the divisor of V's values: the number of images on all ranks, or the sum of their values."""
         if self._settings.weight_norm == "sum":
             return summed(values.sum())
         return total_of(len(values), values)
@@ -163,7 +163,7 @@ class Method(LabelMethod):
 
 def _meta_optimizer(settings: Settings, weight_net: WeightNet) -> torch.optim.Optimizer:
     if settings.meta_optimizer == "adam":
-        # Fused, for torch's other Adam reads its count of steps, which waits for the device.
+        # Fused, because torch's other Adam reads its step count, which waits for the device.
         return torch.optim.Adam(weight_net.parameters(), settings.meta_lr, weight_decay=settings.meta_wd, fused=True)
     return torch.optim.SGD(
         weight_net.parameters(), settings.meta_lr, momentum=0.9, nesterov=True, weight_decay=settings.meta_wd

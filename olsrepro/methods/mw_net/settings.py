@@ -16,17 +16,17 @@ INNER_STEPS = ("sgd", "optimizer")
 
 @dataclass(frozen=True)
 class Settings(MetaSettings):
-    """A small network turns the loss of a sample into its weight, and learns to by a clean set.
+    """Weighting of samples by a small network that maps a sample's loss to its weight and learns from a clean set.
 
     Args:
         hidden: units of its hidden layer.
-        meta_optimizer: what trains it: ``adam``, or ``sgd`` with Nesterov momentum 0.9.
-        meta_lr, meta_wd: learning rate and L2 weight decay of that.
+        meta_optimizer: optimiser that trains it: ``adam``, or ``sgd`` with Nesterov momentum 0.9.
+        meta_lr, meta_wd: learning rate and L2 weight decay of that optimiser.
         weight_norm: the mean of weight times loss (``none``), or weights divided by their sum (``sum``).
-        inner_step: the look-ahead takes the gradient alone (``sgd``), or momentum and weight decay too
-            (``optimizer``), which are known of the method's own schedule.
-        meta_batch: clean images with each batch; as many as the batch has where it is not said.
-        meta_interval: the small network is trained in every so many steps.
+        inner_step: the look-ahead uses the gradient alone (``sgd``), or momentum and weight decay too
+            (``optimizer``), which are known for the method's own schedule.
+        meta_batch: number of clean images with each batch; None: as many as the batch has.
+        meta_interval: number of steps of the network per step of the small one.
     """
 
     OWN_DROPS: ClassVar[tuple[int, ...]] = (200, 250)
@@ -68,11 +68,11 @@ class Settings(MetaSettings):
         return replace(self, meta_batch=self.meta_batch or context.batch_size)
 
     def clean_set(self) -> CleanSet:
-        """True labels that the small network learns by."""
+        """Return the clean set that the small network learns from."""
         return self.clean_part(self.meta_batch)
 
     def own_recipe(self, epochs: int) -> OwnRecipe | None:
-        """The optimiser of the stable script, its drops at two thirds and five sixths of the run."""
+        """Return the stable script's optimiser, its drops at two thirds and five sixths of the run, for ``own``."""
         if self.schedule == "common":
             return None
         rates = falling_rates(0.1, self.OWN_DROPS, self.OWN_EPOCHS, epochs)

@@ -1,4 +1,4 @@
-"""The small network of Meta-Weight-Net, from losses to weights."""
+"""Small network of Meta-Weight-Net, from losses to weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class WeightNet(nn.Module):
-    """``V(l) = σ(w2 · ReLU(w1 l + b1) + b2)``: losses (B,) to weights (B,) in (0, 1); torch's own initial weights.
+    """Network ``V(l) = σ(w2 · ReLU(w1 l + b1) + b2)``: losses (B,) to weights (B,) in (0, 1); torch's initial weights.
 
     Args:
         hidden: units of its hidden layer.
@@ -18,6 +18,6 @@ class WeightNet(nn.Module):
         self.output = nn.Linear(hidden, 1)
 
     def forward(self, losses: Tensor) -> Tensor:
-        """The weight of each loss."""
+        """Return the weight of each loss, (B,)."""
         weights: Tensor = self.output(self.hidden(losses.unsqueeze(1)).relu()).sigmoid().squeeze(1)
         return weights

@@ -1,4 +1,4 @@
-"""The label method ``ols``: Online Label Smoothing with its update period."""
+"""Label method ``ols``: Online Label Smoothing with its update period."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from olsrepro.methods.period import PeriodMethod
 
 
 class Method(PeriodMethod):
-    """The criterion gathers its statistics while it trains; the end of a period makes them the soft labels in force."""
+    """OLS; the criterion gathers statistics in training, and at the end of a period they become the soft labels."""
 
     counted_apart = ("criterion.table.sums", "criterion.table.counts")
 
@@ -21,12 +21,12 @@ class Method(PeriodMethod):
         self.criterion = OnlineLabelSmoothing(context.num_classes, **settings.criterion_switches())
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
-        """One forward pass; the criterion gathers its statistics from the same logits."""
+        """Make one forward pass; the criterion gathers its statistics from the same logits."""
         logits = network(batch.images)
         return StepOutput(self.criterion(logits, batch.targets), logits)
 
     def class_targets(self, classes: Tensor) -> Tensor:
-        """The hard labels and the soft ones in force, as the loss weighs them, (P, K)."""
+        """Return the hard and the current soft labels, weighted as in the loss, (P, K)."""
         return self.criterion.targets(classes)
 
     def observe_classes(self, classes: Tensor, predictions: Tensor, counted: Tensor) -> None:
@@ -34,9 +34,9 @@ class Method(PeriodMethod):
         self.criterion.observe(classes, predictions, counted)
 
     def end_period(self) -> None:
-        """Replace the soft labels."""
+        """Replace the soft labels by this period's mean predictions."""
         self.criterion.update()
 
     def label_table(self) -> Tensor:
-        """The soft labels in force, (K, K)."""
+        """Return the current soft labels, (K, K), row y for class y."""
         return self.criterion.soft_labels

@@ -38,11 +38,11 @@ class Settings(MethodSettings):
 
     @property
     def period_steps(self) -> int | None:
-        """Optimiser steps in a period; None where a period is an epoch."""
+        """Optimiser steps in a period; None if a period is an epoch."""
         return period_steps(self.update_period)
 
     def rules(self) -> OlsRules:
-        """The concrete rules that variant and switches come to."""
+        """Return the rules that follow from the variant and the switches."""
         switches = {key: value for key, value in self.switches().items() if key != "update_period"}
         return resolve_ols(**switches)
 
@@ -51,9 +51,9 @@ class Settings(MethodSettings):
         return replace(self, **ols_switches(self.variant, self.rules()))
 
     def criterion_switches(self) -> dict[str, Any]:
-        """The switches of the criterion: all but ``update_period``, which is the training's."""
+        """Return the switches of the criterion: all but ``update_period``, which belongs to training."""
         return {key: value for key, value in self.switches().items() if key != "update_period"}
 
     def identity(self) -> dict[str, Any]:
-        """The rules and the period: a variant and the same switches typed one by one are one run."""
+        """Return the rules and the period: a variant and the same switches given one by one are one run."""
         return asdict(self.rules()) | {"update_period": self.update_period.lstrip("0")}

@@ -1,4 +1,4 @@
-"""The label method ``ols_single``: the soft label is the prediction for one other sample of the class."""
+"""Label method ``ols_single``: the soft label is the prediction for one other sample of the class."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from olsrepro.randomness import address
 
 
 class Method(LabelMethod):
-    """``L = alpha CE(y, z) + (1 - alpha) CE(Q, z)``, Q the prediction for a partner of the same class, a constant.
+    """Loss ``alpha CE(y, z) + (1 - alpha) CE(Q, z)``, Q the prediction for a partner of the same class, a constant.
 
     In the mean over all partners of the previous epoch this is OLS (paper V-E). Q is uniform in epoch 0 and where no
-    partner is found. With ``same_batch`` a rank finds partners in its own part of the batch only.
+    partner is found. With ``same_batch`` a rank only finds partners in its own part of the batch.
 
     ``extra_forward`` runs the partner's image through the network in training mode, dropout included: batch
-    normalisation takes the statistics of the partners' batch, but its running statistics move once a step as with any
-    method, by the images that are trained on.
+    normalisation uses the statistics of the partners' batch, but its running statistics are updated once per step as
+    with any method, by the images that are trained on.
 
     Attributes:
-        store: the predictions of the previous epoch; None where the settings need none.
+        store: the predictions of the previous epoch; None if the settings need none.
     """
 
     def __init__(self, settings: Settings, context: MethodContext) -> None:
@@ -39,7 +39,7 @@ class Method(LabelMethod):
             self.store = PredictionStore(context.train_size, context.num_classes, correct_only=settings.correct_only)
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
-        """The loss of a batch; in training mode its predictions are kept for the next epoch."""
+        """Return the loss of a batch; in training mode its predictions are stored for the next epoch."""
         logits = network(batch.images)
         scores = raised(logits)
         log_p = scores.log_softmax(1)
@@ -54,12 +54,12 @@ class Method(LabelMethod):
         return StepOutput(loss, logits)
 
     def end_epoch(self) -> None:
-        """The epoch's predictions become the next epoch's soft labels."""
+        """Turn the epoch's predictions into the next epoch's soft labels."""
         if self.store is not None:
             self.store.end_epoch()
 
     def _soft_labels(self, network: nn.Module, batch: Batch, scores: Tensor) -> Tensor:
-        """Q (B, K) for a batch with these logits."""
+        """Return Q (B, K) for a batch with these logits."""
         if batch.epoch == 0:
             return torch.full_like(scores, 1 / scores.shape[1])
         key = address(self._seed, "partner", batch.epoch)

@@ -1,4 +1,4 @@
-"""Which sample is whose partner: pure draws, addressed by (seed, epoch, sample index)."""
+"""Partners of samples: pure draws, addressed by (seed, epoch, sample index)."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch import Tensor
 from olsrepro.randomness import integers
 
 NONE = -1
-"""Stands for "no partner" and for "no candidate"."""
+"""Value for "no partner" and for "no candidate"."""
 
 
 class Candidates(NamedTuple):
-    """The samples that may be partners, by class.
+    """Samples that may be partners, by class.
 
     Attributes:
         samples: int64 (N,), sample indices: the candidates of class 0 in ascending order, then those of class 1, and
-            so on; behind them the samples that are no candidates.
-        starts: int64 (K,), where the candidates of a class begin in ``samples``.
-        counts: int64 (K,), how many they are.
-        places: int64 (N,), how many candidates of its class stand before a sample; :data:`NONE` for no candidate.
+            so on; after them the samples that are not candidates.
+        starts: int64 (K,), positions in ``samples`` at which the candidates of a class begin.
+        counts: int64 (K,), numbers of candidates of a class.
+        places: int64 (N,), number of candidates of its class before a sample; :data:`NONE` if it isn't a candidate.
     """
 
     samples: Tensor
@@ -31,11 +31,11 @@ class Candidates(NamedTuple):
 
 
 def list_candidates(labels: Tensor, eligible: Tensor, num_classes: int) -> Candidates:
-    """The eligible samples by class (waits for the device: for an epoch's end).
+    """List the eligible samples by class (waits for the device, so for an epoch's end).
 
     Args:
-        labels: int64 (N,), the class of each sample; any number where it isn't eligible.
-        eligible: bool (N,), which samples are candidates.
+        labels: int64 (N,), the class of each sample; any number if it isn't eligible.
+        eligible: bool (N,), whether a sample is a candidate.
         num_classes: K.
     """
     group = torch.where(eligible, labels, num_classes)
@@ -51,17 +51,17 @@ def list_candidates(labels: Tensor, eligible: Tensor, num_classes: int) -> Candi
 def draw_partners(
     candidates: Candidates, key: int, indices: Tensor, targets: Tensor, *, exclude_self: bool = True
 ) -> Tensor:
-    """A partner for each sample of a batch, uniform over the candidates of its class; nothing waits for the device.
+    """Draw a partner for each sample of a batch, uniform over its class's candidates; nothing waits for the device.
 
     Args:
         candidates: of the whole training set.
         key: an address; equal ones give equal draws.
         indices: int64 (B,), sample indices.
         targets: int64 (B,), their classes.
-        exclude_self: a candidate passes itself over, unless it is the only one of its class.
+        exclude_self: a candidate doesn't draw itself, unless it is the only one of its class.
 
     Returns:
-        Int64 (B,) sample indices; :data:`NONE` where the class has no candidate.
+        Int64 (B,) sample indices; :data:`NONE` if the class has no candidate.
     """
     count, own = candidates.counts[targets], candidates.places[indices]
     passes = (count > 1) & (own >= 0) & exclude_self
@@ -74,17 +74,17 @@ def draw_partners(
 def draw_partners_in_batch(
     key: int, indices: Tensor, targets: Tensor, eligible: Tensor, *, exclude_self: bool = True
 ) -> Tensor:
-    """A partner inside the batch for each of its samples, whatever order the batch has; nothing waits for the device.
+    """Draw a partner within the batch for each sample, whatever the batch's order; nothing waits for the device.
 
     Args:
         key: an address; equal ones give equal draws.
         indices: int64 (B,), sample indices.
         targets: int64 (B,), their classes.
-        eligible: bool (B,), which samples may be partners.
+        eligible: bool (B,), whether a sample may be a partner.
         exclude_self: no sample is its own partner.
 
     Returns:
-        Int64 (B,), the partner's row in the batch; :data:`NONE` where the batch has no candidate.
+        Int64 (B,), the partner's row in the batch; :data:`NONE` if the batch has no candidate.
     """
     order = indices.argsort()
     can = (targets[:, None] == targets[order]) & eligible[order]
@@ -98,6 +98,6 @@ def draw_partners_in_batch(
 
 
 def rows_or_uniform(predictions: Tensor, partners: Tensor, dtype: torch.dtype) -> Tensor:
-    """Soft labels (B, K): the partner's row of ``predictions`` (N, K), uniform where it is :data:`NONE`."""
+    """Return soft labels (B, K): the partner's row of ``predictions`` (N, K), uniform if it is :data:`NONE`."""
     rows = predictions.index_select(0, partners.clamp(min=0)).to(dtype)
     return torch.where((partners != NONE)[:, None], rows, 1 / predictions.shape[1])

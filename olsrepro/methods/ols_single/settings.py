@@ -19,17 +19,17 @@ _LARGEST_STORE = 2**30
 
 @dataclass(frozen=True)
 class Settings(MethodSettings):
-    """The soft label of a sample is what the network predicts for another sample of its class, its partner.
+    """OLS-Single: the soft label of a sample is the network's prediction for another one of its class, its partner.
 
-    The paper has one sentence on it (V-E) and its authors released no code; what the switches choose is our guess.
+    The paper has one sentence on it (V-E) and its authors released no code; all the switches are our guesses.
 
     Args:
-        source: where the partner's prediction comes from: ``previous_epoch``, what training predicted for any sample
-            of the set one epoch before; ``same_batch``, what this step predicts for a sample of the batch;
+        source: source of the partner's prediction: ``previous_epoch``, the training prediction of the previous epoch
+            for any sample of the set; ``same_batch``, this step's prediction for a sample of the batch;
             ``extra_forward``, a second image, run through the network without gradient.
-        alpha: weight of the given label; ``1 - alpha`` is the soft label's.
-        correct_only: only a right prediction may be a soft label, as in OLS.
-        exclude_self: a sample is its own partner only where its class has no other candidate (and never with
+        alpha: weight of the given label; the soft label has ``1 - alpha``.
+        correct_only: only a correct prediction may be a soft label, as in OLS.
+        exclude_self: a sample is its own partner only if its class has no other candidate (and never with
             ``same_batch``).
     """
 
@@ -52,11 +52,11 @@ class Settings(MethodSettings):
 
     @property
     def keeps_store(self) -> bool:
-        """Whether predictions of the whole training set are kept; not where the soft label has no weight."""
+        """Whether predictions of the whole training set are stored; not if the soft label has no weight."""
         return self.source == "previous_epoch" and self.alpha < 1
 
     def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
-        """Refuse a data set whose predictions would take more than 1 GiB, full-size ImageNet above all."""
+        """Refuse a data set whose predictions exceed 1 GiB, such as full-size ImageNet (:class:`ValueError`)."""
         size = store_bytes(dataset.train_size, dataset.num_classes)
         if self.keeps_store and size > _LARGEST_STORE:
             raise ValueError(
@@ -65,10 +65,10 @@ class Settings(MethodSettings):
             )
 
     def more_views(self, augment: AugmentSettings) -> tuple[View, ...]:
-        """The partner's image, for ``extra_forward`` with a soft label that has weight."""
+        """Return the partner's image, for ``extra_forward`` with a soft label of weight above 0."""
         return (View(augment, of="classmate"),) if self.source == "extra_forward" and self.alpha < 1 else ()
 
 
 def store_bytes(train_size: int, num_classes: int) -> int:
-    """Bytes of the predictions that ``source=previous_epoch`` keeps: two buffers (N, K) in half precision."""
+    """Return the bytes of the predictions that ``source=previous_epoch`` stores: two buffers (N, K), half precision."""
     return train_size * num_classes * _BYTES_PER_PROBABILITY * _BUFFERS

@@ -1,4 +1,4 @@
-"""A forward pass in training mode that leaves batch normalisation's running statistics alone."""
+"""Forward pass in training mode that doesn't update batch normalisation's running statistics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 @contextmanager
 def still_statistics(network: nn.Module) -> Iterator[None]:
-    """Inside, batch normalisation takes a batch's own statistics as in training and doesn't count them."""
+    """Keep running statistics unchanged inside, while batch normalisation uses the batch's own as in training."""
     layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.track_running_stats]
     for layer in layers:
         layer.track_running_stats = False

@@ -1,4 +1,4 @@
-"""What training predicted for each sample one epoch before, and what it predicts in this one."""
+"""Predictions of training for each sample in the previous epoch and in this one."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from olsrepro.methods.ols_single.partners import NONE, Candidates, draw_partners
 
 
 class PredictionStore(nn.Module):
-    """Predictions of the training set in two buffers: one epoch reads the last one's and writes its own.
+    """Predictions of the training set in two buffers: an epoch reads those of the previous one and writes its own.
 
-    So nothing depends on the order of the batches. Everything lies in buffers, and a state taken inside an epoch goes
-    on as if it had not been left. Only :meth:`end_epoch` communicates and waits for the device. Under
-    ``torch.distributed`` each rank writes the rows of its own samples; a state taken inside an epoch holds the rows of
-    its rank alone, one taken at an epoch's end those of all.
+    Nothing thus depends on the order of the batches. All state is in buffers, so that training can resume exactly
+    inside an epoch. Only :meth:`end_epoch` communicates and waits for the device. Under ``torch.distributed`` each rank
+    writes the rows of its own samples; a state saved inside an epoch holds the rows of its rank alone, one saved at an
+    epoch's end those of all.
 
     Args:
         train_size: N; sample indices are ``0 .. N - 1``.
         num_classes: K.
-        correct_only: only right predictions make candidates.
-        dtype: of the two buffers; half precision keeps a probability to 3 digits, or to 3e-8 below 6e-5.
+        correct_only: only correct predictions make candidates.
+        dtype: dtype of the two buffers; half precision keeps a probability to 3 digits, or to 3e-8 below 6e-5.
 
     Attributes:
-        predictions: (N, K), predicted probabilities of the epoch before.
-        next_predictions: (N, K), those of this epoch so far; 0 where there is none yet.
+        predictions: (N, K), predicted probabilities of the previous epoch.
+        next_predictions: (N, K), those of this epoch so far; 0 if there is none yet.
         next_labels: int64 (N,), the classes of the samples seen in this epoch; -1 for the others.
-        next_correct: bool (N,), whether this epoch's prediction was right.
+        next_correct: bool (N,), whether this epoch's prediction was correct.
         samples, starts, counts, places: the :class:`Candidates` of this epoch; none in the first.
     """
 
@@ -55,26 +55,26 @@ class PredictionStore(nn.Module):
 
     @property
     def candidates(self) -> Candidates:
-        """Who may be a partner in this epoch."""
+        """Samples that may be partners in this epoch."""
         return Candidates(self.samples, self.starts, self.counts, self.places)
 
     def draw(self, key: int, indices: Tensor, targets: Tensor, *, exclude_self: bool = True) -> Tensor:
-        """Partners (B,) for samples of these indices and classes; -1 where there is none."""
+        """Draw partners (B,) for samples of these indices and classes; -1 if there is none."""
         return draw_partners(self.candidates, key, indices, targets, exclude_self=exclude_self)
 
     def soft_labels(self, partners: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """What was predicted for the partners (B,) one epoch before, (B, K); uniform where there is none."""
+        """Return the predictions (B, K) of the previous epoch for the partners (B,); uniform if there is none."""
         return rows_or_uniform(self.predictions, partners, dtype)
 
     @torch.no_grad()
     def observe(self, indices: Tensor, targets: Tensor, predictions: Tensor, correct: Tensor) -> None:
-        """Keep what a batch predicted for the next epoch; an epoch shows a sample once, on one rank.
+        """Store a batch's predictions for the next epoch; a sample occurs once in an epoch, on one rank.
 
         Args:
             indices: int64 (B,), sample indices.
             targets: int64 (B,), their classes.
             predictions: (B, K), predicted probabilities.
-            correct: bool (B,), whether they were right.
+            correct: bool (B,), whether they were correct.
         """
         self.next_predictions.index_copy_(0, indices, predictions.to(self.next_predictions.dtype))
         self.next_labels.index_copy_(0, indices, targets)
@@ -82,9 +82,9 @@ class PredictionStore(nn.Module):
 
     @torch.no_grad()
     def end_epoch(self) -> None:
-        """Share this epoch's rows with all ranks, make them the ones in force, begin the next epoch with none.
+        """Share this epoch's rows with all ranks, make them the current ones, begin the next epoch with none.
 
-        Every rank must call it, where ranks are initialised. A sample that this epoch didn't show is no candidate.
+        Every rank must call it if ranks are initialised. A sample that didn't occur in this epoch isn't a candidate.
         """
         self._share()
         seen = self.next_labels != NONE

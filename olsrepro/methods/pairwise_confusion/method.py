@@ -1,4 +1,4 @@
-"""The label method ``pairwise_confusion``: its criterion from a share of the training on, hard labels before."""
+"""Label method ``pairwise_confusion``: its criterion from a share of the training on, hard labels before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from olsrepro.methods.pairwise_confusion.settings import Settings
 
 
 class Method(LabelMethod):
-    """Which loss it is follows from the batch's epoch alone, so that there is nothing to remember."""
+    """Pairwise Confusion; the batch's epoch alone determines the loss, so that there is no state."""
 
     def __init__(self, settings: Settings, context: MethodContext) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class Method(LabelMethod):
         self._first_epoch = settings.first_epoch(context.epochs)
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
-        """One forward pass; partners are rows of the two halves of the batch as it comes."""
+        """Make one forward pass; partners are rows of the two halves of the batch in its given order."""
         logits = network(batch.images)
         criterion = self.criterion if batch.epoch >= self._first_epoch else self._hard
         return StepOutput(criterion(logits, batch.targets), logits)

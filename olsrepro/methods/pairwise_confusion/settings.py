@@ -32,11 +32,11 @@ class Settings(MethodSettings):
 
     @property
     def splits_steps(self) -> bool:
-        """Not where distances are normalised over the whole batch."""
+        """Whether a step can be split: not if distances are normalised over the whole batch."""
         return self.rules().norm != "class"
 
     def rules(self) -> PairwiseRules:
-        """The concrete rules that variant and switches come to."""
+        """Return the rules that follow from the variant and the switches."""
         return resolve_pairwise(**self.switches())
 
     def in_force(self, context: RunContext) -> Settings:
@@ -44,13 +44,13 @@ class Settings(MethodSettings):
         return replace(self, **asdict(self.rules()))
 
     def criterion_switches(self) -> dict[str, Any]:
-        """The switches of the criterion: all but ``start``, which is the training's."""
+        """Return the switches of the criterion: all but ``start``, which belongs to training."""
         return {key: value for key, value in self.switches().items() if key != "start"}
 
     def first_epoch(self, epochs: int) -> int:
-        """The 0-based epoch, nearest to ``start`` of so many, that switches the distance on."""
+        """Return the 0-based epoch, nearest to ``start`` times ``epochs``, that switches the distance on."""
         return math.floor(self.rules().start * epochs + 0.5)
 
     def identity(self) -> dict[str, Any]:
-        """The rules: a variant and the same switches typed one by one are one run."""
+        """Return the rules: a variant and the same switches given one by one are one run."""
         return asdict(self.rules())

@@ -1,4 +1,4 @@
-"""The label method ``pencil``: each sample's label is learned together with the network."""
+"""Label method ``pencil``: each sample's label is learnt together with the network."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ UNSEEN = -1
 
 
 class Method(LabelMethod):
-    """Cross entropy in stage 1; in stage 2 the loss of labels and network; in stage 3 the divergence from the labels.
+    """Cross entropy in stage 1; the joint loss of labels and network in stage 2; divergence from the labels in stage 3.
 
     A step of stage 2 moves the labels of its samples by the gradient of its own backward pass. Ranks add up the
     gradients of their shares of a batch's mean, so that this gradient is already that of the whole batch; they
     exchange the labels of their samples at an epoch's end.
 
     Attributes:
-        change: float32 (N, K), what each sample's scores have gained over those of its given label.
+        change: float32 (N, K), change of each sample's scores from those of its given label.
         given: int64 (N,), given labels of the samples seen so far; -1 for the others.
-        shown: bool (N,), the samples that this epoch has shown this rank.
+        shown: bool (N,), the samples that this rank has seen in this epoch.
     """
 
     change: Tensor
@@ -48,7 +48,7 @@ class Method(LabelMethod):
         self.register_buffer("shown", torch.zeros(context.train_size, dtype=torch.bool))
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
-        """The loss of the stage that the batch's epoch is in."""
+        """Return the loss of the stage that the batch's epoch is in."""
         logits = network(batch.images)
         if self.training:
             self.given.index_copy_(0, batch.indices, batch.targets)
@@ -58,11 +58,11 @@ class Method(LabelMethod):
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Move the labels of the batch, in stage 2."""
+        """Update the labels of the batch, in stage 2."""
         if self._to_move is not None:
             indices, scores = self._to_move
             self._to_move = None
-            assert scores.grad is not None, "the loss was not gone back from"
+            assert scores.grad is not None, "backward was not called on the loss"
             lam = self._settings.lam / self._factor
             self.change.index_copy_(0, indices, moved(self.change[indices], scores.grad.to(self.change.dtype), lam))
 
@@ -77,11 +77,11 @@ class Method(LabelMethod):
         self.shown.zero_()
 
     def corrected_labels(self) -> Tensor:
-        """The class of the highest score of each sample (N,); -1 where none was seen yet."""
+        """Return the class of the highest score of each sample (N,); -1 for samples not seen yet."""
         return torch.where(self.given >= 0, self._scores_of_all().argmax(1), self.given)
 
     def epoch_facts(self) -> Mapping[str, float]:
-        """The stage, the samples in percent whose label is another class now, and the given class's mean share."""
+        """Return the stage, the percentage of labels that have changed class, and the given class's mean share."""
         seen = self.given >= 0
         changed = (self.corrected_labels() != self.given)[seen]
         shares = self._scores_of_all().softmax(1).gather(1, self.given.clamp(min=0)[:, None])[seen]
@@ -111,5 +111,5 @@ class Method(LabelMethod):
         return self._scores(self.change, self.given.clamp(min=0))
 
     def _scores(self, change: Tensor, targets: Tensor) -> Tensor:
-        """Scores (B, K) that have changed by so much from those of the given labels (B,)."""
+        """Return the scores (B, K) that differ by ``change`` from those of the given labels (B,)."""
         return change + first_scores(targets, change.shape[1], self._settings.init_scale, change.dtype)

@@ -1,4 +1,4 @@
-"""Settings of PENCIL: labels that are learned with the network."""
+"""Settings of PENCIL: labels that are learnt with the network."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _LARGEST_STORE = 2**30
 
 @dataclass(frozen=True)
 class Settings(MethodSettings):
-    """PENCIL (Yi and Wu, CVPR 2019): three stages, of which the second moves the labels by gradient.
+    """PENCIL (Yi and Wu, CVPR 2019): three stages, of which the second updates the labels by gradient.
 
     Args:
-        schedule: ``own``, SGD and learning rates that the method brings along; ``common``, the recipe's.
-        alpha: weight of the term that holds a label to the given one.
+        schedule: ``own``, the method's SGD and learning rates; ``common``, the recipe's.
+        alpha: weight of the term that keeps a label close to the given one.
         beta: weight of the entropy of the predictions.
         lam: step size of the labels.
-        lr: of ``schedule=own`` in stages 1 and 2.
-        lr2: the same in the first third of stage 3, a tenth and a hundredth of it in the others.
-        stage1_end, stage2_end: shares of the epochs after which stages 1 and 2 end; None: as the schedule says, 70/320
+        lr: learning rate of ``schedule=own`` in stages 1 and 2.
+        lr2: the same in the first third of stage 3; a tenth and a hundredth of it apply in the others.
+        stage1_end, stage2_end: shares of the epochs after which stages 1 and 2 end; None: by the schedule, 70/320
             and 200/320 (own), or 35 % of the epochs before the first drop and that drop (common).
         compat: ``paper``, the negative log of the given class's probability; ``official_code``, the cross entropy that
-            takes these probabilities for logits.
+            uses these probabilities as logits.
         init_scale: score of the given class at the start; the others have 0.
         lr_floor_bug: the last two learning rates are rounded down to integers, hence 0.
-        times_k: the losses of stages 2 and 3 times K and lam / K, so that the network's gradient has the size of a
-            cross entropy's; None: with ``schedule=common``.
+        times_k: multiply the losses of stages 2 and 3 by K and divide lam by K, so that the network's gradient has the
+            size of a cross entropy's; None: only with ``schedule=common``.
     """
 
     needs_sample_index: ClassVar[bool] = True
@@ -69,7 +69,7 @@ class Settings(MethodSettings):
 
     @property
     def splits_steps(self) -> bool:
-        """No: labels move once a step."""
+        """False: labels are updated once per step."""
         return False
 
     def _check_schedule(self) -> None:
@@ -82,17 +82,17 @@ class Settings(MethodSettings):
 
     @property
     def scales_by_k(self) -> bool:
-        """``times_k``, None resolved."""
+        """Value of ``times_k``, with None resolved."""
         return self.schedule == "common" if self.times_k is None else self.times_k
 
     def stages(self, epochs: int, milestones: Sequence[int]) -> Stages:
-        """The stages of a run of so many epochs; :meth:`check_run` refuses those that it has no room for."""
+        """Return the stages of a run; :meth:`check_run` refuses a run that is too short for them."""
         by_drop = stages_of_drop(epochs, milestones)
         ends = zip(self._shares(), by_drop, strict=True)
         return fitted(*(end if share is None else after_share(epochs, share) for share, end in ends))
 
     def _shares(self) -> tuple[float | None, float | None]:
-        """The shares of the epochs after which stages 1 and 2 end; None: a drop says when."""
+        """Return the shares of the epochs after which stages 1 and 2 end; None: a drop determines it."""
         implied = OWN_ENDS if self.schedule == "own" else (None, None)
         first, second = (self.stage1_end, self.stage2_end)
         return implied[0] if first is None else first, implied[1] if second is None else second
@@ -105,7 +105,7 @@ class Settings(MethodSettings):
         return replace(self, stage1_end=first, stage2_end=second, times_k=self.scales_by_k)
 
     def own_recipe(self, epochs: int) -> OwnRecipe | None:
-        """PENCIL's plain SGD with its rates in ``epochs`` epochs, if the schedule is its own."""
+        """Return PENCIL's plain SGD with its learning rates, for ``schedule=own``."""
         if self.schedule != "own":
             return None
         third_stage = self.stages(epochs, ()).stage2_end
@@ -113,7 +113,7 @@ class Settings(MethodSettings):
         return OwnRecipe(rates, momentum=0.9, nesterov=False, weight_decay=1e-4)
 
     def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
-        """Refuse epochs and drops without room for three stages, and labels of more than 1 GiB."""
+        """Refuse epochs and drops without room for three stages, and labels above 1 GiB (:class:`ValueError`)."""
         if self.schedule == "common" and self.stage2_end is None and not any(drop < epochs for drop in milestones):
             raise ValueError(
                 f"recipe.milestones={list(milestones)} must have a drop in the {epochs} epochs, where stage 2 of"
@@ -133,7 +133,7 @@ class Settings(MethodSettings):
             )
 
     def identity(self) -> dict[str, Any]:
-        """What changes the result, implied values resolved; the rates of the own schedule only where it is taken."""
+        """Return the switches that change the result, resolved; the own schedule's rates only with ``schedule=own``."""
         shares = dict(zip(("stage1_end", "stage2_end"), self._shares(), strict=True))
         kept = super().identity() | shares | {"times_k": self.scales_by_k}
         return {key: value for key, value in kept.items() if self.schedule == "own" or key not in _OF_OWN_SCHEDULE}

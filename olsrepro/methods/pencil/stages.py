@@ -1,4 +1,4 @@
-"""When PENCIL's stages end and what its own schedule is (no torch here); all epochs are 0-based."""
+"""Stages of PENCIL and its own schedule (no torch here); all epochs are 0-based."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ OWN_ENDS = (70 / 320, 200 / 320)  # shares of the epochs; yikun2019/PENCIL: 70 a
 
 
 class Stages(NamedTuple):
-    """The first epochs of stage 2, which moves the labels, and of stage 3, which has them frozen."""
+    """First epochs of stage 2, which updates the labels, and of stage 3, which freezes them."""
 
     stage1_end: int
     stage2_end: int
 
     def at(self, epoch: int) -> int:
-        """1, 2 or 3: the stage of an epoch."""
+        """Return the stage of an epoch: 1, 2 or 3."""
         return 1 + (epoch >= self.stage1_end) + (epoch >= self.stage2_end)
 
 
 def fitted(stage1_end: int, stage2_end: int) -> Stages:
-    """These stages, but the first two with at least one epoch each."""
+    """Return these stages, with at least one epoch each for the first two."""
     first = max(1, stage1_end)
     return Stages(first, max(first + 1, stage2_end))
 
 
 def after_share(epochs: int, share: float) -> int:
-    """The first epoch after this share of them, to the nearest one."""
+    """Return the first epoch after this share of the epochs, to the nearest one."""
     return round(share * epochs)
 
 
 def stages_of_drop(epochs: int, milestones: Sequence[int]) -> Stages:
-    """Stage 2 ends at the first drop, or with the run if there is none; stage 1 at 35 % of that, as 70 of 200."""
+    """End stage 2 at the first drop, or with the run if there is none, and stage 1 at 35 % of that, as 70 of 200."""
     drop = milestones[0] if milestones else epochs
     return fitted(drop * 35 // 100, drop)
 
 
 def own_rates(epochs: int, stage2_end: int, lr: float, lr2: float, *, floor: bool = False) -> tuple[float, ...]:
-    """The learning rate of each epoch: ``lr`` in stages 1 and 2, in the thirds of stage 3 lr2, lr2/10, lr2/100.
+    """Return the learning rate of each epoch: ``lr`` in stages 1 and 2, in the thirds of stage 3 lr2, lr2/10, lr2/100.
 
     Args:
-        epochs: of the run.
+        epochs: number of epochs of the run.
         stage2_end: the first epoch of stage 3.
         lr, lr2: learning rates.
         floor: round the last two rates down to integers, as yikun2019/PENCIL does: 0 for any lr2 below 10.

@@ -1,4 +1,4 @@
-"""The label method ``sce``: its criterion at work in training."""
+"""Label method ``sce``: training with its criterion alone."""
 
 from olsrepro.methods.base import CriterionMethod as Method
 

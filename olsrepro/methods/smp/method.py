@@ -1,4 +1,4 @@
-"""The label method ``smp``: labels by the prototypes of the classes are learned beside the given ones."""
+"""Label method ``smp``: labels by the prototypes of the classes are learnt in addition to the given ones."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from olsrepro.randomness import address
 
 
 class Method(LabelMethod):
-    """``L = (1 - alpha) CE(y, z) + alpha CE(y', z)``, y' the class whose prototypes the sample is most like.
+    """Loss ``(1 - alpha) CE(y, z) + alpha CE(y', z)``, y' the class whose prototypes the sample is most similar to.
 
-    The corrected labels y' are found at the end of the epoch before the first that learns them, and of each one after
-    it but the last, from the features of all training images in evaluation mode. They never choose prototypes: these
-    are samples with the class's given label.
+    The corrected labels y' are computed at the end of the epoch before the first that learns them, and of each later
+    one but the last, from the features of all training images in evaluation mode. They are never used to choose
+    prototypes: these are samples with the class's given label.
 
     Attributes:
-        corrected: int64 (N,), y' by sample index; -1 where none was found.
+        corrected: int64 (N,), y' by sample index; -1 if none was computed.
     """
 
     corrected: Tensor
@@ -43,7 +43,7 @@ class Method(LabelMethod):
         self.register_buffer("corrected", torch.full((context.train_size,), UNKNOWN))
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
-        """The cross entropy with both labels; with the given one alone until there are others."""
+        """Return the cross entropy with both labels, or with the given one alone until there are corrected ones."""
         self._epoch = batch.epoch
         logits = network(batch.images)
         log_p = raised(logits).log_softmax(1)
@@ -62,11 +62,11 @@ class Method(LabelMethod):
             self._correct()
 
     def corrected_labels(self) -> Tensor | None:
-        """The corrected labels (N,), once there are any."""
+        """Return the corrected labels (N,); None until there are any."""
         return self.corrected if self._epoch >= self._first - 1 else None
 
     def epoch_facts(self) -> Mapping[str, float]:
-        """The samples in percent whose corrected label is not the given one, in epochs that corrected."""
+        """Return the percentage of corrected labels that differ from the given ones, after epochs that correct them."""
         return {} if self._changed is None else {"labels_changed": float(self._changed)}
 
     def _labels(self, batch: Batch) -> Tensor:
@@ -88,9 +88,9 @@ class Method(LabelMethod):
 
 
 def _all_features(backbone: Backbone, images: TrainingSet, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Features (n, D), given labels and sample indices (n,) of the training set by rising index, from all ranks.
+    """Gather features (n, D), given labels and sample indices (n,) of the training set by rising index, from all ranks.
 
-    Each rank takes its part of every batch: ranks whose running statistics differ have the same features this way.
+    Each rank takes its part of every batch, so that ranks whose running statistics differ have the same features.
     """
     parts = []
     backbone.eval()

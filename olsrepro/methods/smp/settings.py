@@ -13,15 +13,15 @@ from olsrepro.methods.settings import MethodSettings, RunContext
 
 @dataclass(frozen=True)
 class Settings(MethodSettings):
-    """Han, Luo and Wang (ICCV 2019): a second label by prototypes, found anew at the end of each epoch.
+    """Second label by prototypes (Han, Luo and Wang, ICCV 2019), recomputed at the end of each epoch.
 
     Args:
-        num_prototypes: of each class.
+        num_prototypes: number of prototypes of each class.
         samples_per_class: samples with its given label that a class's prototypes are chosen from; None: all.
-        alpha: weight of the corrected label; ``1 - alpha`` is the given one's.
-        s_c_quantile: where the threshold of the density lies among a class's cosines, in ascending order.
-        eta_threshold: how unlike every denser sample a prototype must be, as a cosine.
-        start_epoch: share of the epochs before corrected labels are learned; None: until the recipe's first drop.
+        alpha: weight of the corrected label; the given one has ``1 - alpha``.
+        s_c_quantile: position of the density's threshold among a class's cosines in ascending order.
+        eta_threshold: upper limit of a prototype's cosine with every denser sample.
+        start_epoch: share of the epochs before corrected labels are learnt; None: until the recipe's first drop.
         diagonal: whether a sample's cosine with itself counts in threshold and density.
     """
 
@@ -53,7 +53,7 @@ class Settings(MethodSettings):
             raise ValueError(f"start_epoch={self.start_epoch:g} must be a share of the epochs in [0, 1], such as 0.5")
 
     def first_epoch(self, epochs: int, milestones: Sequence[int]) -> int:
-        """The 0-based epoch from which corrected labels are learned, at least 1; ``epochs`` or more: none is."""
+        """Return the 0-based epoch from which corrected labels are learnt, at least 1; ``epochs`` or more: never."""
         if self.start_epoch is not None:
             return max(1, round(self.start_epoch * epochs))
         return milestones[0] if milestones else epochs
@@ -65,7 +65,7 @@ class Settings(MethodSettings):
         return replace(self, start_epoch=self.first_epoch(context.epochs, context.milestones) / context.epochs)
 
     def check_run(self, dataset: DatasetSettings, epochs: int, milestones: Sequence[int]) -> None:
-        """Refuse epochs and drops that leave no epoch for corrected labels."""
+        """Refuse epochs and drops that leave no epoch for corrected labels (:class:`ValueError`)."""
         if self.first_epoch(epochs, milestones) < epochs:
             return
         if self.start_epoch is None:

@@ -1,4 +1,4 @@
-"""The label method ``tfkd_reg``: its criterion at work in training."""
+"""Label method ``tfkd_reg``: training with its criterion alone."""
 
 from olsrepro.methods.base import CriterionMethod as Method
 

@@ -11,7 +11,7 @@ from olsrepro.methods.settings import MethodSettings
 
 @dataclass(frozen=True)
 class Settings(MethodSettings):
-    """Tf-KD regularisation (Yuan et al.): distils a virtual teacher that puts ``correct_prob`` on the right class."""
+    """Tf-KD regularisation (Yuan et al.): distils a virtual teacher with ``correct_prob`` on the right class."""
 
     name: str = "tfkd_reg"
     alpha: float = 0.1

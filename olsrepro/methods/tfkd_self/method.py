@@ -1,4 +1,4 @@
-"""The label method ``tfkd_self``: a trained network's predictions of the same images are part of the target."""
+"""Label method ``tfkd_self``: a trained network's predictions for the same images are part of the target."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from olsrepro.methods.tfkd_self.settings import Settings
 
 
 class Method(LabelMethod):
-    """One pass of the network and one of its teacher over the same augmented images.
+    """Distillation with one pass of the network and one of its teacher over the same augmented images.
 
-    The teacher's weights are neither trained nor part of the checkpoint: its run id stands for them.
+    The teacher's weights are neither trained nor part of the checkpoint, which has its run id instead.
 
     Raises:
         ValueError: the context has no teacher.
@@ -34,7 +34,7 @@ class Method(LabelMethod):
         self._teacher = (context.teacher,)  # in a tuple, so that it is no submodule
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
-        """The criterion on the logits of both networks."""
+        """Apply the criterion to the logits of both networks."""
         logits = network(batch.images)
         return StepOutput(self.criterion(logits, batch.targets, self._taught(batch.images)), logits)
 

@@ -16,8 +16,8 @@ class Settings(MethodSettings):
     """Tf-KD self (Yuan et al. 2020): a network learns from the best weights of its own hard-label run.
 
     ``teacher`` is the run id of another finished run of the same backbone, which makes this knowledge distillation
-    from any trained teacher; None takes the hard run of the same data, backbone, recipe and seed. The id of the teacher
-    is part of the run's own.
+    from any trained teacher; None takes the hard run of the same data, backbone, recipe and seed. The teacher's id is
+    part of the run's own.
     """
 
     wants_teacher: ClassVar[bool] = True
@@ -33,11 +33,11 @@ class Settings(MethodSettings):
 
     @property
     def teacher_run(self) -> str | None:
-        """The id of the run that teaches; None for the hard run."""
+        """Id of the teacher's run; None for the hard run."""
         return self.teacher
 
     def identity(self) -> dict[str, Any]:
-        """All but the teacher, whose id a run's own covers whether it was named or implied."""
+        """Return all switches but the teacher, whose id is in the run's own whether it was named or implied."""
         return {key: value for key, value in super().identity().items() if key != "teacher"}
 
     def __post_init__(self) -> None:

@@ -11,11 +11,11 @@ PLANES = (64, 128, 256, 512)
 
 
 def build(settings: Settings, num_classes: int) -> Backbone:
-    """The network ``(B, 3, H, W) -> (B, num_classes)``; maps of ``layer1``..``layer4`` have side H, H/2, H/4, H/8.
+    """Build the network ``(B, 3, H, W) -> (B, num_classes)``; maps of ``layer1``..``layer4`` have side H, ..., H/8.
 
     Widths of the stages are 64, 128, 256, 512 up to depth 34 and four times that beyond. Keys and shapes of the state
-    dict are torchvision's, except ``conv1.weight``. Convolutions are drawn from the Kaiming normal (fan-out, ReLU). The
-    authors' class also holds branches that take no part; they are left out. Source: OnlineLabelSmoothing,
+    dict are torchvision's, except ``conv1.weight``. Convolutions are drawn from the Kaiming normal distribution
+    (fan-out, ReLU). The authors' class also has unused branches; they are left out. Source: OnlineLabelSmoothing,
     ``cifar/models/iccv19_resnet.py``.
     """
     planes = [scaled(count, settings.width) for count in PLANES]

@@ -13,7 +13,7 @@ BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 
 
 @dataclass(frozen=True)
 class Settings(BackboneSettings):
-    """Which wide CIFAR ResNet: ``depth`` 18 or 34 (basic blocks), 50 or 101 (bottlenecks).
+    """Wide CIFAR ResNet of ``depth`` 18 or 34 (basic blocks), 50 or 101 (bottlenecks).
 
     ``width`` multiplies the planes 64, 128, 256, 512, rounded half up to at least 1. Another depth or an illegal width
     raises :class:`ValueError`. Source: OnlineLabelSmoothing, ``cifar/models/iccv19_resnet.py``.
@@ -26,7 +26,7 @@ class Settings(BackboneSettings):
     depth: int = 50
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be built (:class:`ValueError`)."""
+        """Refuse a network that cannot be built (:class:`ValueError`)."""
         super().__post_init__()
         if self.depth not in BLOCKS:
             raise ValueError(f"backbone.depth={self.depth} is not known; valid: {', '.join(map(str, BLOCKS))}")

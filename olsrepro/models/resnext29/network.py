@@ -1,4 +1,4 @@
-"""CIFAR ResNeXt-29: three stages of three grouped bottlenecks behind a 1 x 1 stem."""
+"""CIFAR ResNeXt-29: three stages of three grouped bottlenecks after a 1 x 1 stem."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BLOCKS = (3, 3, 3)
 
 
 def build(settings: Settings, num_classes: int) -> Backbone:
-    """The network ``(B, 3, H, W) -> (B, num_classes)``; maps of ``layer1``..``layer3`` have side H, H/2, H/4.
+    """Build the network ``(B, 3, H, W) -> (B, num_classes)``; maps of ``layer1``..``layer3`` have side H, H/2, H/4.
 
     Widths of the stages are 256, 512, 1024 whatever the cardinality. The stem is the authors' 1 x 1 convolution, not
     the 3 x 3 of Xie et al. 2017, and every weight is drawn by PyTorch's default. Source: OnlineLabelSmoothing,

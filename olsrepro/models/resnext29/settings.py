@@ -12,7 +12,7 @@ CARDINALITIES = (2, 32)
 
 @dataclass(frozen=True)
 class Settings(BackboneSettings):
-    """Which ResNeXt-29: ``cardinality`` 2 (2x64d) or 32 (32x4d), the groups of every 3 x 3 convolution in a block.
+    """ResNeXt-29 of ``cardinality`` 2 (2x64d) or 32 (32x4d), the groups of every 3 x 3 convolution in a block.
 
     ``width`` multiplies the group widths 128, 256, 512, rounded half up to a multiple of ``cardinality`` (at least one
     channel a group), and the stem's 64 channels, rounded half up to at least 1. Another cardinality or an illegal width
@@ -26,7 +26,7 @@ class Settings(BackboneSettings):
     cardinality: int = 2
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be built (:class:`ValueError`)."""
+        """Refuse a network that cannot be built (:class:`ValueError`)."""
         super().__post_init__()
         if self.cardinality not in CARDINALITIES:
             valid = ", ".join(map(str, CARDINALITIES))

@@ -1,1 +1,1 @@
-"""SAN: self-attention in small windows in the place of spatial convolutions, pairwise or patchwise."""
+"""SAN: self-attention in small windows instead of spatial convolutions, pairwise or patchwise."""

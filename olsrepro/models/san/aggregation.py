@@ -1,4 +1,4 @@
-"""The weighted sum of values over windows, which keeps weights and values for its backward pass and no window."""
+"""Weighted sum of values over windows; only weights and values are kept for the backward pass, no windows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from olsrepro.models.san.windows import reflect_pad, shifted
 
 
 def aggregate(weights: Tensor, values: Tensor, kernel: int) -> Tensor:
-    """``y_c(i) = sum over j in N(i) of w_{c mod g}(i, j) value_c(j)``, in the type of the values.
+    """Compute ``y_c(i) = sum over j in N(i) of w_{c mod g}(i, j) value_c(j)``, in the dtype of the values.
 
-    Half types are summed in fp32. Source: SAN, ``lib/sa/functions/aggregation_refpad.py``.
+    Half-precision values are summed in fp32. Source: SAN, ``lib/sa/functions/aggregation_refpad.py``.
 
     Args:
         weights: ``(B, g, k^2, H, W)``, a window read row by row.
@@ -31,7 +31,7 @@ def aggregate(weights: Tensor, values: Tensor, kernel: int) -> Tensor:
 
 
 class _WindowSum(torch.autograd.Function):
-    """The sum with a backward pass that keeps no window."""
+    """Window sum whose backward pass needs no stored windows."""
 
     @staticmethod
     def forward(ctx: Any, weights: Tensor, padded: Tensor, kernel: int) -> Tensor:
@@ -51,7 +51,7 @@ class _WindowSum(torch.autograd.Function):
 
 
 def _window_sum(weights: Tensor, padded: Tensor, kernel: int) -> Tensor:
-    """Sums by offset within the window: each is one product of two views."""
+    """Sum over the offsets within the window, each one product of two views."""
     shares, (height, width) = _by_share(padded, weights), weights.shape[-2:]
     total = shares.new_zeros(*shares.shape[:3], height, width, dtype=_sum_dtype(weights, padded))
     for weight, window in zip(weights.unbind(2), shifted(shares, kernel), strict=True):
@@ -60,7 +60,7 @@ def _window_sum(weights: Tensor, padded: Tensor, kernel: int) -> Tensor:
 
 
 def _by_share(features: Tensor, weights: Tensor) -> Tensor:
-    """Channels as (share, weight channel): ``(B, C, h, w) -> (B, C / g, g, h, w)``."""
+    """Split channels into (share, weight channel): ``(B, C, h, w) -> (B, C / g, g, h, w)``."""
     batch, _, height, width = features.shape
     return features.reshape(batch, -1, weights.shape[1], height, width)
 

@@ -1,6 +1,6 @@
 """Self-attention in windows: weights from pairs of positions or from whole patches, shared by channels of the values.
 
-Layers have the names of SAN's own, so that its weights fit.
+Layers have the same names as SAN's, so that its weights fit.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ SHARE = 8
 
 
 class WindowAttention(nn.Module, ABC):
-    """``(B, channels, H, W) -> (B, values, H, W)``: values summed over k x k windows with weights of ``values / 8``.
+    """Attention ``(B, channels, H, W) -> (B, values, H, W)``: ``values / 8`` weights sum values over k x k windows.
 
-    ``conv1``, ``conv2``, ``conv3`` make the queries, the keys (``relation`` channels) and the values. Source: Zhao et
+    ``conv1``, ``conv2``, ``conv3`` give the queries, the keys (``relation`` channels) and the values. Source: Zhao et
     al., "Exploring Self-attention for Image Recognition", 2020; SAN, ``model/san.py``.
     """
 
@@ -35,18 +35,18 @@ class WindowAttention(nn.Module, ABC):
 
     @abstractmethod
     def weights(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """``(B, g, k^2, H W)`` of queries and keys ``(B, relation, H, W)``; windows are read row by row."""
+        """Compute weights ``(B, g, k^2, H W)`` from queries and keys ``(B, relation, H, W)``; windows go row by row."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """``(B, channels, H, W) -> (B, values, H, W)``, ``H, W > k // 2``."""
+        """Map ``(B, channels, H, W)`` to ``(B, values, H, W)``, ``H, W > k // 2``."""
         weights = self.weights(self.conv1(features), self.conv2(features))
         return aggregate(weights.view(*weights.shape[:3], *features.shape[-2:]), self.conv3(features), self.kernel)
 
 
 class PairwiseAttention(WindowAttention):
-    """Each weight from the difference of two positions' features and places alone, softmax over the window.
+    """Attention by differences of two positions' features and coordinates alone, softmax over the window.
 
-    The batch norms of ``conv_w`` see batch, window and positions.
+    The batch norms of ``conv_w`` normalise over batch, window and positions.
     """
 
     def __init__(self, channels: int, relation: int, values: int, kernel: int) -> None:
@@ -55,7 +55,7 @@ class PairwiseAttention(WindowAttention):
         self.conv_p = nn.Conv2d(2, 2, 1)
 
     def weights(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """See :meth:`WindowAttention.weights`; they sum to 1 over the window."""
+        """Compute the weights ``(B, g, k^2, H W)``, which sum to 1 over the window."""
         places = self.conv_p(positions(queries))
         apart = self._differences(places, places).expand(len(queries), -1, -1, -1)
         weights: Tensor = self.conv_w(torch.cat([self._differences(queries, keys), apart], 1))
@@ -66,7 +66,7 @@ class PairwiseAttention(WindowAttention):
 
 
 class PatchwiseAttention(WindowAttention):
-    """All weights of a window at once, from its centre's query and all of its keys; no softmax, no places."""
+    """Attention with all weights of a window from its centre's query and all its keys; no softmax, no coordinates."""
 
     def __init__(self, channels: int, relation: int, values: int, kernel: int) -> None:
         super().__init__(channels, relation, values, kernel)
@@ -74,14 +74,14 @@ class PatchwiseAttention(WindowAttention):
         self.conv_w = _weight_layers(relation * (window + 1), groups, groups * window)
 
     def weights(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """See :meth:`WindowAttention.weights`; any real numbers."""
+        """Compute the weights ``(B, g, k^2, H W)``, any real numbers."""
         patches = unfolded(keys, self.kernel).flatten(1, 2)
         weights: Tensor = self.conv_w(torch.cat([queries.flatten(2), patches], 1).unsqueeze(2))
         return weights.view(len(weights), -1, self.kernel * self.kernel, weights.shape[-1])
 
 
 def positions(features: Tensor) -> Tensor:
-    """``(1, 2, H, W)`` for a map ``(B, C, H, W)``: x, then y, each from -1 to 1."""
+    """Return the coordinates ``(1, 2, H, W)`` of a map ``(B, C, H, W)``: x, then y, each from -1 to 1."""
     height, width = features.shape[-2:]
     y, x = (torch.linspace(-1, 1, side, dtype=features.dtype, device=features.device) for side in (height, width))
     return torch.stack([x.expand(height, -1), y.unsqueeze(1).expand(-1, width)]).unsqueeze(0)

@@ -20,17 +20,17 @@ ATTENTION: dict[str, type[WindowAttention]] = {"pairwise": PairwiseAttention, "p
 
 
 def build(settings: Settings, num_classes: int) -> Backbone:
-    """The network ``(B, 3, H, W) -> (B, num_classes)``; maps of ``layer0``..``layer4`` have side H/2, H/4, ..., H/32.
+    """Build the network ``(B, 3, H, W) -> (B, num_classes)``; maps of ``layer0``..``layer4`` have side H/2, ..., H/32.
 
-    H and W are 128 at least, odd sides are rounded down. Weights are drawn by PyTorch's defaults; keys and shapes of
-    the state dict are those of SAN's own. Source: SAN, ``model/san.py``.
+    H and W are at least 128, odd sides are rounded down. Weights are drawn by PyTorch's defaults; keys and shapes of
+    the state dict are the same as SAN's. Source: SAN, ``model/san.py``.
     """
     blocks = scaled_blocks(BLOCKS[settings.depth], settings.depth_factor)
     return SelfAttentionNetwork(ATTENTION[settings.sa_type], blocks, settings.width, num_classes)
 
 
 class SelfAttentionBlock(nn.Module):
-    """Pre-activation: BN, ReLU, attention to a quarter of the channels, BN, ReLU, 1 x 1 back, plus the identity."""
+    """Pre-activation block: BN, ReLU, attention to a quarter of the channels, BN, ReLU, 1 x 1 back, plus identity."""
 
     def __init__(self, attention: type[WindowAttention], channels: int, kernel: int, width: float) -> None:
         super().__init__()
@@ -41,14 +41,14 @@ class SelfAttentionBlock(nn.Module):
         self.conv = nn.Conv2d(values, full, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """``(B, C, H, W) -> (B, C, H, W)``."""
+        """Map ``(B, C, H, W)`` to the same shape."""
         attended = self.sam(F.relu(self.bn1(features)))
         out: Tensor = features + self.conv(F.relu(self.bn2(attended)))
         return out
 
 
 class SelfAttentionNetwork(Backbone):
-    """The network; ``blocks`` holds one number a stage, ``width`` multiplies all channels."""
+    """Network of self-attention blocks; ``blocks`` holds one number per stage, ``width`` multiplies all channels."""
 
     def __init__(self, attention: type[WindowAttention], blocks: Sequence[int], width: float, num_classes: int) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class SelfAttentionNetwork(Backbone):
         self.fc = nn.Linear(channels, num_classes)
 
     def stage_features(self, images: Tensor) -> dict[str, Tensor]:
-        """See :meth:`Backbone.stage_features`; each map is half of the one before, the first half of the images."""
+        """Return the maps of all stages from one pass; the first has half the images' side, each next half of that."""
         features = F.relu(self.bn_in(self.conv_in(images)))
         maps: dict[str, Tensor] = {}
         for number, name in enumerate(self.stages):
@@ -80,6 +80,6 @@ class SelfAttentionNetwork(Backbone):
         return F.relu(features)
 
     def classify(self, pooled: Tensor) -> Tensor:
-        """Logits ``(B, K)`` of pooled features ``(B, C)``."""
+        """Return the logits ``(B, K)`` of pooled features ``(B, C)``."""
         logits: Tensor = self.fc(pooled)
         return logits

@@ -15,7 +15,7 @@ ATTENTIONS = ("patchwise", "pairwise")
 
 @dataclass(frozen=True)
 class Settings(BackboneSettings):
-    """Which SAN: ``depth`` 10, 15 or 19, ``sa_type`` patchwise or pairwise.
+    """SAN of ``depth`` 10, 15 or 19, ``sa_type`` patchwise or pairwise.
 
     ``width`` multiplies the stages' channels 64, 256, 512, 1024, 2048 and, in each block, the relation's (a 16th) and
     the values' (a quarter); all are rounded half up, the values' to a multiple of 8, the channels that share a weight.
@@ -23,11 +23,11 @@ class Settings(BackboneSettings):
     ``config/imagenet``.
     """
 
-    min_image_size: ClassVar[int] = 128  # a map must be larger than half a window: 4 pixels of the last stage, of 1/32
+    min_image_size: ClassVar[int] = 128  # a map must exceed half a window: 4 pixels in the last stage, at 1/32
     counted_at: ClassVar[int] = 224
     weights_elsewhere: ClassVar[str] = (
-        "SAN's own, which the paper starts from and which were trained with label smoothing, lie on the drive that its"
-        " README links"
+        "SAN's own, which the paper starts from and which were trained with label smoothing, are on the drive that its"
+        " README links to"
     )
 
     family: str = "san"
@@ -36,7 +36,7 @@ class Settings(BackboneSettings):
     sa_type: str = "patchwise"
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be built (:class:`ValueError`)."""
+        """Refuse a network that cannot be built (:class:`ValueError`)."""
         super().__post_init__()
         check_choice("backbone.sa_type", self.sa_type, ATTENTIONS)
         if self.depth not in BLOCKS:

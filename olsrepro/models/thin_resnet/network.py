@@ -11,7 +11,7 @@ PLANES = (16, 32, 64)
 
 
 def build(settings: Settings, num_classes: int) -> Backbone:
-    """The network ``(B, 3, H, W) -> (B, num_classes)``; maps of ``layer1``..``layer3`` have side H, H/2, H/4.
+    """Build the network ``(B, 3, H, W) -> (B, num_classes)``; maps of ``layer1``..``layer3`` have side H, H/2, H/4.
 
     Widths of the stages are 64, 128, 256 with bottleneck blocks and 16, 32, 64 with basic ones. Convolution weights are
     drawn from N(0, sqrt(2 / (k^2 out))), the classifier by PyTorch's default. Source: He et al. 2016, section 4.2;

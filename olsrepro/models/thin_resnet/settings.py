@@ -9,16 +9,16 @@ from olsrepro.checks import check_choice
 from olsrepro.models.settings import BackboneSettings
 
 LAYERS_PER_STEP = {"basic": 6, "bottleneck": 9}
-"""Convolutions that one more block in each of the three stages adds; the stem and the head are the other two layers."""
+"""Convolutions added by one more block in each of the three stages; the stem and the head are the other two layers."""
 
 
 @dataclass(frozen=True)
 class Settings(BackboneSettings):
-    """Which thin CIFAR ResNet: ``depth`` is 9n + 2 with bottleneck blocks, 6n + 2 with basic ones, n >= 1.
+    """Thin CIFAR ResNet of ``depth`` 9n + 2 with bottleneck blocks, 6n + 2 with basic ones, n >= 1.
 
     ``width`` multiplies the planes 16, 32, 64, rounded half up to at least 1. An unknown block, an illegal depth or
     width raises :class:`ValueError`. Source: OnlineLabelSmoothing, ``cifar/models/resnet.py``, which truncates an
-    illegal depth where this refuses it.
+    illegal depth instead of refusing it.
     """
 
     min_image_size: ClassVar[int] = 4
@@ -29,19 +29,19 @@ class Settings(BackboneSettings):
     block: str = "bottleneck"
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be built (:class:`ValueError`)."""
+        """Refuse a network that cannot be built (:class:`ValueError`)."""
         super().__post_init__()
         check_choice("backbone.block", self.block, LAYERS_PER_STEP)
         check_depth(self.depth, self.block)
 
     @property
     def blocks_per_stage(self) -> int:
-        """The n of depth = 9n + 2 or 6n + 2."""
+        """Number n in depth = 9n + 2 or 6n + 2."""
         return (self.depth - 2) // LAYERS_PER_STEP[self.block]
 
 
 def check_depth(depth: int, block: str) -> None:
-    """Refuse a depth that ``block`` cannot make up exactly, naming the nearest legal ones (:class:`ValueError`)."""
+    """Refuse a depth that ``block`` cannot give exactly, naming the nearest legal ones (:class:`ValueError`)."""
     step = LAYERS_PER_STEP[block]
     below = 2 + (depth - 2) // step * step
     if below == depth and depth > 2:

@@ -1,4 +1,4 @@
-"""EfficientNet-b7 out of timm's blocks: inverted residuals with squeeze-and-excitation, SiLU."""
+"""EfficientNet-b7 from timm's blocks: inverted residuals with squeeze-and-excitation, SiLU."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ PADDING_AND_EPSILON = {"tf_efficientnet_b7": ("same", 1e-3), "efficientnet_b7": 
 
 
 def build(settings: Settings, num_classes: int) -> Backbone:
-    """The network ``(B, 3, H, W) -> (B, num_classes)``; maps of ``stage1``..``stage5`` have side H/2, H/4, ..., H/32.
+    """Build the network ``(B, 3, H, W) -> (B, num_classes)``; maps of ``stage1``..``stage5`` have side H/2, ..., H/32.
 
-    What ``timm.create_model(settings.model)`` gives, which has no factors for width and depth. All is drawn as timm
-    draws it (:func:`fan_out_per_group`). Sources: Tan and Le 2019; EfficientNet-PyTorch for dropout, drop path, BN.
+    It equals ``timm.create_model(settings.model)``, which has no factors for width and depth. Weights are drawn as in
+    timm (:func:`fan_out_per_group`). Sources: Tan and Le 2019; EfficientNet-PyTorch for dropout, drop path, BN.
     """
     net = _network(settings)
     return StagedNetwork(
@@ -67,14 +67,14 @@ def _network(settings: Settings) -> EfficientNet:
 
 
 def _row(kind: str, kernel: int, stride: int, expansion: int, channels: int, count: int) -> str:
-    """In timm's notation."""
+    """Write a row of blocks in timm's notation."""
     return f"{kind}_r{count}_k{kernel}_s{stride}_e{expansion}_c{channels}_se0.25"
 
 
 def fan_out_per_group(module: nn.Module) -> None:
     """Draw a layer as TensorFlow's EfficientNet does; biases start at 0.
 
-    Convolutions from N(0, sqrt(2 / (k^2 out / groups))), linear layers uniformly from +-1 / sqrt(out).
+    Convolutions come from N(0, sqrt(2 / (k^2 out / groups))), linear layers are uniform in +-1 / sqrt(out).
     """
     if isinstance(module, nn.Conv2d):
         fan_out = math.prod(module.kernel_size) * module.out_channels // module.groups

@@ -15,11 +15,11 @@ PLANES = (64, 128, 256, 512)
 
 
 def build(settings: Settings, num_classes: int) -> Backbone:
-    """The network ``(B, 3, H, W) -> (B, num_classes)``; maps of ``layer1``..``layer4`` have side H/4, H/8, H/16, H/32.
+    """Build the network ``(B, 3, H, W) -> (B, num_classes)``; maps of ``layer1``..``layer4`` have side H/4, ..., H/32.
 
-    timm's ``resnet50`` or ``resnet101``, with BN weights that all start at 1 as the authors' do, where timm's own
-    default starts the last one of each block at 0. Convolutions are drawn from the Kaiming normal (fan-out, ReLU), the
-    classifier as torch does. Source: OnlineLabelSmoothing, ``cifar/models/resnet.py``.
+    It is timm's ``resnet50`` or ``resnet101``, but all BN weights start at 1 like the authors', while timm's default
+    starts the last one of each block at 0. Convolutions are drawn from the Kaiming normal distribution (fan-out, ReLU),
+    the classifier by torch's default. Source: OnlineLabelSmoothing, ``cifar/models/resnet.py``.
     """
     net = timm.create_model(
         f"resnet{settings.depth}",

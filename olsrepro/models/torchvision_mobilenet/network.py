@@ -1,4 +1,4 @@
-"""MobileNetV2 out of torchvision's layers: inverted residuals with linear bottlenecks, ReLU6."""
+"""MobileNetV2 from torchvision's layers: inverted residuals with linear bottlenecks, ReLU6."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ STRIDES = (1, 2, 2, 2, 1, 2, 1)
 
 
 def build(settings: Settings, num_classes: int) -> Backbone:
-    """The network ``(B, 3, H, W) -> (B, num_classes)``; maps of ``stage1``..``stage5`` have side H/2, H/4, ..., H/32.
+    """Build the network ``(B, 3, H, W) -> (B, num_classes)``; maps of ``stage1``..``stage5`` have side H/2, ..., H/32.
 
-    torchvision's ``mobilenet_v2``, drawn as it draws (:func:`fan_out_normal_and_narrow_linear`). Sources: Sandler et
-    al. 2018, Table 2; OnlineLabelSmoothing, ``fine-grained/``.
+    It is torchvision's ``mobilenet_v2``, drawn in the same way (:func:`fan_out_normal_and_narrow_linear`). Sources:
+    Sandler et al. 2018, Table 2; OnlineLabelSmoothing, ``fine-grained/``.
     """
     library, stem, stages = _layers(settings.width, settings.depth_factor)
     return StagedNetwork(
@@ -37,13 +37,13 @@ def build(settings: Settings, num_classes: int) -> Backbone:
 
 
 def build_trunk(width: float, depth_factor: float) -> StagedTrunk:
-    """The same without a classifier, for a network of another task."""
+    """Build the network without its classifier, for a network of another task."""
     library, stem, stages = _layers(width, depth_factor)
     return StagedTrunk(library, stem=stem, stages=stages)
 
 
 def _layers(width: float, depth_factor: float) -> tuple[nn.Module, nn.Module, dict[str, nn.Module]]:
-    """torchvision's network, its stem and its stages."""
+    """Build torchvision's network and return it, its stem and its stages."""
     blocks = scaled_blocks(BLOCKS, depth_factor)
     net = MobileNetV2(
         width_mult=width,

@@ -15,9 +15,9 @@ IMAGENET_WEIGHTS = PublishedWeights(
 
 @dataclass(frozen=True)
 class Settings(LibrarySettings):
-    """MobileNetV2 of multiplier ``width``; ``dropout``, of the pooled features, in [0, 1] or :class:`ValueError`.
+    """MobileNetV2 with multiplier ``width``; ``dropout``, of the pooled features, in [0, 1] or :class:`ValueError`.
 
-    Channels are rounded to multiples of 8, and the last convolution never has fewer than 1280, as torchvision does.
+    Channels are rounded to multiples of 8, and the last convolution never has fewer than 1280, as in torchvision.
     Source: OnlineLabelSmoothing, ``fine-grained/``, whose network is torchvision's.
     """
 
@@ -26,10 +26,10 @@ class Settings(LibrarySettings):
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be built (:class:`ValueError`)."""
+        """Refuse a network that cannot be built (:class:`ValueError`)."""
         super().__post_init__()
         check_range("backbone.dropout", self.dropout, 0, 1)
 
     def paper_weights(self) -> PublishedWeights:
-        """torchvision's first; timm's ``mobilenetv2_100`` has others only."""
+        """Return torchvision's first weights; timm's ``mobilenetv2_100`` only has others."""
         return IMAGENET_WEIGHTS

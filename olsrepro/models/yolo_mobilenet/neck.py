@@ -1,4 +1,4 @@
-"""What stands between a detector's trunk and its heads: spatial pyramid pooling and path aggregation."""
+"""Layers between a detector's trunk and its heads: spatial pyramid pooling and path aggregation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ POOLS = (5, 9, 13)
 
 
 def unit(channels: int, out: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """Convolution without bias, BN, LeakyReLU: ``(B, channels, h, w) -> (B, out, h / stride, w / stride)``.
+    """Build a convolution without bias, BN, LeakyReLU: ``(B, channels, h, w) -> (B, out, h / stride, w / stride)``.
 
     The slope is torch's 0.01, as in the authors' detector; YOLOv4's own is 0.1.
     """
@@ -25,7 +25,7 @@ def unit(channels: int, out: int, kernel: int, stride: int = 1) -> nn.Sequential
 
 
 def alternating(channels: int, narrow: int, pairs: int) -> nn.Sequential:
-    """A 1 x 1 unit to ``narrow`` channels, then ``pairs`` of a 3 x 3 unit to twice as many and a 1 x 1 unit back."""
+    """Build a 1 x 1 unit to ``narrow`` channels, then ``pairs`` of a 3 x 3 unit to twice as many and a 1 x 1 back."""
     return nn.Sequential(
         unit(channels, narrow, 1),
         *(nn.Sequential(unit(narrow, 2 * narrow, 3), unit(2 * narrow, narrow, 1)) for _ in range(pairs)),
@@ -33,7 +33,7 @@ def alternating(channels: int, narrow: int, pairs: int) -> nn.Sequential:
 
 
 class PyramidPooling(nn.Module):
-    """Narrows a map, then lays beside it its maxima over 5 x 5, 9 x 9 and 13 x 13 cells.
+    """Narrowed map, concatenated with its maxima over 5 x 5, 9 x 9 and 13 x 13 cells.
 
     ``(B, channels, h, w) -> (B, 4 * narrow, h, w)``. Source: He et al. 2014, as YOLOv4 uses it.
     """
@@ -44,19 +44,19 @@ class PyramidPooling(nn.Module):
         self.pools = nn.ModuleList(nn.MaxPool2d(kernel, stride=1, padding=kernel // 2) for kernel in POOLS)
 
     def forward(self, features: Tensor) -> Tensor:
-        """The narrowed map and its maxima, along the channels."""
+        """Concatenate the narrowed map and its maxima along the channels."""
         features = self.units(features)
         return torch.cat([features, *(pool(features) for pool in self.pools)], dim=1)
 
 
 class PathAggregation(nn.Module):
-    """Mixes maps of rising stride, first from the coarsest to the finest, then back (PANet, Liu et al. 2018).
+    """Mixing of maps of rising stride, first from the coarsest to the finest, then back (PANet, Liu et al. 2018).
 
     Args:
-        channels: of the maps that come in, finest first; each map's side is half of the one before.
-        narrow: channels of the maps that go out.
+        channels: channels of the input maps, finest first; each map's side is half the previous one's.
+        narrow: channels of the output maps.
         short: pairs of units (:func:`alternating`) that narrow the coarsest map.
-        long: pairs of units behind every concatenation.
+        long: pairs of units after every concatenation.
     """
 
     def __init__(self, channels: Sequence[int], narrow: Sequence[int], short: int, long: int) -> None:
@@ -72,7 +72,7 @@ class PathAggregation(nn.Module):
         self.merge_down = nn.ModuleList(alternating(2 * coarse, coarse, long) for _, coarse in steps)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Maps ``(B, narrow[i], h, w)`` of the sizes that come in, finest first."""
+        """Return maps ``(B, narrow[i], h, w)`` of the same sizes as the inputs, finest first."""
         maps = [enter(entering) for enter, entering in zip(self.enter, features, strict=True)]
         for at, (rise, merge) in reversed(list(enumerate(zip(self.rise, self.merge_up, strict=True)))):
             maps[at] = merge(torch.cat([maps[at], F.interpolate(rise(maps[at + 1]), scale_factor=2.0)], dim=1))

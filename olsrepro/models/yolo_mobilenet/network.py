@@ -12,15 +12,15 @@ from olsrepro.models.yolo_mobilenet.neck import PathAggregation, PyramidPooling,
 from olsrepro.models.yolo_mobilenet.settings import Settings
 
 TAPS = ("stage3", "stage4", "stage5")
-"""Of the trunk: the ends of its 32-wide row, of its 96-wide row, and of its last convolution."""
+"""Stages of the trunk that end on its 32-wide row, its 96-wide row and its last convolution."""
 NARROW = (16, 48, 640)
 """Channels of the maps between the trunk and the heads, half of the taps'."""
 PAIRS = (1, 2)
-"""Pairs of units: three convolutions about the pooling, five behind every concatenation."""
+"""Pairs of units: three convolutions before and after the pooling, five after every concatenation."""
 
 
 def build(settings: Settings, num_classes: int) -> Detector:
-    """The network ``(B, 3, H, W) ->`` three raw maps of ``3 * (5 + num_classes)`` channels; the trunk is drawn first.
+    """Build the network ``(B, 3, H, W) ->`` three maps of ``3 * (5 + num_classes)`` channels; the trunk is drawn first.
 
     Source: argusswift/YOLOv4-pytorch (860d3ee), ``model/build_model.py`` with its MobileNetV2 trunk.
     """
@@ -33,13 +33,13 @@ def build(settings: Settings, num_classes: int) -> Detector:
 
 
 class YoloMobileNet(Detector):
-    """See :func:`build`.
+    """YOLO detector on a MobileNetV2 trunk, with three raw maps; see :func:`build`.
 
     Args:
-        trunk: its ``stage3``, ``stage4`` and ``stage5`` are tapped.
+        trunk: MobileNetV2, whose ``stage3``, ``stage4`` and ``stage5`` are tapped.
         narrow: channels at strides 8, 16 and 32.
-        short: pairs of units before the pooling, and again behind it.
-        long: pairs of units behind every concatenation.
+        short: pairs of units before the pooling, and again after it.
+        long: pairs of units after every concatenation.
         num_classes: K.
     """
 
@@ -56,7 +56,7 @@ class YoloMobileNet(Detector):
             part.apply(narrow_normal)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """See :class:`Detector`; sides that are no multiples of 32 raise :class:`ValueError`."""
+        """Return the raw maps of images ``(B, 3, H, W)``; sides not divisible by 32 raise :class:`ValueError`."""
         height, width = images.shape[-2:]
         if height % self.strides[-1] or width % self.strides[-1]:
             raise ValueError(f"images of {height} x {width} pixels: both sides must be multiples of {self.strides[-1]}")
@@ -68,7 +68,7 @@ class YoloMobileNet(Detector):
 
 
 def narrow_normal(module: nn.Module) -> None:
-    """Draw a convolution from N(0, 0.01), its bias starts at 0; batch norms are torch's, at 1 and 0."""
+    """Draw a convolution from N(0, 0.01) with its bias at 0; batch norms keep torch's 1 and 0."""
     if isinstance(module, nn.Conv2d):
         nn.init.normal_(module.weight, 0, 0.01)
         if module.bias is not None:

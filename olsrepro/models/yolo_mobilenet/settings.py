@@ -12,10 +12,10 @@ from olsrepro.models.torchvision_mobilenet.settings import IMAGENET_WEIGHTS
 
 @dataclass(frozen=True)
 class Settings(LibrarySettings):
-    """A detector of objects, whose channels ``width`` multiplies from end to end.
+    """Object detector, all of whose channels are multiplied by ``width``.
 
     ``depth_factor`` multiplies the blocks of the trunk's rows, and the 3 x 3 convolutions in each run of convolutions
-    behind it. Source: argusswift/YOLOv4-pytorch (860d3ee), its MobileNetV2 setting.
+    after it. Source: argusswift/YOLOv4-pytorch (860d3ee), its MobileNetV2 setting.
     """
 
     task: ClassVar[str] = "detection"
@@ -28,5 +28,5 @@ class Settings(LibrarySettings):
     name: str = "yolo_mobilenetv2"
 
     def paper_weights(self) -> PublishedWeights:
-        """Of the trunk: the classifier's in Table VI."""
+        """Return the trunk's weights: those of the classifier in Table VI."""
         return IMAGENET_WEIGHTS
