@@ -1,4 +1,4 @@
-"""From a group's plain values to its settings object: every value converted to its field's type and checked."""
+"""Settings objects from the plain values of groups: each value is converted to its field's type and checked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WORDS = {
 
 
 def fill(group: str, cls: type[T], node: Mapping[str, Any]) -> T:
-    """The settings object that a group's values come to, a new one each time: its lists are its own.
+    """Return the settings object of a group's values, a new one each time with lists of its own.
 
     Raises:
         UserError: a key or a value is wrong; the message names both.
@@ -43,7 +43,10 @@ def fill(group: str, cls: type[T], node: Mapping[str, Any]) -> T:
 
 @lru_cache(maxsize=4096)
 def _filled(group: str, cls: type[Any], node: bytes) -> bytes:
-    """Kept, for the runs of a sweep share most of their values; pickled: 1 is not 1.0, and no two runs share a list."""
+    """Return the pickled settings object of pickled values, cached because the runs of a sweep share most values.
+
+    Pickles tell 1 from 1.0, and keep runs from sharing a list.
+    """
     return pickle.dumps(_new(group, cls, pickle.loads(node)))
 
 
@@ -56,7 +59,7 @@ def _new(group: str, cls: type[Any], node: dict[str, Any]) -> Any:
         _refuse_infinite(group, values)
         return cls(**{str(key): value for key, value in values.items()})
     except MissingMandatoryValue as error:
-        raise UserError(f"{group}.{error.full_key} is missing in the config file of this {group}") from None
+        raise UserError(f"{group}.{error.full_key} is missing from the config file of this {group}") from None
     except OmegaConfBaseException as error:
         raise UserError(_wrong_type(group, cls, node, error)) from None
     except ValueError as error:
@@ -65,20 +68,20 @@ def _new(group: str, cls: type[Any], node: dict[str, Any]) -> Any:
 
 
 def switch_names(cls: type[Any]) -> list[str]:
-    """The keys of a settings class that can be set: all but facts and names."""
+    """List the keys of a settings class that can be set: all but facts and names."""
     read_only = fact_names(cls) | set(LABELS)
     return [item.name for item in fields(cls) if item.name not in read_only]
 
 
 def unknown_key(group: str, name: str, value: Any, known: Sequence[str], component: str) -> str:
-    """What is said of a key that the chosen component does not have: who has it, or what was meant."""
+    """Return the message about a key that the chosen component lacks: which methods have it, or the nearest key."""
     where = f"{group}={component}" if component else group
     told = f"{group}.{name}={shown(value)}: {where} has no {name}; "
     if group == "method":
         owners = [m for m in methods.method_names() if name in switch_names(methods.settings_class(m))]
         if owners:
             return f"{told}{', '.join(owners)} {'has' if len(owners) == 1 else 'have'} it"
-    return told + (did_you_mean(name, known) if known else "it has nothing to set")
+    return told + (did_you_mean(name, known) if known else "it has no keys to set")
 
 
 def _refuse_unknown(group: str, cls: type[Any], node: Mapping[str, Any]) -> None:
@@ -104,7 +107,7 @@ def _wrong_type(group: str, cls: type[Any], node: Mapping[str, Any], error: Omeg
 
 
 def shown(value: Any) -> str:
-    """A value as it is written in a config."""
+    """Return a value as it is written in a config."""
     if value is None:
         return "null"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The RunConfig that a record was made of."""
+"""RunConfig of a run, restored from the config in its record."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def restored(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig:
     """Return the run whose config :meth:`RunConfig.as_dict` gave, to be executed as ``runtime`` says.
 
     Raises:
-        UserError: it holds what the code no longer knows.
+        UserError: it has components or keys that the code no longer has.
     """
     return as_written(config, runtime).shortest()
 
 
 def as_written(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig:
-    """Return the run of a config with each switch at the value that is written, also where the recipe implies it.
+    """Return the run of a config with each switch at its written value, even where the recipe implies it.
 
     Raises:
-        UserError: it holds what the code no longer knows.
+        UserError: it has components or keys that the code no longer has.
     """
     backbone, method = config["backbone"], config["method"]
     dataset = fill("dataset", dataset_class(config["dataset"]["name"]), config["dataset"])

@@ -43,7 +43,7 @@ class Filled:
             self.found |= outcomes(runs, self.runs_dir, experiment.measure)
 
     def is_finished(self, config: RunConfig) -> bool:
-        """Whether a run was finished at the last look."""
+        """Return whether a run was finished at the last look."""
         outcome = self.found.get(run_id(config))
         return outcome is not None and outcome.state == FINISHED
 

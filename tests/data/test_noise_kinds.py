@@ -252,7 +252,7 @@ def test_every_switch_that_is_not_at_its_default_is_another_run() -> None:
 
 
 def test_a_scope_without_a_clean_set_is_refused() -> None:
-    with pytest.raises(UserError, match=r"^noise.scope=remaining leaves out a clean set, and method=ols has none"):
+    with pytest.raises(UserError, match=r"^noise.scope=remaining leaves out a clean set, but method=ols has none"):
         compose_run(["noise=symmetric", "noise.scope=remaining", "method=ols"])
 
 

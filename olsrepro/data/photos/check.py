@@ -1,4 +1,4 @@
-"""The check before training that every photograph can be decoded; what it found is remembered for the same files."""
+"""Check before training that every photograph can be decoded; its result is remembered for the same files."""
 
 from __future__ import annotations
 
@@ -22,36 +22,39 @@ _AT_ONCE = 64
 _NAMED = 3
 
 Reasons = dict[str, str]
-"""Why images can't be decoded, by their paths as the data set gives them."""
+"""Reasons why images can't be decoded, by their paths as the data set gives them."""
 
 D = TypeVar("D", bound=Dataset)
 
 
 def readable(data: D, folder: Path, *, skip_unreadable: bool, workers: int, say: Callable[[str], None] = print) -> D:
-    """The data set, of whose images each can be decoded.
+    """Return the data set with only images that can be decoded, or refuse it.
 
     Args:
         data: as it was read.
-        folder: where what was found is remembered.
-        skip_unreadable: whether images that can't be decoded are left out; else there must be none.
-        workers: processes that look; with 0 this one does.
-        say: told before all images are read, and which are left out.
+        folder: where the result of the check is remembered.
+        skip_unreadable: whether images that can't be decoded are left out; otherwise they are refused.
+        workers: processes that try the images; 0: this one.
+        say: called with a line before all images are read, and with one on those that are left out.
 
     Raises:
-        UserError: with the first few of those that can't be decoded, and their number.
+        UserError: images can't be decoded, of which it names the first few and counts all; or none would be left.
     """
     found = unreadable_images(data, folder, workers=workers, say=say)
     if found and not skip_unreadable:
         raise UserError(
-            f"{_named(data, found)}; put the original files there, or leave them out by dataset.skip_unreadable=true"
+            f"{_named(data, found)}; put the original files there, or leave them out with dataset.skip_unreadable=true"
         )
     if found:
-        say(f"{_named(data, found)}; left out, as dataset.skip_unreadable=true says")
+        say(f"{_named(data, found)}; left out because of dataset.skip_unreadable=true")
     return without_unreadable(data, found)
 
 
 def unreadable_images(data: Dataset, folder: Path, *, workers: int, say: Callable[[str], None] = print) -> Reasons:
-    """Which images can't be decoded: all are tried, unless files of these sizes and times have been tried before."""
+    """Find the images that can't be decoded.
+
+    All are tried, unless files of these sizes and times have been tried before: then only those that failed are.
+    """
     root, paths = data.files
     if not paths:
         return {}
@@ -59,7 +62,7 @@ def unreadable_images(data: Dataset, folder: Path, *, workers: int, say: Callabl
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{memory.name}.lock"):
         if (suspects := _remembered(memory)) is not None:
-            return _tried(root, suspects, 0)  # what was wrong with them may have been the disk
+            return _tried(root, suspects, 0)  # the fault may have been the disk's
         say(f"reading each of the {len(paths):,} images in {root} once, to find any that can't be decoded")
         found = _tried(root, paths, workers)
         write_json(memory, {"images": len(paths), "unreadable": found})
@@ -67,10 +70,10 @@ def unreadable_images(data: Dataset, folder: Path, *, workers: int, say: Callabl
 
 
 def _remembered(memory: Path) -> list[str] | None:
-    """The images that could not be decoded when all were tried; None where it isn't known."""
+    """Return the images that could not be decoded when all were tried; None where that isn't known."""
     try:
         return list(json.loads(memory.read_bytes())["unreadable"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # never looked, or the file is damaged: look again
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # never tried, or the file is damaged: try again
         return None
 
 
@@ -114,7 +117,7 @@ def _tried(root: Path, paths: Sequence[str], workers: int) -> Reasons:
 
 
 def _state_of(root: Path, paths: Sequence[str]) -> str:
-    """A name for these files as they are: paths, sizes and times of their last change."""
+    """Return a hash that names the state of these files: paths, sizes and times of their last change."""
     digest = hashlib.sha256(str(root.absolute()).encode("utf-8", "surrogateescape"))
     for path in paths:
         try:

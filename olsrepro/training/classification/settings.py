@@ -33,7 +33,7 @@ KIND = ClassificationKind(
         ("test_top5_err", " {:6.2f} % top-5"),
     ),
     backbone_does="classifies images",
-    dataset_has="one label an image",
+    dataset_has="one label per image",
     backbones="a backbone that classifies, such as resnet56",
-    datasets="a data set with one label an image, such as cifar100",
+    datasets="a data set with one label per image, such as cifar100",
 )
