@@ -122,7 +122,7 @@ def test_boxes_that_are_gone_and_data_that_are_gone_are_told_in_one_line(
     (runs / name / "best_detections.safetensors").unlink()
     assert main([*command, data]) == 2
     gone = runs / name / "best_detections.safetensors"
-    expected = f"olsrepro: {gone} is gone or is not what its record names; --fresh trains the run anew\n"
+    expected = f"olsrepro: {gone} is gone or is not the file that its record names; --fresh trains the run anew\n"
     assert capsys.readouterr().err == expected
     record = json.loads((runs / name / "record.json").read_text())
     assert record["status"] == "finished"
