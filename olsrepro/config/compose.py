@@ -64,7 +64,7 @@ def compose_many(requests: Iterable[Sequence[str]], config_dir: Path | None = No
 
 
 class Composer:
-    """Composes the runs of a sweep one by one, as :func:`compose_run` does, and keeps what they share."""
+    """Composer of the runs of a sweep one by one, as :func:`compose_run` composes them; it caches what they share."""
 
     def __init__(self, config_dir: Path | None = None) -> None:
         self._folders = _folders(config_dir)

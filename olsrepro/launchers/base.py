@@ -28,7 +28,7 @@ class Launched:
 
 
 class Launcher(Protocol):
-    """Trains runs somewhere: in this process, or in others."""
+    """Launcher of runs somewhere: in this process, or in others."""
 
     def train(self, configs: Sequence[RunConfig]) -> Launched:
         """Train runs as far as they can be trained; a failure does not keep the rest from training.

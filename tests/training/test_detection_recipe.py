@@ -110,8 +110,8 @@ def test_a_training_image_has_the_mean_area_of_the_sizes() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("method=byot", "method=byot labels images, and dataset=voc has objects"),
-        ("noise=symmetric", "noise=symmetric is for labels of images; dataset=voc has boxes"),
+        ("method=byot", "method=byot labels images, but dataset=voc has objects"),
+        ("noise=symmetric", "noise=symmetric is for labels of images, but dataset=voc has boxes; set noise=none"),
         ("runtime.ensemble_sizes=[2]", "runtime.ensemble_sizes=[2] is for classifiers; set []"),
         ("recipe=cifar", "this recipe is for classification, but dataset=voc is for detection: leave out recipe=…"),
         ("recipe.cutout=4", "recipe.cutout=4 has no effect on a detector's images; set cutout=0"),
