@@ -7,27 +7,18 @@ from typing import Any
 
 from olsrepro.config.fill import fill
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.datasets.settings import dataset_class
-from olsrepro.data.labels.settings import NoiseSettings
-from olsrepro.methods import registry as methods
-from olsrepro.models import registry as models
-from olsrepro.training.detection.settings import recipe_class
 from olsrepro.training.runtime import RuntimeSettings
 
 
 def restored(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig:
-    """The config that :meth:`RunConfig.as_dict` gave, to be executed as ``runtime`` says.
+    """Return the config that :meth:`RunConfig.as_dict` gave, to be executed as ``runtime`` says.
 
     Raises:
         UserError: it holds what the code no longer knows.
     """
-    backbone, method = config["backbone"], config["method"]
+    groups = ("dataset", "noise", "backbone", "method", "recipe")
     return RunConfig(
-        dataset=fill("dataset", dataset_class(config["dataset"]["name"]), config["dataset"]),
-        noise=fill("noise", NoiseSettings, config["noise"]),
-        backbone=fill("backbone", models.settings_class(backbone["family"]), backbone),
-        method=fill("method", methods.settings_class(method["name"]), method),
-        recipe=fill("recipe", recipe_class(config["recipe"]), config["recipe"]),
+        **{group: fill(group, config[group]) for group in groups},
         runtime=runtime,
         seed=config["seed"],
         preset=config["preset"],

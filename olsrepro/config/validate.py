@@ -18,7 +18,7 @@ def validate(config: RunConfig) -> None:
     _crop_fits_dataset(config)
     _cutout_fits_image(config)
     _batch_fits_dataset(config)
-    _noise_fits_dataset(config)
+    _noise_fits_run(config)
     _backbone_has_stages(config)
     _batch_has_pairs(config)
     _samples_can_be_remembered(config)
@@ -54,8 +54,6 @@ def _task_takes_it(config: RunConfig) -> None:
             f"method={config.method.name} labels images, and dataset={config.dataset.name} has objects, whose classes"
             " are all that a method can label: choose hard, ls or ols"
         )
-    if config.noise.kind != "none":
-        raise UserError(f"noise={config.noise.kind} is for labels of images; dataset={config.dataset.name} has boxes")
     if config.runtime.ensemble_sizes:
         raise UserError(f"runtime.ensemble_sizes={config.runtime.ensemble_sizes} is for classifiers; set []")
 
@@ -100,17 +98,9 @@ def _batch_fits_dataset(config: RunConfig) -> None:
         )
 
 
-def _noise_fits_dataset(config: RunConfig) -> None:
-    config.noise.check_fits(config.dataset.num_classes)
-    if config.noise.kind == "file":
-        from olsrepro.data.labels.noise import check_file  # loads torch, which no other kind needs here
-
-        check_file(config.noise, config.dataset.train_size, config.dataset.num_classes)
-    if config.noise.scope == "remaining" and config.method.clean_set() is None:
-        raise UserError(
-            f"noise.scope=remaining leaves out a clean set, and method={config.method.name} has none: set"
-            " noise.scope=all, or choose l2rw or mw_net"
-        )
+def _noise_fits_run(config: RunConfig) -> None:
+    method = config.method
+    config.noise.check_fits(config.dataset, method.name, has_clean_set=method.clean_set() is not None)
 
 
 def _backbone_has_stages(config: RunConfig) -> None:

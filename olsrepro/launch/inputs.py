@@ -13,8 +13,8 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.data.dataset import Data, DetectionSet, ImageData
 from olsrepro.data.datasets.settings import PhotoSettings, VocSettings
 from olsrepro.data.labels.clean_set import clean_indices
-from olsrepro.data.labels.noise import NoisyLabels, noisy_targets
 from olsrepro.data.loaders import ReaderOptions
+from olsrepro.data.noise.noisy_labels import NoisyLabels, noisy_targets
 from olsrepro.data.photos.cache import PixelCache
 from olsrepro.data.photos.check import readable
 from olsrepro.data.registry import read_dataset
@@ -57,7 +57,7 @@ def read_inputs(config: RunConfig, say: Callable[[str], None]) -> Inputs:
         check_weights(config, start)
     if isinstance(data, DetectionSet):
         return Inputs(data, reading, start)
-    _refuse_labels_of_others(config, data)
+    config.noise.check_complete(missing=config.dataset.train_size - as_read(config, data).dataset.train_size)
     clean = clean_samples(config, data)
     labels = noisy_targets(data.train_targets, config.dataset.num_classes, config.noise, config.seed, clean)
     return Inputs(data, reading, start, labels, clean)
@@ -100,16 +100,6 @@ def as_read(config: RunConfig, data: Data | DetectionSet) -> RunConfig:
         return config
     train, test = len(data.train_paths), len(data.test_paths)
     return replace(config, dataset=replace(config.dataset, train_size=train, test_size=test))
-
-
-def _refuse_labels_of_others(config: RunConfig, data: Data) -> None:
-    missing = config.dataset.train_size - as_read(config, data).dataset.train_size
-    if config.noise.kind == "file" and missing:
-        count = f"{missing} that {'is' if missing == 1 else 'are'} left out"
-        raise UserError(
-            f"noise.path={config.noise.path} has labels of all training images, also of {count} by"
-            " dataset.skip_unreadable=true: put the original files in their places"
-        )
 
 
 def cache_folder(runtime: RuntimeSettings) -> Path:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.dataset import Data, DetectionSet
-from olsrepro.data.labels.noise import NoisyLabels
+from olsrepro.data.noise.noisy_labels import NoisyLabels
 from olsrepro.files.atomic import StorageError
 from olsrepro.files.checksum import sha256
 from olsrepro.launch.inputs import Inputs, left_out
@@ -51,11 +50,8 @@ def _unreadable(data: Data | DetectionSet) -> dict[str, list[str]]:
 
 
 def _noise(config: RunConfig, labels: NoisyLabels) -> dict[str, Any]:
-    """What the labels were made of, all switches, and what they came to."""
-    noise = config.noise
-    seed = config.seed if noise.seed is None else noise.seed
-    return asdict(noise) | {
-        "seed": None if noise.kind == "file" else seed,
+    """Describe what the labels were made of, and what they came to."""
+    return config.noise.recorded(config.seed) | {
         "measured_rate": labels.rate,
         "flipped": int(labels.flipped.sum()),
         "labels_sha256": labels.sha256,
