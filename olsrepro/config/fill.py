@@ -82,7 +82,7 @@ def unknown_key(group: str, name: str, value: Any, node: Mapping[str, Any]) -> s
     told = f"{group}.{name}={shown(value)}: {component(group, node)} has no {name}; "
     if owners := _owners(group, name):
         verb = "has" if len(owners) == 1 else "have"
-        return f"{told}{', '.join(owners)} {verb} it: choose another {group} by {group}=…"
+        return f"{told}{', '.join(owners)} {verb} it: choose another by {group}=…"
     known = switch_names(settings_class(group, node))
     return told + (did_you_mean(name, known) if known else "it has nothing to set")
 
