@@ -38,7 +38,7 @@ class NoiseSettings(Component):
         self.check_classes(dataset.num_classes, f"dataset={dataset.name}")
 
     def check_classes(self, num_classes: int, of: str = "the data set") -> None:
-        """Refuse a number of classes that the noise can't be made for (:class:`UserError`); ``of`` names who has it."""
+        """Refuse a number of classes that the noise can't be made for (:class:`UserError`); ``of`` is who has it."""
 
     def check_complete(self, missing: int) -> None:
         """Refuse a training set of which ``missing`` images were left out (:class:`UserError`)."""

@@ -14,7 +14,7 @@ RIVALS = 2  # the true class and the one that is shown in its place
 def given_labels(
     settings: Settings, targets: Tensor, num_classes: int, *, run_seed: int, held: Tensor
 ) -> tuple[Tensor, str | None]:
-    """Map the labels (N,) of a share of the samples; warn of a rate at which the true class drowns.
+    """Map the labels (N,) of a share of the samples; warn where true ones are no longer the most frequent.
 
     They are the samples that symmetric noise of the same seed, rate and selection draws.
     """

@@ -13,7 +13,7 @@ from olsrepro.randomness import address, integers
 def given_labels(
     settings: Settings, targets: Tensor, num_classes: int, *, run_seed: int, held: Tensor
 ) -> tuple[Tensor, str | None]:
-    """Draw the labels (N,) that a share of the samples shows; warn of a rate at which the true class drowns.
+    """Draw the labels (N,) of a share of the samples; warn where true ones are no longer the most frequent.
 
     Sample i's new class depends on (noise seed, i) and its true class alone. The classes of the pool are 0 .. m - 1.
     Where the true class t is in the pool and may not come out, a label is (t + d) mod m with d uniform in 1 .. m - 1,
