@@ -25,7 +25,7 @@ groups (`olsrepro train 'GROUP=?'` tells the choices, --dry-run shows the keys):
   dataset     what is learnt
   backbone    the network
   method      how labels supervise it
-  noise       wrong training labels: none, symmetric with noise.rate, a file, or as a method's code draws them
+  noise       wrong training labels: none; symmetric, asymmetric with noise.rate; a file; as a method's code draws them
   recipe      optimiser, schedule, augmentation; each data set has its own
   preset      how much of the recipe: paper (all), short (30 epochs), mini (CPU-sized), smoke (seconds)
   runtime     device, threads, checkpoints, folders; no part of the run id

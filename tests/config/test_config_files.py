@@ -16,7 +16,8 @@ from olsrepro.config.locate import configs_folder
 from olsrepro.config.overrides import GROUPS
 from olsrepro.data.datasets.settings import dataset_class
 from olsrepro.data.download.manifest import SOURCES
-from olsrepro.data.labels.settings import NOISE_KINDS, NoiseSettings
+from olsrepro.data.noise.registry import noise_kinds
+from olsrepro.data.noise.registry import settings_class as noise_class
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.data.stand_in import stands_for
 from olsrepro.methods.registry import method_names
@@ -133,7 +134,7 @@ def test_a_recipe_has_its_fields_and_a_reference_or_builds_on_one_that_has(name:
     else:
         kind = task_kind(values.pop("task", "classification")).recipe
         reference = {"reference"} if kind is RecipeSettings else set()  # a detector's rate has no milestones
-        assert set(values) == field_names(kind) - {"start"} | reference  # composing fills start in
+        assert set(values) == field_names(kind) - {"start", "task"} | reference  # composing fills start in
         assert not reference or set(values["reference"]) == {"epochs", "milestones"}
 
 
@@ -150,10 +151,15 @@ def test_a_runtime_file_has_its_fields_and_their_defaults(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", names("noise"))
-def test_a_noise_file_has_its_fields(name: str) -> None:
+def test_a_noise_file_has_the_fields_of_its_kind_alone(name: str) -> None:
     values = read(f"noise/{name}.yaml")
-    assert set(values) == field_names(NoiseSettings)
-    assert NoiseSettings(**values).kind in NOISE_KINDS
+    kind = noise_class(values["kind"])
+    assert set(values) == field_names(kind)
+    assert kind(**values).kind == values["kind"] == kind().kind
+
+
+def test_every_kind_of_noise_has_a_file_of_its_name() -> None:
+    assert all(read(f"noise/{kind}.yaml")["kind"] == kind for kind in noise_kinds())
 
 
 def test_every_data_set_is_in_the_manifest_and_has_a_file() -> None:

@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.labels.settings import NoiseSettings
+from olsrepro.data.noise.registry import noise_kinds
+from olsrepro.data.noise.registry import settings_class as noise_class
+from olsrepro.data.noise.settings import NoiseSettings
+from olsrepro.data.noise.symmetric.settings import Settings as Symmetric
 from olsrepro.data.settings import CROPS, DatasetSettings
 from olsrepro.methods.ols.settings import Settings as Ols
 from olsrepro.methods.registry import method_names
@@ -63,12 +66,20 @@ def hash_of(config: RunConfig) -> str:
 
 def frozen_defaults() -> dict[str, dict[str, Any]]:
     """Version and (field, default) pairs of every component, as run ids see them."""
-    parts: dict[str, Component] = {"noise": NoiseSettings(), "recipe": RecipeSettings()}
-    parts["recipe of detection"] = DetectionRecipe()
+    parts: dict[str, Component] = {"recipe": RecipeSettings(), "recipe of detection": DetectionRecipe()}
     parts |= {f"backbone {name}": backbone_class(name)() for name in families()}
     parts |= {f"method {name}": method_class(name)() for name in method_names()}
-    versions = {"dataset": {"version": DatasetSettings.version}}
+    parts |= {f"noise {kind}": noise_class(kind)() for kind in noise_kinds()}
+    versions = {"dataset": {"version": DatasetSettings.version}, "noise": former_noise()}
     return versions | {name: {"version": part.version} | part.identity() for name, part in parts.items()}
+
+
+def former_noise() -> dict[str, Any]:
+    """The defaults of the kinds that were one class when their ids were first given; ``none`` was its kind."""
+    together: dict[str, Any] = {"version": NoiseSettings.version}
+    for kind in ("file", "symmetric", "none"):
+        together |= noise_class(kind)().identity()
+    return together
 
 
 @pytest.mark.parametrize("lines", RUN_IDS)
@@ -249,7 +260,7 @@ def test_width_depth_factor_depth_block_and_family_change_the_id() -> None:
 
 def test_the_rate_of_noise_changes_the_id() -> None:
     rates = (0.0, 0.2, 0.4, 0.6, 0.8)
-    ids = {hash_of(replace(base(), noise=NoiseSettings("symmetric", rate).resolved(0))) for rate in rates}
+    ids = {hash_of(replace(base(), noise=Symmetric(rate=rate).resolved(0))) for rate in rates}
     assert len(ids) == len(rates)
 
 
@@ -306,6 +317,15 @@ def test_a_raised_version_changes_the_id(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(ids) == 6
 
 
+def test_a_raised_version_of_one_kind_of_noise_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ("", "noise=symmetric")
+    before = [id_of(line) for line in lines]
+    monkeypatch.setattr(Symmetric, "version", 2)
+    clean, noisy = (id_of(line) for line in lines)
+    assert clean == before[0]
+    assert noisy != before[1]
+
+
 def test_the_canonical_form_says_what_differs_from_the_defaults_and_nothing_else() -> None:
     config = composed("dataset=cifar100", "preset=paper", "backbone=resnet56")
     assert canonical(config) == {
@@ -350,7 +370,7 @@ def configs(draw: st.DrawFn) -> RunConfig:
         recipe=recipe,
         method=draw(st.sampled_from(methods)),
         backbone=replace(base().backbone, width=draw(numbers(0.5, 1, 1.0))),
-        noise=NoiseSettings("symmetric", draw(numbers(0, 0.0, 0.5, 1, 1.0))).resolved(0),
+        noise=Symmetric(rate=draw(numbers(0, 0.0, 0.5, 1, 1.0))).resolved(0),
         seed=draw(st.sampled_from([0, 1])),
         preset=draw(st.sampled_from(["paper", "custom"])),
     )
