@@ -25,16 +25,6 @@ def read_yaml(group: str, name: str) -> dict[str, Any]:
     return values
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_dataset_files_agree_with_the_manifest(name: str) -> None:
-    settings = dataset_class(name)(**read_yaml("dataset", name))
-    source = SOURCES[name]
-    assert settings.name == name == source.name
-    facts = ("num_classes", "train_size", "test_size", "image_size")
-    assert [getattr(settings, key) for key in facts] == [getattr(source, key) for key in facts]
-    assert settings.resolved() == settings
-
-
 @pytest.mark.parametrize("name", sorted(set(SOURCES) - set(SETTINGS)))
 def test_of_a_data_set_in_memory_a_run_id_has_the_name_alone(name: str) -> None:
     assert DatasetSettings(**read_yaml("dataset", name)).identity() == {"name": name}
