@@ -1,4 +1,4 @@
-"""`olsrepro experiments`: the tables and figures that there are."""
+"""Command `olsrepro experiments`: list all tables and figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from olsrepro.cli import exit_codes
 
 SUMMARY = "list all tables and figures"
 DESCRIPTION = (
-    "Lists every experiment: its name, where the paper has it, cells, seeds, claims, and the sweep that it is."
+    "Lists every experiment: its name, its place in the paper, how many cells, seeds and claims it has, the name of its"
+    " sweep, and what it shows."
 )
 EPILOG = """\
 examples:
@@ -17,11 +18,11 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+    """Add nothing: the command has no arguments."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the list; the exit code."""
+    """Print the list; return the exit code."""
     from olsrepro.cli.listing import listing
     from olsrepro.experiments.files import experiments
 

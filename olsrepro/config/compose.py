@@ -124,7 +124,7 @@ def _check_keys(overrides: Overrides, tree: Tree) -> None:
         if group == "preset":
             raise UserError(f"{key}={value}: a preset has nothing to set; choose one by preset=NAME")
         if group not in GROUPS:
-            raise UserError(f"{key}={value}: {group} is no group; {did_you_mean(group, GROUPS)}")
+            raise UserError(f"{key}={value}: unknown key `{group}`; {did_you_mean(group, GROUPS)}")
         known = switch_names(_settings_class(group, tree))
         if name in tree[group] and name not in known and name not in ("by_dataset", "reference"):
             raise UserError(
