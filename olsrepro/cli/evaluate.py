@@ -87,8 +87,8 @@ def _refuse_idle(lines: Sequence[str], names: Sequence[str]) -> None:
     for line, key in zip(lines, keys, strict=True):
         group, _, parameter = key.partition(".")
         if group not in (*names, "weights", "runtime"):
-            valid = did_you_mean(group, (*names, "weights", "runtime"))
-            raise UserError(f"{line} has no effect: {group} is not an evaluation of this command; {valid}")
+            hint = did_you_mean(group, (*names, "weights", "runtime"))
+            raise UserError(f"{line} has no effect: {group} is not one of the evaluations named; {hint}")
         if (group == "weights") == bool(parameter) or parameter == "name":
             raise UserError(f"{line}: {key} is no parameter; write NAME.KEY=VALUE, runtime.KEY=VALUE or weights=last")
         if keys.count(key) > 1:

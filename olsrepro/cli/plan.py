@@ -117,4 +117,4 @@ def _on_hours(works: Sequence[Work]) -> Iterator[str]:
     if any(work.timed_on for work in works):
         yield "~: estimated from timed training steps, not from finished runs"
     if any(work.untimed for work in works):
-        yield "? or >: this store knows no speed of these or some of these runs; --measure times them"
+        yield "? or >: the speed of all or some of these runs is unknown in this store; --measure times them"

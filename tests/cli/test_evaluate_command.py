@@ -45,7 +45,7 @@ def test_numbers_of_several_evaluations_are_printed_with_their_records(
         (["RUN", "ecee"], "ecee is neither a run id, such as 3f9c2a17b04d5e61-s0, nor an evaluation; did you mean ece"),
         (["RUN", "ece", "ece.binz=3"], "ece.binz=3: ece has no binz; did you mean bins?"),
         (["RUN", "ece", "ece.bins=0"], "ece.bins=0"),
-        (["RUN", "ece", "fgsm.first=3"], "fgsm.first=3 has no effect: fgsm is not an evaluation of this command"),
+        (["RUN", "ece", "fgsm.first=3"], "fgsm.first=3 has no effect: fgsm is not one of the evaluations named"),
         (["RUN", "ece", "weights=best_of_all"], "weights=best_of_all is not known"),
         (["0000000000000000-s0", "ece"], "there is no run 0000000000000000-s0 in"),
         (["RUN", "kl_to_humans"], "dataset=digits has no human labels"),
