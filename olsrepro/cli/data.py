@@ -14,8 +14,8 @@ Data sets are kept in OLSREPRO_DATA (default ./data), with the layout of torchvi
 that you already have can be used. The human labels cifar10h are kept there as cifar10h-probs.npy.
 
   list           every data set, its size, and whether it is present
-  fetch NAME     download it (resuming an interrupted download), check its checksums, unpack it
-  verify NAME    check the checksum of every file
+  fetch NAME     download it (resuming an interrupted download), verify its checksums, unpack it
+  verify NAME    compare the checksum of every file with the published one
 
 ImageNet and Cars can't be downloaded: fetch says which archives to put where, and then unpacks them."""
 EPILOG = """\
@@ -28,7 +28,7 @@ examples:
   olsrepro data fetch cifar10h      # human labels of CIFAR-10's test images"""
 
 LIST = "Lists all data sets: classes, images, pixels, and whether their files are present (checksums are not compared)."
-FETCH = """Downloads the archives of a data set, resuming where an earlier attempt stopped, checks their checksums and
+FETCH = """Downloads the archives of a data set, resuming where an earlier attempt stopped, verifies their checksums and
 unpacks them. Archives that are already in the data folder are used. The licence is shown first. Nothing is done if
 every file is present; two processes never fetch the same data set at once."""
 VERIFY = """Compares the checksum of every file of a data set with the published one, or with the one recorded when its
@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
     listing = actions.add_parser("list", help="list all data sets and whether they are present", description=LIST)
     fetching = actions.add_parser("fetch", help="download, check and unpack a data set", description=FETCH)
-    verifying = actions.add_parser("verify", help="check the checksum of every file of a data set", description=VERIFY)
+    verifying = actions.add_parser(
+        "verify", help="compare the checksums of a data set's files with the published ones", description=VERIFY
+    )
     for action in (fetching, verifying):
         action.add_argument("name", metavar="NAME", help="a name from `olsrepro data list`, such as cifar100")
     fetching.add_argument(

@@ -16,7 +16,7 @@ EXAMPLES = {"table": "2 or demo", "figure": "7a"}
 KEYS = """\
 keys in addition to those of `olsrepro train`:
   preset=P    by default paper: each recipe in full. short and mini show a trend; smoke only tests the machinery
-  seeds=N     train every cell with seeds 0 to N - 1; by default as many as in the paper, one for smoke
+  seeds=N     take seeds 0 to N - 1 for every cell; by default as many as in the paper, one for smoke
   select=R    which numbers of a run count: best (lowest test error, as in the paper), last, mean_of_last_ten
   extra=true  also show rows that the paper does not have, such as other readings of a method"""
 

@@ -7,10 +7,9 @@ import argparse
 from olsrepro.cli import exit_codes
 
 SUMMARY = "list all tables and figures"
-DESCRIPTION = (
-    "Lists every experiment: its name, its place in the paper, how many cells, seeds and claims it has, the name of its"
-    " sweep, and what it shows."
-)
+DESCRIPTION = """\
+Lists every experiment: its name, its place in the paper, the numbers of its cells, seeds and claims, the name of its
+sweep, and what it shows."""
 EPILOG = """\
 examples:
   olsrepro experiments

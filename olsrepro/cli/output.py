@@ -22,7 +22,7 @@ PICTURES = (".png", ".svg")
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--format``, ``--ours``, ``--output``, ``--overwrite``."""
-    parser.add_argument("--format", metavar="F", help=f"{', '.join(FORMATS)}; by default as FILE ends")
+    parser.add_argument("--format", metavar="F", help=f"{', '.join(FORMATS)}; by default from the ending of FILE")
     parser.add_argument("--ours", action="store_true", help="leave out the paper's numbers")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write to FILE instead of standard output")
     parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
