@@ -120,7 +120,7 @@ def _check_keys(overrides: Overrides, tree: Tree) -> None:
         if group == "preset":
             raise UserError(f"{key}={value}: a preset has nothing to set; choose one by preset=NAME")
         if group not in GROUPS:
-            raise UserError(f"{key}={value}: {group} is no group; {did_you_mean(group, GROUPS)}")
+            raise UserError(f"{key}={value}: unknown key `{group}`; {did_you_mean(group, GROUPS)}")
         cls = settings_class(group, tree[group])
         if name in switch_names(cls):
             continue
