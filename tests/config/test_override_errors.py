@@ -14,7 +14,7 @@ MISTAKES = [
     ("metod=ols", ["metod=ols", "did you mean method?"]),
     ("methd.alpha=1", ["methd.alpha=1", "did you mean method?"]),
     ("sede=1", ["sede=1", "did you mean seed?"]),
-    ("epochs=4", ["epochs=4", "is no group or key"]),
+    ("epochs=4", ["epochs=4", "unknown key `epochs`"]),
     ("method=olss", ["method=olss", "did you mean ols"]),
     ("method=?", ["method=?", f"valid: {', '.join(method_names())}"]),
     ("dataset=cifar-100", ["dataset=cifar-100", "did you mean cifar100"]),
