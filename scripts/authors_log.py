@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from olsrepro.config.compose import compose_run
-from olsrepro.data.labels.noise import noisy_targets
+from olsrepro.data.noise.noisy_labels import noisy_targets
 from olsrepro.data.registry import read_dataset
 from olsrepro.launch.build import learner_of
 from olsrepro.store.identity import run_id

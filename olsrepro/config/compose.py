@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]  # omeg
 
 from olsrepro.checks import did_you_mean
 from olsrepro.config.backbone import renamed
+from olsrepro.config.components import settings_class
 from olsrepro.config.fill import fill, shown, switch_names, unknown_key
 from olsrepro.config.hydra_trees import HydraTrees, Tree, Trees
 from olsrepro.config.locate import configs_folder
@@ -23,18 +24,13 @@ from olsrepro.config.pretrained import started
 from olsrepro.config.run_config import CUSTOM, RunConfig
 from olsrepro.config.stand_in import shrunk, sized
 from olsrepro.config.validate import validate
-from olsrepro.data.datasets.settings import dataset_class
-from olsrepro.data.labels.settings import NoiseSettings
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.data.stand_in import stands_for
-from olsrepro.methods import registry as methods
 from olsrepro.methods.settings import MethodSettings
-from olsrepro.models import registry as models
 from olsrepro.settings import UserError
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.schedule import scaled_milestones
-from olsrepro.training.tasks import task_kind
 
 DEFAULT_PRESET = "smoke"  # as configs/config.yaml has it; tested
 
@@ -126,53 +122,36 @@ def _check_keys(overrides: Overrides, tree: Tree) -> None:
         if group == "preset":
             raise UserError(f"{key}={value}: a preset has no keys to set; choose one with preset=NAME")
         if group not in GROUPS:
-            raise UserError(f"{key}={value}: {group} is not a group; {did_you_mean(group, GROUPS)}")
-        known = switch_names(_settings_class(group, tree))
-        if name in tree[group] and name not in known and name not in ("by_dataset", "reference"):
+            raise UserError(f"{key}={value}: unknown key `{group}`; {did_you_mean(group, GROUPS)}")
+        cls = settings_class(group, tree[group])
+        if name in switch_names(cls):
+            continue
+        if any(item.name == name for item in fields(cls)):
             raise UserError(
                 f"{key}={value}: {name} describes the {group} and can't be set; choose another with {group}=…"
             )
-        if name not in known:
-            raise UserError(unknown_key(group, name, value, known, tree[group].get("name", "")))
-
-
-def _settings_class(group: str, tree: Tree) -> type[Any]:
-    node: Mapping[str, Any] = tree[group]
-    if group in ("backbone", "method"):
-        key = "family" if group == "backbone" else "name"
-        if key not in node:
-            raise UserError(f"{group}.{key} is missing from the config file of this {group}")
-        return models.settings_class(str(node[key])) if group == "backbone" else methods.settings_class(str(node[key]))
-    if group == "dataset":
-        return dataset_class(str(node.get("name", "")))
-    if group == "recipe":
-        return task_kind(_settings_class("dataset", tree).task).recipe
-    plain: dict[str, type[Any]] = {
-        "noise": NoiseSettings,
-        "runtime": RuntimeSettings,
-    }
-    return plain[group]
+        raise UserError(unknown_key(group, name, value, tree[group]))
 
 
 def _resolve(tree: Tree, folders: Sequence[Path], preset: str) -> RunConfig:
     seed = _seed(tree["seed"])
-    backbone = renamed(fill("backbone", _settings_class("backbone", tree), tree["backbone"]), folders)
-    dataset = sized(fill("dataset", _settings_class("dataset", tree), tree["dataset"]), backbone).resolved()
+    backbone = renamed(fill("backbone", tree["backbone"]), folders)
+    dataset = sized(fill("dataset", tree["dataset"]), backbone).resolved()
     method = _for_dataset(tree["method"], dataset.name)
     return RunConfig(
         dataset=dataset,
-        noise=fill("noise", NoiseSettings, tree["noise"]).resolved(seed),
+        noise=fill("noise", tree["noise"]).resolved(seed),
         backbone=backbone,
         method=_method(method, dataset),
-        recipe=started(shrunk(_recipe(tree["recipe"], dataset), dataset), backbone),
-        runtime=_placed(fill("runtime", RuntimeSettings, tree["runtime"])),
+        recipe=started(shrunk(_recipe(tree["recipe"]), dataset), backbone),
+        runtime=_placed(fill("runtime", tree["runtime"])),
         seed=seed,
         preset=preset,
     )
 
 
 def _method(node: Tree, dataset: DatasetSettings) -> MethodSettings:
-    settings: MethodSettings = fill("method", _settings_class("method", {"method": node}), node)
+    settings: MethodSettings = fill("method", node)
     return settings.resolved_for(dataset)
 
 
@@ -192,28 +171,21 @@ def _absolute(path: str) -> str:
     return str(Path(os.path.expanduser(path)).absolute())
 
 
-def _recipe(tree: Tree, dataset: DatasetSettings) -> RecipeSettings:
-    """Return the recipe; if it has no milestones, those of its reference are scaled to its epochs."""
-    _refuse_other_task(tree.get("task", "classification"), dataset)
-    kind = task_kind(dataset.task).recipe
-    node = {key: value for key, value in tree.items() if key not in ("reference", "task")}
-    if node.get("milestones") is not None:
-        return fill("recipe", kind, node)
-    recipe = fill("recipe", kind, node | {"milestones": []})
+def _recipe(tree: Tree) -> RecipeSettings:
+    """Return the recipe; milestones that nobody gave are scaled from its reference's to its epochs."""
+    node = {key: value for key, value in tree.items() if key != "reference"}
+    if node.get("milestones") is None:
+        node = node | {"milestones": _scaled_milestones(tree, fill("recipe", node | {"milestones": []}).epochs)}
+    recipe: RecipeSettings = fill("recipe", node)
+    return recipe
+
+
+def _scaled_milestones(tree: Tree, epochs: int) -> list[int]:
     try:
         reference = tree["reference"]
-        milestones = scaled_milestones(reference["milestones"], recipe.epochs, reference["epochs"])
+        return scaled_milestones(reference["milestones"], epochs, reference["epochs"])
     except (KeyError, TypeError, ZeroDivisionError):
         raise UserError("recipe.milestones=null needs a recipe.reference with epochs and milestones") from None
-    return fill("recipe", kind, node | {"milestones": milestones})
-
-
-def _refuse_other_task(task: str, dataset: DatasetSettings) -> None:
-    if task != dataset.task:
-        raise UserError(
-            f"this recipe is for {task}, but dataset={dataset.name} is for {dataset.task}: leave out recipe=…, as the"
-            f" data set has its own; a recipe of yours must say `task: {dataset.task}` in its file"
-        )
 
 
 def _for_dataset(method: Tree, dataset: str) -> Tree:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from olsrepro.checks import did_you_mean
-from olsrepro.methods import registry as methods
+from olsrepro.config.components import SCANNED, component, settings_class
+from olsrepro.config.former_keys import without_idle
 from olsrepro.settings import UserError, fact_names
 
-T = TypeVar("T")
-LABELS = ("name", "family")
+LABELS = {"name", *(components.key for components in SCANNED.values())}
 WORDS = {
     int: "a whole number",
     float: "a number",
@@ -30,27 +30,24 @@ WORDS = {
 }
 
 
-def fill(group: str, cls: type[T], node: Mapping[str, Any]) -> T:
-    """Return the settings object of a group's values, a new one each time with lists of its own.
+def fill(group: str, node: Mapping[str, Any]) -> Any:
+    """Make the settings object that a group's values come to, a new one each time: its lists are its own.
 
     Raises:
         UserError: a key or a value is wrong; the message names both.
     """
-    settings_class: Any = cls
-    filled: T = pickle.loads(_filled(group, settings_class, pickle.dumps(dict(node))))
-    return filled
+    return pickle.loads(_filled(group, pickle.dumps(dict(node))))
 
 
 @lru_cache(maxsize=4096)
-def _filled(group: str, cls: type[Any], node: bytes) -> bytes:
-    """Return the pickled settings object of pickled values, cached because the runs of a sweep share most values.
-
-    Pickles tell 1 from 1.0, and keep runs from sharing a list.
-    """
-    return pickle.dumps(_new(group, cls, pickle.loads(node)))
+def _filled(group: str, node: bytes) -> bytes:
+    """Kept, for the runs of a sweep share most of their values; pickled: 1 is not 1.0, and no two runs share a list."""
+    return pickle.dumps(_new(group, pickle.loads(node)))
 
 
-def _new(group: str, cls: type[Any], node: dict[str, Any]) -> Any:
+def _new(group: str, given: dict[str, Any]) -> Any:
+    cls = settings_class(group, given)
+    node = without_idle(group, {item.name for item in fields(cls)}, given)
     _refuse_unknown(group, cls, node)
     try:
         typed = OmegaConf.merge(OmegaConf.structured(cls), node)
@@ -68,27 +65,41 @@ def _new(group: str, cls: type[Any], node: dict[str, Any]) -> Any:
 
 
 def switch_names(cls: type[Any]) -> list[str]:
-    """List the keys of a settings class that can be set: all but facts and names."""
-    read_only = fact_names(cls) | set(LABELS)
+    """Return the keys of a settings class that can be set: all but facts and names."""
+    read_only = fact_names(cls) | LABELS
     return [item.name for item in fields(cls) if item.name not in read_only]
 
 
-def unknown_key(group: str, name: str, value: Any, known: Sequence[str], component: str) -> str:
-    """Return the message about a key that the chosen component lacks: which methods have it, or the nearest key."""
-    where = f"{group}={component}" if component else group
-    told = f"{group}.{name}={shown(value)}: {where} has no {name}; "
-    if group == "method":
-        owners = [m for m in methods.method_names() if name in switch_names(methods.settings_class(m))]
-        if owners:
-            return f"{told}{', '.join(owners)} {'has' if len(owners) == 1 else 'have'} it"
-    return told + (did_you_mean(name, known) if known else "it has no keys to set")
+def unknown_key(group: str, name: str, value: Any, node: Mapping[str, Any]) -> str:
+    """Write the line for a key that the chosen component does not have: who has it, or what was meant.
+
+    Args:
+        group: whose component lacks the key.
+        name: of the key.
+        value: that it was given.
+        node: the group's values, which name the component.
+    """
+    told = f"{group}.{name}={shown(value)}: {component(group, node)} has no {name}; "
+    if owners := _owners(group, name):
+        verb = "has" if len(owners) == 1 else "have"
+        return f"{told}{', '.join(owners)} {verb} it: choose another by {group}=…"
+    known = switch_names(settings_class(group, node))
+    return told + (did_you_mean(name, known) if known else "it has nothing to set")
+
+
+def _owners(group: str, name: str) -> list[str]:
+    """Find the components of a group that have a key."""
+    if group not in SCANNED:
+        return []
+    components = SCANNED[group]
+    return [owner for owner in components.names() if name in switch_names(components.settings_class(owner))]
 
 
 def _refuse_unknown(group: str, cls: type[Any], node: Mapping[str, Any]) -> None:
     known = {item.name for item in fields(cls)}
     for name, value in node.items():
         if name not in known:
-            raise UserError(unknown_key(group, name, value, switch_names(cls), str(node.get("name", ""))))
+            raise UserError(unknown_key(group, name, value, node))
 
 
 def _refuse_infinite(group: str, values: Mapping[Any, Any]) -> None:

@@ -76,7 +76,7 @@ def parse_overrides(lines: Sequence[str], folders: ConfigFolders) -> Overrides:
             _check_choice(key, choices[key], folders.choices(key))
             for_hydra.append(line)
         elif "." not in key and key != "seed":
-            raise UserError(f"{line}: {key} is not a group or key; {did_you_mean(key, [*GROUPS, 'seed'])}")
+            raise UserError(f"{line}: unknown key `{key}`; {did_you_mean(key, [*GROUPS, 'seed'])}")
         else:
             values[key], parsed[key] = typed, override.value()
             for_hydra.append(f"++{line}")

@@ -7,12 +7,7 @@ from typing import Any
 
 from olsrepro.config.fill import fill
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.datasets.settings import dataset_class
-from olsrepro.data.labels.settings import NoiseSettings
-from olsrepro.methods import registry as methods
-from olsrepro.models import registry as models
 from olsrepro.training.runtime import RuntimeSettings
-from olsrepro.training.tasks import task_kind
 
 
 def restored(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig:
@@ -30,14 +25,12 @@ def as_written(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig
     Raises:
         UserError: it has components or keys that the code no longer has.
     """
-    backbone, method = config["backbone"], config["method"]
-    dataset = fill("dataset", dataset_class(config["dataset"]["name"]), config["dataset"])
+    groups = ("noise", "backbone", "method")
+    dataset = fill("dataset", config["dataset"])
     return RunConfig(
         dataset=dataset,
-        noise=fill("noise", NoiseSettings, config["noise"]),
-        backbone=fill("backbone", models.settings_class(backbone["family"]), backbone),
-        method=fill("method", methods.settings_class(method["name"]), method),
-        recipe=fill("recipe", task_kind(dataset.task).recipe, config["recipe"]),
+        **{group: fill(group, config[group]) for group in groups},
+        recipe=fill("recipe", {"task": dataset.task} | config["recipe"]),  # records of old don't name it
         runtime=runtime,
         seed=config["seed"],
         preset=config["preset"],

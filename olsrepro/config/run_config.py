@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from olsrepro.data.labels.settings import NoiseSettings
+from olsrepro.data.noise.settings import NoiseSettings
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.methods.settings import MethodSettings, RunContext
 from olsrepro.models.settings import BackboneSettings

@@ -19,7 +19,7 @@ def validate(config: RunConfig) -> None:
     _crop_fits_dataset(config)
     _cutout_fits_image(config)
     _batch_fits_dataset(config)
-    _noise_fits_dataset(config)
+    _noise_fits_run(config)
     _backbone_has_stages(config)
     _batch_has_pairs(config)
     _samples_can_be_remembered(config)
@@ -36,8 +36,13 @@ def _tasks_agree(config: RunConfig) -> None:
 
 
 def _task_takes_it(config: RunConfig) -> None:
-    dataset = config.dataset
-    task_kind(dataset.task).check_parts(dataset.name, config.method, config.noise.kind, config.runtime)
+    dataset, recipe = config.dataset, config.recipe
+    if recipe.task != dataset.task:
+        raise UserError(
+            f"this recipe is for {recipe.task}, and dataset={dataset.name} for {dataset.task}: leave recipe=… out, the"
+            f" data set has its own; a recipe of yours says `task: {dataset.task}` in its file"
+        )
+    task_kind(dataset.task).check_parts(dataset.name, config.method, config.runtime)
 
 
 def _image_fits_backbone(config: RunConfig) -> None:
@@ -80,17 +85,9 @@ def _batch_fits_dataset(config: RunConfig) -> None:
         )
 
 
-def _noise_fits_dataset(config: RunConfig) -> None:
-    config.noise.check_fits(config.dataset.num_classes)
-    if config.noise.kind == "file":
-        from olsrepro.data.labels.noise import check_file  # loads torch, which no other kind needs here
-
-        check_file(config.noise, config.dataset.train_size, config.dataset.num_classes)
-    if config.noise.scope == "remaining" and config.method.clean_set() is None:
-        raise UserError(
-            f"noise.scope=remaining leaves out a clean set, but method={config.method.name} has none: set"
-            " noise.scope=all, or choose l2rw or mw_net"
-        )
+def _noise_fits_run(config: RunConfig) -> None:
+    method = config.method
+    config.noise.check_fits(config.dataset, method.name, has_clean_set=method.clean_set() is not None)
 
 
 def _backbone_has_stages(config: RunConfig) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 
 from olsrepro.checks import did_you_mean
+from olsrepro.config.compose import DEFAULT_PRESET
 from olsrepro.config.sweeps import swept_values
 from olsrepro.experiments.experiment import Experiment, Line
 from olsrepro.experiments.files import experiments
@@ -36,7 +37,7 @@ def typed_sweep(lines: Sequence[str]) -> tuple[Experiment, Request]:
     if not axes and len(seeds) < 2:
         raise UserError("nothing is swept; give a key several values, as in method.alpha=0.1,0.3,0.5 or seed=0,1,2")
     fixed = tuple(f"{key}={options[0]}" for key, options in values.items() if key not in axes)
-    request = Request(own.get("preset", "smoke"), seeds, own.get("select"), ())
+    request = Request(own.get("preset", DEFAULT_PRESET), seeds, own.get("select"), ())
     return _experiment(axes, fixed, len(seeds)), request
 
 

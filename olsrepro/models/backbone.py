@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from olsrepro.models.weight_names import own_names
+
 
 class Backbone(nn.Module, ABC):
     """Network from images ``(B, 3, H, W)`` to logits ``(B, K)`` through named stages, which label methods may tap."""
@@ -31,6 +33,10 @@ class Backbone(nn.Module, ABC):
 
     def initialise(self, module: nn.Module) -> None:
         """Draw the weights of a module added to the network like those of its own layers; by default keep torch's."""
+
+    def weight_names(self) -> list[dict[str, str]]:
+        """List the names that a file may use for the tensors it fills, all but the classifier's, by our keys."""
+        return [own_names(self)]
 
     def pool(self, features: Tensor) -> Tensor:
         """Average the last stage's map over all positions: ``(B, C, h, w) -> (B, C)`` for any h, w."""

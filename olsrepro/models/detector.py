@@ -8,6 +8,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from olsrepro.models.staged import StagedTrunk
+from olsrepro.models.weight_names import own_names
 
 ANCHORS = 3
 """Boxes that each cell of a raw map predicts."""
@@ -24,6 +25,11 @@ class Detector(nn.Module, ABC):
     """Pixels of the image per cell of a raw map."""
     trunk: StagedTrunk
     """Part of the network that can start from a classifier's weights."""
+
+    def weight_names(self) -> list[dict[str, str]]:
+        """List the names that a file may use, by our keys: a classifier's for the trunk alone, then a detector's."""
+        of_trunk = ({f"trunk.{key}": name for key, name in names.items()} for names in self.trunk.weight_names())
+        return [*of_trunk, own_names(self)]
 
     @abstractmethod
     def forward(self, images: Tensor) -> list[Tensor]:

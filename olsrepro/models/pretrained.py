@@ -8,15 +8,12 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.detector import Detector
-from olsrepro.models.staged import StagedTrunk
 from olsrepro.settings import UserError
 
-CLASSIFIERS = ("fc", "predictors")
-"""Layers whose shape depends on the classes: of every backbone, of every detector."""
 NESTED_UNDER = ("state_dict", "model", "weights")
 """Keys that checkpoints nest weights under: in SAN's and many others, in some, in a run's ``best.pt``, ``last.pt``."""
 WRAPPER = "module."
@@ -44,7 +41,7 @@ def load_pretrained(network: Backbone | Detector, path: Path) -> None:
     """
     found = read_weights(path)
     ours = network.state_dict()
-    names = min(_namings(network), key=lambda naming: len(_missing(naming, found)))
+    names = min(network.weight_names(), key=lambda naming: len(_missing(naming, found)))
     if differences := _differences(ours, names, found):
         raise UserError(f"{path} holds the weights of another network: {'; '.join(differences)}")
     with torch.no_grad():
@@ -89,15 +86,6 @@ def _unwrapped(content: Any) -> dict[str, Tensor]:
     if all(key.startswith(WRAPPER) for key in tensors):
         return {key.removeprefix(WRAPPER): value for key, value in tensors.items()}
     return tensors
-
-
-def _namings(network: nn.Module) -> list[dict[str, str]]:
-    """List the names that a file may use for the tensors it fills, by our keys: the library's names, then ours."""
-    ours = {key: key for key in network.state_dict() if key.partition(".")[0] not in CLASSIFIERS}
-    if isinstance(network, Detector):
-        of_trunk = _namings(network.trunk)
-        return [*({f"trunk.{key}": name for key, name in naming.items()} for naming in of_trunk), ours]
-    return [network.library_keys, ours] if isinstance(network, StagedTrunk) else [ours]
 
 
 def _differences(ours: Mapping[str, Tensor], names: Mapping[str, str], found: Mapping[str, Tensor]) -> list[str]:

@@ -8,6 +8,7 @@ from itertools import chain
 from torch import Tensor, nn
 
 from olsrepro.models.backbone import Backbone
+from olsrepro.models.weight_names import own_names
 
 
 class StagedTrunk(nn.Module):
@@ -34,6 +35,10 @@ class StagedTrunk(nn.Module):
         self.library_keys = _same_tensors(self, library)
         self.stages = tuple(stages)
         self.stage_channels = {name: _out_channels(stage) for name, stage in stages.items()}
+
+    def weight_names(self) -> list[dict[str, str]]:
+        """List the names that a file may use, by our keys: the library's, then ours."""
+        return [self.library_keys, own_names(self)]
 
     def stage_features(self, images: Tensor) -> dict[str, Tensor]:
         """Return the maps ``(B, stage_channels[name], h, w)`` of images ``(B, 3, H, W)``, in order of ``stages``."""

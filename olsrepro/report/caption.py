@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from olsrepro.experiments.render.caption import head, title
+from olsrepro.experiments.request import SMOKE
 from olsrepro.experiments.table import Table
 from olsrepro.report.figure_data import Words
 
 _TOLD = ("preset", "overrides", "seeds", "selection", "cells", "commits", "devices")
-_STAMPED = "smoke"
 _BETWEEN = "\u00a0· "  # no line begins with the dot
 
 
 def words(table: Table) -> Words:
     """Return the title, the caption and, for preset smoke, the stamp of a table's picture."""
-    return Words(title(table), caption(table), _STAMPED if table.preset == _STAMPED else "")
+    return Words(title(table), caption(table), SMOKE if table.preset == SMOKE else "")
 
 
 def caption(table: Table) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.teacher import teacher_config
-from olsrepro.data.labels.settings import NoiseSettings
+from olsrepro.data.noise.settings import NoiseSettings
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.methods.registry import settings_class as method_settings
 from olsrepro.models.registry import settings_class as backbone_settings
@@ -31,7 +31,7 @@ def canonical(config: RunConfig) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "dataset": {"name": config.dataset.name} | _changed(config.dataset, _plain(config.dataset)),
-        "noise": _changed(config.noise, NoiseSettings()),
+        "noise": _changed(config.noise, _default_noise(config.noise)),
         "backbone": {"family": family} | _changed(config.backbone, backbone_settings(family)()),
         "method": {"name": method} | _changed(config.method, method_settings(method)()) | _taught_by(config),
         "recipe": _changed(_used_recipe(config), type(config.recipe)()),
@@ -46,6 +46,11 @@ def _changed(settings: Component, defaults: Component) -> dict[str, Any]:
         if key not in frozen or value != frozen[key]
     }
     return {"version": settings.version} | changed
+
+
+def _default_noise(noise: NoiseSettings) -> NoiseSettings:
+    """Return the defaults of its kind; the default of the kind itself is that there is none."""
+    return replace(type(noise)(), kind=NoiseSettings.kind)
 
 
 def _plain(dataset: DatasetSettings) -> DatasetSettings:

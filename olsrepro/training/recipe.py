@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from olsrepro.checks import check_choice, check_range
 from olsrepro.data.settings import AugmentSettings
-from olsrepro.settings import Component
+from olsrepro.settings import Component, fact
 from olsrepro.training.schedule import stepped_rate
 
 PRECISIONS = ("fp32", "bf16")
@@ -27,7 +27,8 @@ class RecipeSettings(Component):
     ``batch_norm`` takes its statistics from the images that one rank has in one pass (``local``), of all ranks
     (``sync``), or changes none (``frozen``). With ``ema_decay`` above 0 a running average of the weights is tested and
     kept. ``pretrained`` starts the backbone from published weights (true) or from a file (its path); ``start`` says
-    which these are: a published name, or ``sha256:`` and the file's; composing a run fills it in.
+    which these are: a published name, or ``sha256:`` and the file's; composing a run fills it in. ``task`` is what the
+    recipe is for.
     """
 
     epochs: int = 300
@@ -50,6 +51,7 @@ class RecipeSettings(Component):
     ema_decay: float = 0.0
     pretrained: bool | str = False
     start: str | None = None
+    task: str = fact("classification")
 
     outside_id: ClassVar[frozenset[str]] = frozenset({"pretrained"})
 

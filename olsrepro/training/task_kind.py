@@ -41,12 +41,11 @@ class TaskKind(ABC):
         """Return the number of bytes that a run keeps of one test image."""
 
     @abstractmethod
-    def check_parts(self, dataset: str, method: MethodSettings, noise: str, runtime: RuntimeSettings) -> None:
-        """Refuse (:class:`UserError`) a method, noise or switches of the runtime that don't apply to the task.
+    def check_parts(self, dataset: str, method: MethodSettings, runtime: RuntimeSettings) -> None:
+        """Refuse (:class:`UserError`) what the task can do nothing with.
 
         Args:
             dataset: name of the data set.
             method: the label method.
-            noise: kind of label noise.
             runtime: how the run is executed.
         """

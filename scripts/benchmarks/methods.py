@@ -16,7 +16,7 @@ from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.batch import Batch
 from olsrepro.data.dataset import ImageData
-from olsrepro.data.labels.noise import noisy_targets
+from olsrepro.data.noise.noisy_labels import noisy_targets
 from olsrepro.launch.build import learner_of
 from olsrepro.launch.inputs.classification import clean_samples
 from olsrepro.methods.registry import method_names, settings_class

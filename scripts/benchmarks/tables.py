@@ -112,8 +112,6 @@ def _finished(config: RunConfig) -> dict[str, Any]:
         "errors": {"last": errors, "best": errors, "mean_of_last_ten": errors},
         "noise": {
             "kind": "none",
-            "rate": 0.0,
-            "seed": 0,
             "measured_rate": 0.0,
             "flipped": 0,
             "labels_sha256": "0" * 64,

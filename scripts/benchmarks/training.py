@@ -13,7 +13,7 @@ from torch.nn import functional
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.dataset import ImageData
-from olsrepro.data.labels.noise import noisy_targets
+from olsrepro.data.noise.noisy_labels import noisy_targets
 from olsrepro.launch.build import learner_of
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder

@@ -11,7 +11,7 @@ from registry import SETTINGS, TINY
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from olsrepro.config.compose import compose_run
-from olsrepro.data.labels.noise import noisy_targets
+from olsrepro.data.noise.noisy_labels import noisy_targets
 from olsrepro.data.registry import read_dataset
 from olsrepro.launch.inputs.classification import clean_samples
 from olsrepro.models.registry import build_backbone

@@ -82,13 +82,16 @@ def test_what_is_drawn_is_what_the_best_epochs_test_kept(detector: RunConfig) ->
     ("words", "message"),
     [
         (["CLASSIFIER"], "CLASSIFIER classifies images of dataset=digits; it has found no boxes"),
-        (["0000000000000000-s0"], "0000000000000000-s0 is no run in "),
-        (["DETECTOR", "--output", "there.png"], "--output there.png is there already; name another file"),
+        (["0000000000000000-s0"], "there is no run 0000000000000000-s0 in "),
+        (["DETECTOR", "--output", "there.png"], "--output there.png already exists; name another file"),
         (["DETECTOR", "--output", "b.jpg"], "b.jpg must end with a picture's suffix; did you mean .png or .svg?"),
         (["DETECTOR", "--score", "2"], "--score=2 must be in [0, 1]"),
         (["DETECTOR", "--score", "nan"], "--score=nan must be in [0, 1]"),
         (["DETECTOR", "--images", "0"], "--images=0 must be at least 1"),
-        (["DETECTOR", "method=ols"], "method=ols: a finished run has its values; only runtime.KEY=VALUE can be set"),
+        (
+            ["DETECTOR", "method=ols"],
+            "method=ols: a finished run's config can't be changed; only runtime.KEY=VALUE can",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(

@@ -14,7 +14,8 @@ from hydra.core.global_hydra import GlobalHydra
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.to_yaml import to_yaml
-from olsrepro.data.labels.settings import NoiseSettings
+from olsrepro.data.noise.none.settings import Settings as NoNoise
+from olsrepro.data.noise.symmetric.settings import Settings as Symmetric
 from olsrepro.methods.ols.settings import Settings as Ols
 from olsrepro.settings import UserError
 
@@ -74,13 +75,13 @@ def test_nothing_typed_is_digits_resnet8_ols_smoke_seed_0() -> None:
     config = compose_run([])
     assert (config.dataset.name, config.backbone.name, config.preset, config.seed) == ("digits", "resnet8", "smoke", 0)
     assert config.method == Ols()
-    assert config.noise == NoiseSettings()
+    assert config.noise == NoNoise()
 
 
 def test_choices_and_values_reach_the_config() -> None:
     config = compose_run(["backbone=resnet29", "noise=symmetric", "noise.rate=0.2", "method.alpha=0.3", "seed=7"])
     assert (config.backbone.name, config.backbone.depth, config.backbone.block) == ("resnet29", 29, "bottleneck")
-    assert config.noise == NoiseSettings("symmetric", 0.2)
+    assert config.noise == Symmetric(rate=0.2)
     assert config.method == Ols(alpha=0.3)
     assert config.seed == 7
 

@@ -10,19 +10,23 @@ from typing import Any
 
 import pytest
 import yaml
+from repeated_values import Stated, assert_same, defaults_of, file_of, stated_in
 
 from olsrepro.config.compose import DEFAULT_PRESET
 from olsrepro.config.locate import configs_folder
 from olsrepro.config.overrides import GROUPS
 from olsrepro.data.datasets.settings import dataset_class
-from olsrepro.data.download.manifest import SOURCES
-from olsrepro.data.labels.settings import NOISE_KINDS, NoiseSettings
+from olsrepro.data.download.manifest import ROOT_VARIABLE, SOURCES
+from olsrepro.data.noise.registry import noise_kinds
+from olsrepro.data.noise.registry import settings_class as noise_class
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.data.stand_in import stands_for
 from olsrepro.methods.registry import method_names
 from olsrepro.methods.registry import settings_class as method_class
 from olsrepro.models.registry import families
 from olsrepro.models.registry import settings_class as backbone_class
+from olsrepro.settings import fact_names
+from olsrepro.training.detection.settings import DetectionRecipe
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.schedule import scaled_milestones
@@ -33,6 +37,8 @@ FILES = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml"
 VALUE = re.compile(r"^(?P<indent> *)(?P<key>[\w.]+):(?P<value>[^#]*)(?:#(?P<comment>.*))?$")
 UNSOURCED_KEYS = ("name", "family")
 EXPERIMENTS = sorted(str(path.relative_to(CONFIGS)) for path in (CONFIGS / "experiment").glob("*.yaml"))
+OF_VOC_ALONE = {"sizes", "loss_scale"}
+"""What the recipe of VOC says and no default: of one size, and of batches that are not two added up."""
 WORDS = ("title", "place", "kind", "sweep", "note")
 
 
@@ -104,9 +110,8 @@ def test_every_method_has_a_folder_and_a_file() -> None:
 def test_a_methods_file_has_its_switches_and_their_defaults(name: str) -> None:
     values = dict(read(f"method/{name}.yaml"))
     implied = values.pop("by_dataset", {}).get("default", {})
-    assert set(values) == field_names(method_class(name))
     resolved = {key: implied.get(key) if value is None else value for key, value in values.items()}
-    assert resolved == asdict(method_class(name)())
+    assert_same(Stated(f"configs/method/{name}.yaml", resolved), defaults_of(method_class(name)))
 
 
 @pytest.mark.parametrize("name", names("method"))
@@ -122,7 +127,15 @@ def test_the_cifar_recipe_is_the_dataclass_default() -> None:
     reference = values.pop("reference")
     assert values.pop("milestones") is None
     milestones = scaled_milestones(reference["milestones"], values["epochs"], reference["epochs"])
-    assert RecipeSettings(**values, milestones=milestones) == RecipeSettings()
+    filled_in = {"milestones": milestones, "start": None}  # by composing
+    assert_same(Stated("configs/recipe/cifar.yaml", values | filled_in), defaults_of(RecipeSettings))
+
+
+def test_the_recipe_of_voc_has_the_defaults_of_what_only_detectors_have() -> None:
+    file, code = stated_in("recipe/voc.yaml"), defaults_of(DetectionRecipe)
+    own = field_names(DetectionRecipe) - field_names(RecipeSettings) - OF_VOC_ALONE
+    assert_same(file.only(own), code.only(own))
+    assert all(file.values[key] != code.values[key] for key in OF_VOC_ALONE)
 
 
 @pytest.mark.parametrize("name", names("recipe"))
@@ -131,7 +144,7 @@ def test_a_recipe_has_its_fields_and_a_reference_or_builds_on_one_that_has(name:
     if "defaults" in values:
         assert set(values["defaults"]) <= set(names("recipe"))
     else:
-        kind = task_kind(values.pop("task", "classification")).recipe
+        kind = task_kind(values["task"]).recipe
         reference = {"reference"} if kind is RecipeSettings else set()  # a detector's rate has no milestones
         assert set(values) == field_names(kind) - {"start"} | reference  # composing fills start in
         assert not reference or set(values["reference"]) == {"epochs", "milestones"}
@@ -143,17 +156,22 @@ def test_every_data_set_has_a_recipe_of_its_name() -> None:
 
 @pytest.mark.parametrize("name", names("runtime"))
 def test_a_runtime_file_has_its_fields_and_their_defaults(name: str) -> None:
-    values = read(f"runtime/{name}.yaml")
-    places = {"data_dir": "${oc.env:OLSREPRO_DATA,data}", "runs_dir": "${oc.env:OLSREPRO_RUNS,runs}"}
-    assert set(values) == field_names(RuntimeSettings)
-    assert values == asdict(RuntimeSettings()) | places
+    code = defaults_of(RuntimeSettings)
+    data, runs = (code.values[key] for key in ("data_dir", "runs_dir"))
+    places = {"data_dir": f"${{oc.env:{ROOT_VARIABLE},{data}}}", "runs_dir": f"${{oc.env:OLSREPRO_RUNS,{runs}}}"}
+    assert_same(stated_in(f"runtime/{name}.yaml"), Stated(code.file, {**code.values, **places}))
 
 
 @pytest.mark.parametrize("name", names("noise"))
-def test_a_noise_file_has_its_fields(name: str) -> None:
+def test_a_noise_file_has_the_fields_of_its_kind_alone(name: str) -> None:
     values = read(f"noise/{name}.yaml")
-    assert set(values) == field_names(NoiseSettings)
-    assert NoiseSettings(**values).kind in NOISE_KINDS
+    kind = noise_class(values["kind"])
+    assert set(values) == field_names(kind)
+    assert kind(**values).kind == values["kind"] == kind().kind
+
+
+def test_every_kind_of_noise_has_a_file_of_its_name() -> None:
+    assert all(read(f"noise/{kind}.yaml")["kind"] == kind for kind in noise_kinds())
 
 
 def test_every_data_set_is_in_the_manifest_and_has_a_file() -> None:
@@ -162,10 +180,19 @@ def test_every_data_set_is_in_the_manifest_and_has_a_file() -> None:
 
 @pytest.mark.parametrize("name", names("dataset"))
 def test_a_data_sets_facts_are_the_manifests(name: str) -> None:
-    values = read(f"dataset/{name}.yaml")
-    assert set(values) == field_names(dataset_class(name)) - {"sample_index"}  # true where nothing is said
-    facts = set(values) & field_names(DatasetSettings)
-    assert {key: values[key] for key in facts} == {key: getattr(SOURCES[name], key) for key in facts}
+    file, kind = stated_in(f"dataset/{name}.yaml"), dataset_class(name)
+    assert set(file.values) == field_names(kind) - {"sample_index"}  # true where nothing is said
+    facts = set(file.values) & field_names(DatasetSettings)
+    manifest = Stated("olsrepro/data/download/manifest.py", {key: getattr(SOURCES[name], key) for key in facts})
+    assert_same(file.only(facts), manifest)
+
+
+@pytest.mark.parametrize("name", names("dataset"))
+def test_a_data_sets_switches_have_the_defaults_of_the_code_and_its_facts_are_what_these_lead_to(name: str) -> None:
+    file, kind = stated_in(f"dataset/{name}.yaml"), dataset_class(name)
+    switches = field_names(kind) - fact_names(kind) - {"name"}
+    assert_same(file.only(switches), defaults_of(kind).only(switches))
+    assert_same(file, Stated(file_of(kind), asdict(kind(**file.values).resolved())).only(file.values))
 
 
 @pytest.mark.parametrize("name", names("backbone"))
@@ -175,6 +202,14 @@ def test_a_backbones_file_has_its_familys_fields_and_builds_them(name: str) -> N
     assert set(values) == field_names(backbone_class(values["family"]))
     made = backbone_class(values["family"])(**values)
     assert (made.width, made.depth_factor) == (1, 1)
+
+
+@pytest.mark.parametrize("family", families())
+def test_a_familys_defaults_are_the_backbone_that_it_is_named_for(family: str) -> None:
+    code = defaults_of(backbone_class(family))
+    file = stated_in(f"backbone/{code.values['name']}.yaml")
+    switches = field_names(backbone_class(family)) - fact_names(backbone_class(family))  # facts are counted
+    assert_same(file.only(switches), code.only(switches))
 
 
 def test_every_backbone_family_has_a_file() -> None:
@@ -190,8 +225,9 @@ def test_no_two_backbone_files_have_one_structure() -> None:
 
 
 def test_the_default_preset_is_the_one_that_composing_assumes() -> None:
-    chosen = [item["preset"] for item in read("config.yaml")["defaults"] if "preset" in item]
-    assert chosen == [DEFAULT_PRESET]
+    (chosen,) = [item["preset"] for item in read("config.yaml")["defaults"] if "preset" in item]
+    assumed = Stated("olsrepro/config/compose.py", {"preset": DEFAULT_PRESET})
+    assert_same(Stated("configs/config.yaml", {"preset": chosen}), assumed)
 
 
 def test_the_root_chooses_every_group_and_sets_the_seed_alone() -> None:

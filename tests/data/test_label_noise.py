@@ -10,8 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from olsrepro.data.labels.noise import flip_count, labels_sha256, noisy_targets
-from olsrepro.data.labels.settings import NoiseSettings
+from olsrepro.data.noise.drawing import flip_count
+from olsrepro.data.noise.noisy_labels import labels_sha256, noisy_targets
+from olsrepro.data.noise.none.settings import Settings as NoNoise
+from olsrepro.data.noise.symmetric.settings import Settings as Symmetric
 
 TARGETS = torch.arange(50_000) % 100
 FROZEN_HASH = "2d731178734fc0d6e5e6411f2086fd5a681799729e4bd21db2960e605513266b"
@@ -25,8 +27,8 @@ FROZEN_FLIPS = [
 EXACT_COUNTS = {0.0: 0, 0.2: 10_000, 0.4: 20_000, 0.6: 30_000, 0.8: 40_000}
 
 
-def symmetric(rate: float, seed: int | None = None) -> NoiseSettings:
-    return NoiseSettings("symmetric", rate, seed)
+def symmetric(rate: float, seed: int | None = None) -> Symmetric:
+    return Symmetric(rate=rate, seed=seed)
 
 
 @pytest.mark.parametrize(("rate", "count"), EXACT_COUNTS.items())
@@ -56,7 +58,7 @@ def test_wrong_class_is_the_true_one_shifted() -> None:
 
 
 def test_no_noise_changes_nothing() -> None:
-    for none in (NoiseSettings(), symmetric(0.0)):
+    for none in (NoNoise(), symmetric(0.0)):
         noisy = noisy_targets(TARGETS, 100, none, run_seed=0)
         assert torch.equal(noisy.targets, TARGETS)
         assert not noisy.flipped.any()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ import pytest
 import torch
 
 from olsrepro.config.compose import compose_run
-from olsrepro.data.labels.noise import labels_sha256, noisy_targets
-from olsrepro.data.labels.settings import NoiseSettings
+from olsrepro.data.noise.file.settings import Settings as NoiseFile
+from olsrepro.data.noise.noisy_labels import labels_sha256, noisy_targets
+from olsrepro.data.noise.settings import NoiseSettings
 from olsrepro.launch.inputs.classification import noise_fields
 from olsrepro.settings import UserError
 from olsrepro.store.identity import canonical, run_id
@@ -67,7 +67,7 @@ FORMATS: dict[str, tuple[Callable[[Path], None], str | None]] = {
 
 
 def noise_of(path: Path, key: str | None = None) -> NoiseSettings:
-    return NoiseSettings("file", path=str(path), key=key).resolved(run_seed=0)
+    return NoiseFile(path=str(path), key=key).resolved(run_seed=0)
 
 
 def refusal(path: Path, key: str | None = None) -> str:
@@ -198,9 +198,9 @@ def test_a_file_that_went_after_composing_is_refused(tmp_path: Path) -> None:
 def test_composing_fills_in_the_sum_and_the_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     fitting(tmp_path / "labels.npy")
-    noise = compose_run(["noise=file", "noise.path=labels.npy", "noise.seed=4"]).noise
+    noise = compose_run(["noise=file", "noise.path=labels.npy"]).noise
     found = hashlib.sha256((tmp_path / "labels.npy").read_bytes()).hexdigest()
-    assert noise == NoiseSettings("file", path=str(tmp_path / "labels.npy"), sha256=found)
+    assert noise == NoiseFile(path=str(tmp_path / "labels.npy"), sha256=found)
 
 
 def test_the_id_covers_the_files_content_and_not_its_place(tmp_path: Path) -> None:
@@ -212,7 +212,11 @@ def test_the_id_covers_the_files_content_and_not_its_place(tmp_path: Path) -> No
     configs = [compose_run(["noise=file", f"noise.path={tmp_path / place}"]) for place in places]
     ids = [run_id(config) for config in configs]
     assert ids[0] == ids[1] != ids[2]
-    assert canonical(configs[0])["noise"] == {"version": 1, "kind": "file", "sha256": configs[0].noise.sha256}
+    assert canonical(configs[0])["noise"] == {
+        "version": 1,
+        "kind": "file",
+        "sha256": configs[0].noise.sha256,
+    }
 
 
 def test_another_key_is_another_run(tmp_path: Path) -> None:
@@ -236,10 +240,13 @@ def test_cifar100n_is_its_file_by_the_key_of_the_hundred_classes(tmp_path: Path)
         ("noise=file noise.path=nowhere.npy", "noise.path=nowhere.npy can't be read: No such file"),
         ("noise=file noise.path=labels.txt", "noise.path=labels.txt must end in one of .pt, .npy, .json"),
         ("noise=file noise.path=a.npy noise.sha256=12", "noise.sha256=12 must be 64 hexadecimal digits"),
-        ("noise=file noise.path=a.npy noise.pool=first_10", "noise.pool=first_10 has no effect with noise.kind=file"),
+        (
+            "noise=file noise.path=a.npy noise.pool=first_10",
+            "noise.pool=first_10: noise.kind=file has no pool; symmetric has it",
+        ),
         (
             "noise=symmetric noise.path=a.npy",
-            "noise.path=a.npy has no effect with noise.kind=symmetric; use noise=file",
+            "noise.path=a.npy: noise.kind=symmetric has no path; file has it: choose another by noise=…",
         ),
     ],
 )
@@ -263,18 +270,19 @@ def test_a_sum_that_is_given_is_compared_when_composing(tmp_path: Path) -> None:
 
 def test_a_file_must_be_named() -> None:
     with pytest.raises(UserError, match=r"noise.path=null must name the file of labels \(.pt, .npy, .json\)"):
-        noisy_targets(TRUE, 10, NoiseSettings("file").resolved(0), 0)
+        noisy_targets(TRUE, 10, NoiseFile().resolved(0), 0)
 
 
 def test_the_record_has_the_files_sum_and_the_measured_rate(tmp_path: Path) -> None:
     fitting(tmp_path / "labels.npy")
     config = compose_run(["noise=file", f"noise.path={tmp_path / 'labels.npy'}", "seed=3"])
     record = noise_fields(config, noisy_targets(DIGITS_TRUE, 10, config.noise, 3))
-    kept = {"kind", "seed", "sha256", "measured_rate", "flipped"}
-    assert {key: record[key] for key in kept} == {
+    assert record == {
         "kind": "file",
-        "seed": None,
-        "sha256": config.noise.sha256,
+        "path": str(tmp_path / "labels.npy"),
+        "key": None,
+        "sha256": hashlib.sha256((tmp_path / "labels.npy").read_bytes()).hexdigest(),
+        "labels_sha256": labels_sha256(DIGITS_GIVEN),
         "measured_rate": 288 / 1437,
         "flipped": 288,
     }
@@ -283,7 +291,7 @@ def test_the_record_has_the_files_sum_and_the_measured_rate(tmp_path: Path) -> N
 def test_a_resolved_file_is_resolved_to_itself(tmp_path: Path) -> None:
     npy(tmp_path / "labels.npy")
     noise = noise_of(tmp_path / "labels.npy")
-    assert noise.resolved(7) == replace(noise, seed=5).resolved(1) == noise
+    assert noise.resolved(7) == noise.resolved(1) == noise
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from olsrepro.config.compose import compose_run
-from olsrepro.data.labels.noise import flip_count, noisy_targets
-from olsrepro.data.labels.settings import POOLS, SELECTIONS, NoiseSettings
+from olsrepro.data.noise.drawing import flip_count
+from olsrepro.data.noise.drawn_settings import SELECTIONS
+from olsrepro.data.noise.noisy_labels import noisy_targets
+from olsrepro.data.noise.symmetric.settings import POOLS
+from olsrepro.data.noise.symmetric.settings import Settings as Symmetric
 from olsrepro.launch.inputs.classification import noise_fields
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
@@ -35,8 +38,8 @@ SWITCHES = st.fixed_dictionaries(
 RATES = st.integers(0, 100).map(lambda percent: percent / 100)
 
 
-def symmetric(rate: float, **switches: Any) -> NoiseSettings:
-    return NoiseSettings("symmetric", rate, **switches)
+def symmetric(rate: float, **switches: Any) -> Symmetric:
+    return Symmetric(rate=rate, **switches)
 
 
 def uneven_targets(count: int, classes: int) -> Tensor:
@@ -170,7 +173,7 @@ def test_the_code_of_arazo_fills_the_first_ten_classes(rate: str) -> None:
 def test_a_pool_of_one_class_is_refused_with_the_numbers(pool: str, classes: int, told: str) -> None:
     noise = symmetric(0.5, pool=pool)
     with pytest.raises(UserError, match=told):
-        noise.check_fits(classes)
+        noise.check_classes(classes)
     with pytest.raises(UserError, match=told):
         noisy_targets(torch.zeros(4, dtype=torch.int64), classes, noise, 0)
 
@@ -264,9 +267,13 @@ def test_a_scope_without_a_clean_set_is_refused() -> None:
         ("noise=symmetric noise.pool=first_ten", "did you mean first_10"),
         ("noise=symmetric noise.scope=remaning", "did you mean remaining"),
         ("noise=symmetric noise.include_true=perhaps", "noise.include_true=perhaps must be true or false"),
-        ("noise.include_true=true", "noise.include_true=true has no effect with noise.kind=none; use noise=symmetric"),
-        ("noise=symmetric noise.key=a", "noise.key=a has no effect with noise.kind=symmetric; use noise=file"),
-        ("noise=file noise.rate=0.4", "noise.rate=0.4 has no effect with noise.kind=file; use noise=symmetric"),
+        ("noise.include_true=true", "noise.include_true=true: noise.kind=none has no include_true; symmetric has it"),
+        ("noise=symmetric noise.key=a", "noise.key=a: noise.kind=symmetric has no key; file has it"),
+        ("noise=file noise.rate=0.4", "noise.rate=0.4: noise.kind=file has no rate; "),
+        (
+            "noise.kind=symmetric",
+            "noise.kind=symmetric: kind describes the noise and can't be set; choose another by noise=…",
+        ),
     ],
 )
 def test_a_mistake_is_refused_when_composing(lines: str, told: str) -> None:
@@ -286,9 +293,6 @@ def test_the_record_has_every_switch_and_what_the_labels_came_to() -> None:
         "include_true": True,
         "pool": "all",
         "scope": "all",
-        "path": None,
-        "key": None,
-        "sha256": None,
         "measured_rate": labels.rate,
         "flipped": int(labels.flipped.sum()),
         "labels_sha256": labels.sha256,

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from repeated_values import Stated, assert_same, stated_in
 from sklearn.datasets import load_digits
 
 from olsrepro.data.dataset import ImageData
@@ -56,10 +57,10 @@ def test_a_name_means_the_set_that_it_stands_for(name: str, meant: str) -> None:
     assert is_stand_in(name) == (name != meant)
 
 
-@every_stand_in
-def test_the_original_side_is_the_one_of_the_set_where_it_is_here(name: str) -> None:
-    original = stands_for(name)
-    assert original_side(name) == (SOURCES[original].image_size if original in SOURCES else 224)
+@pytest.mark.parametrize("name", [*NAMES, "shapes@voc"])
+def test_the_original_side_is_that_of_the_set_that_it_stands_for(name: str) -> None:
+    known = Stated("olsrepro/data/stand_in.py", {"image_size": original_side(name)})
+    assert_same(stated_in(f"dataset/{stands_for(name)}.yaml").only(known.values), known)
 
 
 @every_stand_in

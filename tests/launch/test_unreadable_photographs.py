@@ -141,7 +141,7 @@ def test_labels_of_a_file_are_refused_where_an_image_is_left_out(
     data: Path, damaged: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file's labels are counted when a run is composed, before it is known that images are missing."""
-    monkeypatch.setattr("olsrepro.data.labels.noise.check_file", lambda *_: None)
+    monkeypatch.setattr("olsrepro.data.noise.file.labels.check_file", lambda *_: None)
     np.save(path := tmp_path / "labels.npy", np.zeros(TRAIN, dtype=np.int64))
     line = refused(photo_run("cub", data, tmp_path / "runs", SKIP, "noise=file", f"noise.path={path}"))
     assert line.startswith(

@@ -238,10 +238,6 @@ def test_class_labels_alone_keep_what_is_not_the_divergences(switch: str) -> Non
     assert run_id(compose_run([*alone, f"method.{switch}"])) != run_id(compose_run(alone))
 
 
-def test_the_config_file_says_what_the_settings_default_to() -> None:
-    assert compose_run(["method=ddgsd"]).method == Settings()
-
-
 ALONE = "method.supervision=class_labels"
 REFUSED = {
     "method.supervision=label": "method.supervision=label is not known; did you mean",

@@ -8,18 +8,24 @@ from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 import pytest
+from repeated_values import arguments_of, assert_same, defaults_of
+from torch import nn
 
 from olsrepro.config.compose import compose_run
-from olsrepro.losses import build_criterion, criterion_names
+from olsrepro.losses import SelfDistillation, build_criterion, criterion_names
 from olsrepro.losses.online import OnlineLabelSmoothing
 from olsrepro.methods.base import MethodContext
+from olsrepro.methods.ddgsd.loss import DataDistortionDistillation
 from olsrepro.methods.ols.settings import Settings as Ols
 from olsrepro.methods.registry import build_method, method_names, settings_class
 from olsrepro.methods.settings import MethodSettings
+from olsrepro.methods.smp.prototypes import Choice
 from olsrepro.models.registry import build_backbone
 from olsrepro.settings import UserError
 
 PAPERS_OWN = {"hard", "ls", "ols", "bootsoft", "boothard", "disturblabel", "sce", "tfkd_reg", "pairwise_confusion"}
+CRITERIA: dict[str, type[nn.Module]] = {name: type(build_criterion(name, 3)) for name in sorted(PAPERS_OWN)}
+CRITERIA |= {"tfkd_self": SelfDistillation, "ddgsd": DataDistortionDistillation}
 OF_TRAINING = {"ols": {"update_period"}, "pairwise_confusion": {"start"}}
 """Switches that are the method's and not its criterion's."""
 OUT_OF_RANGE: list[tuple[str, dict[str, Any], str]] = [
@@ -79,15 +85,16 @@ def test_an_unknown_method_is_a_users_error_with_the_nearest() -> None:
         settings_class("disturb")
 
 
-@pytest.mark.parametrize("name", sorted(PAPERS_OWN))
-def test_what_needs_no_saying_in_yaml_needs_none_in_python(name: str) -> None:
-    """The settings' defaults are the criterion's own."""
-    defaults = {
-        key: parameter.default
-        for key, parameter in list(inspect.signature(type(build_criterion(name, 3))).parameters.items())[1:]
-    }
-    settings = settings_class(name)()
-    assert {key: getattr(settings, key) for key in defaults} == defaults
+@pytest.mark.parametrize("name", CRITERIA)
+def test_a_switch_that_is_left_out_is_the_same_for_a_method_and_for_its_criterion(name: str) -> None:
+    criterion = arguments_of(CRITERIA[name])
+    assert_same(defaults_of(settings_class(name)).only(criterion.values), criterion)
+
+
+def test_prototypes_are_chosen_alike_with_and_without_a_run() -> None:
+    names = {"num_prototypes": "count", "s_c_quantile": "quantile", "eta_threshold": "eta_threshold"}
+    settings = defaults_of(settings_class("smp")).renamed(names | {"diagonal": "diagonal"})
+    assert_same(settings, defaults_of(Choice))
 
 
 @pytest.mark.parametrize("name", sorted(PAPERS_OWN))

@@ -106,10 +106,6 @@ def test_every_switch_makes_another_run(line: str) -> None:
     assert changed.identity() != Settings().identity()
 
 
-def test_the_config_file_says_what_the_settings_default_to() -> None:
-    assert compose_run(["method=pairwise_confusion"]).method == Settings()
-
-
 def test_it_needs_pairs_and_keeps_nothing_between_steps() -> None:
     assert Settings.needs_pairs
     method = method_of(Settings())

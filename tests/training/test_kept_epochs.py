@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.dataset import ImageData
-from olsrepro.data.labels.noise import noisy_targets
-from olsrepro.data.labels.settings import NoiseSettings
+from olsrepro.data.noise.noisy_labels import noisy_targets
+from olsrepro.data.noise.none.settings import Settings as NoNoise
 from olsrepro.evaluation.ensemble_epochs import GRIDS, member_epochs
 from olsrepro.files.atomic import StorageError
 from olsrepro.launch.run import run
@@ -65,7 +65,7 @@ class TestsNoted(ClassificationTask):
 
     def __init__(self) -> None:
         data = toy_data()
-        labels = noisy_targets(data.train_targets, CLASSES, NoiseSettings(), 0)
+        labels = noisy_targets(data.train_targets, CLASSES, NoNoise(), 0)
         super().__init__(data, labels, RECIPE, HARD, 0, torch.device("cpu"))
         self.logits: list[Tensor] = []
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
 from olsrepro.data.dataset import ImageData
-from olsrepro.data.labels.noise import NoisyLabels, noisy_targets
-from olsrepro.data.labels.settings import NoiseSettings
+from olsrepro.data.noise.noisy_labels import NoisyLabels, noisy_targets
+from olsrepro.data.noise.symmetric.settings import Settings as Symmetric
 from olsrepro.methods.base import LabelMethod, MethodContext, StepOutput
 from olsrepro.methods.registry import build_method, settings_class
 from olsrepro.training.artifacts import Artifacts
@@ -54,7 +54,7 @@ DATA = toy_data()
 
 
 def toy_labels() -> NoisyLabels:
-    return noisy_targets(DATA.train_targets, CLASSES, NoiseSettings("symmetric", 0.25), 0)
+    return noisy_targets(DATA.train_targets, CLASSES, Symmetric(rate=0.25), 0)
 
 
 def toy_task(recipe: RecipeSettings = RECIPE) -> ClassificationTask:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import singledispatch
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -64,14 +65,26 @@ def fetch(
             file in it is not the published one.
     """
     item = published(name)
-    if isinstance(item, Source) and not item.archives:
+    if item.is_built_in:
         say(f"{name} needs no fetching ({item.licence})")
         return
     with _alone(name, root):
-        if isinstance(item, LabelFile):
-            _fetch_file(item, root, urls or item.urls, say, progress)
-        else:
-            _fetch_archives(item, root, _by_archive(item, urls or ()), say, progress)
+        _fetch(item, root, urls or (), say, progress)
+
+
+@singledispatch
+def _fetch(item: Source | LabelFile, root: Path, urls: Sequence[str], say: Say, progress: Progress | None) -> None:
+    raise TypeError(f"{type(item).__name__} can't be fetched")
+
+
+@_fetch.register
+def _(item: Source, root: Path, urls: Sequence[str], say: Say, progress: Progress | None) -> None:
+    _fetch_archives(item, root, _by_archive(item, urls), say, progress)
+
+
+@_fetch.register
+def _(item: LabelFile, root: Path, urls: Sequence[str], say: Say, progress: Progress | None) -> None:
+    _fetch_file(item, root, urls or item.urls, say, progress)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ class Source:
     layout: str = ""
 
     @property
+    def is_built_in(self) -> bool:
+        """Whether it comes with a package, so that nothing is fetched."""
+        return not self.archives
+
+    @property
     def place(self) -> str:
         """Path of its folder under the root."""
         return self.folder
@@ -97,6 +103,9 @@ class LabelFile:
         sha256: of the file.
         place: where it lies under the root.
     """
+
+    archives: ClassVar[tuple[Archive, ...]] = ()
+    is_built_in: ClassVar[bool] = False
 
     name: str
     dataset: str

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from olsrepro.data.download import checksums
 from olsrepro.data.download.checksums import MISSING, OK, WRONG
@@ -64,9 +65,10 @@ def verify(name: str, root: Path) -> Iterator[FileStatus]:
         UserError: unknown name; the list is damaged.
     """
     item = published(name)
-    if isinstance(item, LabelFile) or not item.archives:
+    if not item.archives:
         return _by_published_sums(item, root, "")
-    return _look_at(item, _furthest(item, root), root)
+    source = cast(Source, item)  # labels have no archives
+    return _look_at(source, _furthest(source, root), root)
 
 
 def states_by_archive(source: Source, packaging: Sequence[Archive], root: Path) -> dict[str, set[str]]:
@@ -166,8 +168,8 @@ def _quick_look(item: Source | LabelFile, root: Path) -> list[bool]:
     """Return, for each thing that should be there, whether it is; of several packagings, for the most complete."""
     if item.sums:
         return [(root / path).is_file() for path, _ in item.sums]
-    assert isinstance(item, Source)
-    return _traces_there(item, _furthest(item, root), root)
+    source = cast(Source, item)  # labels have a checksum
+    return _traces_there(source, _furthest(source, root), root)
 
 
 def _furthest(source: Source, root: Path) -> tuple[Archive, ...]:

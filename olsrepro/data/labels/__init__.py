@@ -1,1 +1,1 @@
-"""Labels of the training set: noise, the clean set that a method keeps apart, labels by many people."""
+"""Labels of images: the clean set that a method keeps apart, labels by many people."""

@@ -10,10 +10,9 @@ from olsrepro.experiments.claims.evidence import UNDECIDED, ClaimResult, Evidenc
 from olsrepro.experiments.claims.exact import diverges, same
 from olsrepro.experiments.claims.pairs import adjusted, average, better, family_sizes, ranked
 from olsrepro.experiments.experiment import CellKey, Claim, Experiment
+from olsrepro.experiments.request import SMOKE
 from olsrepro.experiments.statistics import Estimate, Sample
 from olsrepro.experiments.table import Interval, Pool, Verdict
-
-NOTHING_FROM = "smoke"  # this preset only tests the machinery; its numbers mean nothing
 
 APART = {
     "best": ranked,
@@ -95,7 +94,7 @@ def _presented(
     again: ClaimResult,
 ) -> Verdict:
     verdict = Verdict(claim.id, claim.says, paper=paper_words(claim, theirs, own))
-    if preset == NOTHING_FROM:
+    if preset == SMOKE:
         return replace(verdict, reason=f"preset {preset}")
     verdict = replace(verdict, gain=_gain(ours, found), comparisons=found.comparisons)
     if preset != ours.experiment.preset:

@@ -12,8 +12,8 @@ from torch import Tensor
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.dataset import Dataset, LabelledImages
 from olsrepro.data.labels.clean_set import clean_indices
-from olsrepro.data.labels.noise import NoisyLabels, noisy_targets
 from olsrepro.data.loaders import ReaderOptions
+from olsrepro.data.noise.noisy_labels import NoisyLabels, noisy_targets
 from olsrepro.launch.inputs.base import Inputs
 from olsrepro.settings import UserError
 from olsrepro.training.classification.task import ClassificationTask
@@ -36,7 +36,7 @@ class TaskInputs(Inputs):
     def of(cls, config: RunConfig, data: Dataset, reader: ReaderOptions, weights: Path | None) -> TaskInputs:
         """Add the method's clean set and the given labels."""
         images = cast(LabelledImages, data)
-        _refuse_labels_of_others(config, images)
+        config.noise.check_complete(missing=config.dataset.train_size - images.train_size)
         clean = clean_samples(config, images)
         labels = noisy_targets(images.train_targets, config.dataset.num_classes, config.noise, config.seed, clean)
         return cls(images, reader, weights, labels, clean)
@@ -86,13 +86,3 @@ def clean_samples(config: RunConfig, data: LabelledImages) -> Tensor | None:
         return clean_indices(data.train_targets, classes, wanted.size, per_class=wanted.per_class, seed=config.seed)
     except ValueError as error:
         raise UserError(f"method.{error}") from None
-
-
-def _refuse_labels_of_others(config: RunConfig, data: LabelledImages) -> None:
-    missing = config.dataset.train_size - data.train_size
-    if config.noise.kind == "file" and missing:
-        count = f"{missing} that {'is' if missing == 1 else 'are'} left out"
-        raise UserError(
-            f"noise.path={config.noise.path} has labels for all training images, including {count} by"
-            " dataset.skip_unreadable=true: put the original files in their places"
-        )

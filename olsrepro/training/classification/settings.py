@@ -17,8 +17,8 @@ class ClassificationKind(TaskKind):
         """Return the number of bytes of an image's logits."""
         return num_classes * _LOGIT_BYTES
 
-    def check_parts(self, dataset: str, method: MethodSettings, noise: str, runtime: RuntimeSettings) -> None:
-        """Refuse nothing: all methods, noise and ensembles work for classifiers."""
+    def check_parts(self, dataset: str, method: MethodSettings, runtime: RuntimeSettings) -> None:
+        """Refuse nothing: every method and ensemble is for classifiers."""
 
 
 KIND = ClassificationKind(

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from olsrepro.data.batch import Batch
 from olsrepro.data.dataset import LabelledImages
 from olsrepro.data.labels.clean_set import CleanBatches
-from olsrepro.data.labels.noise import NoisyLabels
 from olsrepro.data.loaders import Loader, ReaderOptions, test_pass, training_loader
+from olsrepro.data.noise.noisy_labels import NoisyLabels
 from olsrepro.data.shard import Shard
 from olsrepro.distributed.gather import gathered
 from olsrepro.distributed.ranks import rank, rank_count

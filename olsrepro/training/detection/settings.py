@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from olsrepro.checks import check_choice, check_range
 from olsrepro.data.detection.settings import CROP_SIDES, STRIDE
 from olsrepro.methods.settings import MethodSettings
-from olsrepro.settings import UserError
+from olsrepro.settings import UserError, fact
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.schedule import cosine_rate
@@ -37,6 +37,7 @@ class DetectionRecipe(RecipeSettings):
         crop_sides: ``all``, or ``released``: crops as in the released code, on the left and above only.
     """
 
+    task: str = fact("detection")
     padding: int = 0
     milestones: list[int] = field(default_factory=list)
     final_lr: float = 1e-6
@@ -96,15 +97,13 @@ class DetectionKind(TaskKind):
         """Return the largest number of bytes of an image's boxes."""
         return KEPT * _BOX_BYTES
 
-    def check_parts(self, dataset: str, method: MethodSettings, noise: str, runtime: RuntimeSettings) -> None:
-        """Refuse methods that label images, label noise and ensembles."""
+    def check_parts(self, dataset: str, method: MethodSettings, runtime: RuntimeSettings) -> None:
+        """Refuse methods that label images, and ensembles."""
         if not method.labels_classes:
             raise UserError(
                 f"method={method.name} labels images, but dataset={dataset} has objects, whose classes are all that a"
                 " method can label: choose hard, ls or ols"
             )
-        if noise != "none":
-            raise UserError(f"noise={noise} is for labels of images, but dataset={dataset} has boxes; set noise=none")
         if runtime.ensemble_sizes:
             raise UserError(f"runtime.ensemble_sizes={runtime.ensemble_sizes} is for classifiers; set []")
 

@@ -1,0 +1,66 @@
+"""Which settings class a group's values fill; where a group has several components, a key of theirs tells which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from olsrepro.data.datasets.settings import dataset_class
+from olsrepro.data.noise import registry as noise
+from olsrepro.methods import registry as methods
+from olsrepro.models import registry as models
+from olsrepro.settings import UserError
+from olsrepro.training.runtime import RuntimeSettings
+from olsrepro.training.tasks import task_kind
+
+
+@dataclass(frozen=True)
+class Components:
+    """The components of a group that are found by scanning.
+
+    Attributes:
+        key: of a config file, names the component.
+        names: of all components.
+        settings_class: of one by its name; an unknown one raises :class:`UserError` with the nearest.
+    """
+
+    key: str
+    names: Callable[[], tuple[str, ...]]
+    settings_class: Callable[[str], type[Any]]
+
+
+SCANNED = {
+    "backbone": Components("family", models.families, models.settings_class),
+    "method": Components("name", methods.method_names, methods.settings_class),
+    "noise": Components("kind", noise.noise_kinds, noise.settings_class),
+}
+OTHERS: dict[str, Callable[[Mapping[str, Any]], type[Any]]] = {
+    "dataset": lambda node: dataset_class(str(node.get("name", ""))),
+    "recipe": lambda node: task_kind(str(node.get("task", "classification"))).recipe,
+    "runtime": lambda node: RuntimeSettings,
+}
+
+
+def settings_class(group: str, node: Mapping[str, Any]) -> type[Any]:
+    """Return the settings class that a group's values fill.
+
+    Raises:
+        UserError: the key that names the component is missing, or what it names isn't known.
+    """
+    return _scanned_class(group, node, SCANNED[group]) if group in SCANNED else OTHERS[group](node)
+
+
+def _scanned_class(group: str, node: Mapping[str, Any], components: Components) -> type[Any]:
+    if components.key not in node:
+        raise UserError(f"{group}.{components.key} is missing in the config file of this {group}")
+    return components.settings_class(str(node[components.key]))
+
+
+def component(group: str, node: Mapping[str, Any]) -> str:
+    """Name the component that a group's values are of, as in ``method=ols`` and ``noise.kind=symmetric``."""
+    if "name" in node:
+        return f"{group}={node['name']}"
+    if group in SCANNED and SCANNED[group].key in node:
+        return f"{group}.{SCANNED[group].key}={node[SCANNED[group].key]}"
+    return group
