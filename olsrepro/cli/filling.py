@@ -21,7 +21,7 @@ many GPUs: `torchrun --nproc-per-node 4 -m olsrepro COMMAND ...` trains each run
 
 
 def add_filling_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--no-train``, ``--yes``, ``--strict``."""
+    """Add the options ``--no-train``, ``--yes`` and ``--strict``."""
     parser.add_argument("--no-train", action="store_true", help="train nothing; show what is in the store")
     parser.add_argument("--yes", action="store_true", help="train without asking for confirmation")
     parser.add_argument("--strict", action="store_true", help="exit with 3 if incomplete, with 4 if a claim fails")

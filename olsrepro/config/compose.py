@@ -172,7 +172,7 @@ def _absolute(path: str) -> str:
 
 
 def _recipe(tree: Tree) -> RecipeSettings:
-    """Return the recipe; milestones that nobody gave are scaled from its reference's to its epochs."""
+    """Return the recipe; if it has no milestones, those of its reference are scaled to its epochs."""
     node = {key: value for key, value in tree.items() if key != "reference"}
     if node.get("milestones") is None:
         node = node | {"milestones": _scaled_milestones(tree, fill("recipe", node | {"milestones": []}).epochs)}

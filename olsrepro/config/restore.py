@@ -30,7 +30,7 @@ def as_written(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig
     return RunConfig(
         dataset=dataset,
         **{group: fill(group, config[group]) for group in groups},
-        recipe=fill("recipe", {"task": dataset.task} | config["recipe"]),  # records of old don't name it
+        recipe=fill("recipe", {"task": dataset.task} | config["recipe"]),  # older records don't name it
         runtime=runtime,
         seed=config["seed"],
         preset=config["preset"],

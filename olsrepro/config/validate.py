@@ -39,8 +39,8 @@ def _task_takes_it(config: RunConfig) -> None:
     dataset, recipe = config.dataset, config.recipe
     if recipe.task != dataset.task:
         raise UserError(
-            f"this recipe is for {recipe.task}, and dataset={dataset.name} for {dataset.task}: leave recipe=… out, the"
-            f" data set has its own; a recipe of yours says `task: {dataset.task}` in its file"
+            f"this recipe is for {recipe.task}, but dataset={dataset.name} is for {dataset.task}: leave out recipe=…,"
+            f" as the data set has its own; a recipe of yours must say `task: {dataset.task}` in its file"
         )
     task_kind(dataset.task).check_parts(dataset.name, config.method, config.runtime)
 

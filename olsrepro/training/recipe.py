@@ -27,8 +27,8 @@ class RecipeSettings(Component):
     ``batch_norm`` takes its statistics from the images that one rank has in one pass (``local``), of all ranks
     (``sync``), or changes none (``frozen``). With ``ema_decay`` above 0 a running average of the weights is tested and
     kept. ``pretrained`` starts the backbone from published weights (true) or from a file (its path); ``start`` says
-    which these are: a published name, or ``sha256:`` and the file's; composing a run fills it in. ``task`` is what the
-    recipe is for.
+    which these are: a published name, or ``sha256:`` and the file's; composing a run fills it in. ``task`` names the
+    task that the recipe is for.
     """
 
     epochs: int = 300

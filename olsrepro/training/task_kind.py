@@ -42,7 +42,7 @@ class TaskKind(ABC):
 
     @abstractmethod
     def check_parts(self, dataset: str, method: MethodSettings, runtime: RuntimeSettings) -> None:
-        """Refuse (:class:`UserError`) what the task can do nothing with.
+        """Refuse (:class:`UserError`) a method or switches of the runtime that don't apply to the task.
 
         Args:
             dataset: name of the data set.

@@ -30,7 +30,7 @@ MISTAKES = [
     ("recipe.epoch=5", ["recipe.epoch=5", "did you mean epochs?"]),
     ("recipe.epochs.more=5", ["recipe.epochs.more=5", "did you mean epochs?"]),
     ("backbone.widht=1", ["backbone.widht=1", "did you mean width?"]),
-    ("noise.rat=0.1", ["noise.rat=0.1", "noise.kind=none", "nothing to set"]),
+    ("noise.rat=0.1", ["noise.rat=0.1", "noise.kind=none", "no keys to set"]),
     ("noise=symmetric noise.rat=0.1", ["noise.rat=0.1", "did you mean rate"]),
     ("runtime.thread=2", ["runtime.thread=2", "did you mean threads?"]),
     ("dataset.nam=x", ["dataset.nam=x", "no keys to set"]),

@@ -272,7 +272,7 @@ def test_a_scope_without_a_clean_set_is_refused() -> None:
         ("noise=file noise.rate=0.4", "noise.rate=0.4: noise.kind=file has no rate; "),
         (
             "noise.kind=symmetric",
-            "noise.kind=symmetric: kind describes the noise and can't be set; choose another by noise=…",
+            "noise.kind=symmetric: kind describes the noise and can't be set; choose another with noise=…",
         ),
     ],
 )

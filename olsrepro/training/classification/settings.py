@@ -18,7 +18,7 @@ class ClassificationKind(TaskKind):
         return num_classes * _LOGIT_BYTES
 
     def check_parts(self, dataset: str, method: MethodSettings, runtime: RuntimeSettings) -> None:
-        """Refuse nothing: every method and ensemble is for classifiers."""
+        """Refuse nothing: all methods and ensembles work for classifiers."""
 
 
 KIND = ClassificationKind(
