@@ -30,7 +30,7 @@ class Trees(Protocol):
 
 
 class HydraTrees:
-    """Trees that Hydra composes anew for each run, which takes a tenth of a second."""
+    """Trees that Hydra composes separately for each run, which takes a tenth of a second."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = tuple(folders)

@@ -72,7 +72,7 @@ def _with_values(base: _Base, values: Mapping[str, Any]) -> Tree:
         group, _, name = key.partition(".")
         node = tree.get(group)
         if not isinstance(node, dict) or name not in node or isinstance(node[name], dict):
-            raise NeedsHydra(f"{key} is no value of {group}")
+            raise NeedsHydra(f"{key} is not a value of {group}")
         tree[group] = {**node, name: _settled(value)}
     return tree
 

@@ -48,7 +48,7 @@ class Filled:
         return outcome is not None and outcome.state == FINISHED
 
     def table(self, experiment: Experiment, command: str) -> Table:
-        """Build the table of one of the experiments; foot-notes name the command that fills it."""
+        """Build the table of one of the experiments; footnotes name the command that fills it."""
         return build_table(experiment, self.request, self.wanted[experiment.name], self.found, command)
 
     def plotted(self, experiment: Experiment, command: str) -> Plotted:

@@ -83,5 +83,5 @@ def _refuse_other_photographs(trainer: Trainer) -> None:
     if first != last:
         raise UserError(
             f"{len(last)} images can't be decoded now, but {len(first)} when the run began: put the files back as they"
-            " were, or start anew with --fresh"
+            " were, or start over with --fresh"
         )

@@ -44,7 +44,7 @@ class Job:
         record = read_record(self.folder)
         if record is None or record["status"] != FINISHED:
             return False
-        self.say(f"{self.run_id} is finished already; --fresh would train it anew")
+        self.say(f"{self.run_id} is finished already; --fresh would train it again")
         return True
 
     def about(self) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def refuse_unlike(data: Dataset) -> None:
             where = (0, number) if differ[0] in first else (number, 0)
             raise UserError(
                 f"{differ[0]} can be decoded on rank {where[1]} but not on rank {where[0]}: all ranks need the same"
-                " data set, so copy its files anew where they are damaged"
+                " data set, so copy its files again where they are damaged"
             )
 
 

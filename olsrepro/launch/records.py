@@ -50,7 +50,7 @@ def _files(job: Job, trainer: Trainer) -> list[str]:
     if trainer.artifacts.epoch_of("best") == trainer.progress.best_epoch:
         which = ["best", "last"]
     else:
-        job.say(f"the weights of the best epoch, {trainer.progress.best_epoch}, are lost; best.pt is from another")
+        job.say(f"the weights of the best epoch, {trainer.progress.best_epoch}, are lost; best.pt is another epoch's")
         which = ["last"]
     tables = f"{LABEL_TABLES}/epoch_{job.config.recipe.epochs:04d}.safetensors"
     outputs = (f"{one}_{_kind_of_task(job).outputs}.safetensors" for one in which)

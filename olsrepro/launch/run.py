@@ -21,7 +21,7 @@ def run(config: RunConfig, *, fresh: bool = False, console: Console | None = Non
 
     Args:
         config: a composed, validated run.
-        fresh: move an earlier folder of this run aside and start anew.
+        fresh: move an earlier folder of this run aside and start over.
         console: shows progress; standard output by default.
         pace_s: shortest time in seconds between the lines of two epochs.
 

@@ -42,7 +42,7 @@ def load_teacher(config: RunConfig, device: torch.device) -> nn.Module | None:
     path = folder / WEIGHTS
     if not path.is_file() or sha256(path) != record["files"][WEIGHTS]:
         raise UserError(
-            f"{path} is gone or is not the file that its record names; train {folder.name} anew with --fresh, or name"
+            f"{path} is gone or is not the file that its record names; train {folder.name} again with --fresh, or name"
             " another run with method.teacher=RUN_ID"
         )
     with torch.random.fork_rng(devices=[]):

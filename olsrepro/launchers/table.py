@@ -33,7 +33,7 @@ def fill_table(
 ) -> Table:
     """Train and measure what a table lacks, and return it; a second call trains nothing and loads no torch.
 
-    Runs that fail are missing from the table, whose foot-notes say why; ``table.is_complete`` is then false. Under
+    Runs that fail are missing from the table, whose footnotes say why; ``table.is_complete`` is then false. Under
     ``torchrun`` every rank must call it, once; only the first rank's table has what is evaluated after training.
 
     Args:

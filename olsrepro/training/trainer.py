@@ -166,7 +166,7 @@ class Trainer:
         self._refuse_non_finite()
         self.learner.method.end_epoch()
         from_method = self.task.end_epoch(self.progress.epoch, self.learner.method, self.learner.tested)
-        self.progress.seconds = self.clock() - self._began  # with the method's own passes; the test is no training
+        self.progress.seconds = self.clock() - self._began  # with the method's own passes, without the test
         evaluation = self._evaluate()
         row = self._row(evaluation, from_method)
         self.task.counters.reset()

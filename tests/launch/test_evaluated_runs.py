@@ -120,7 +120,7 @@ def test_labels_of_classes_are_learnt_or_as_the_method_makes_them(runs: Path) ->
     torch.testing.assert_close(smooth, 0.9 * torch.eye(10) + 0.01)
     torch.testing.assert_close(learnt.sum(1), torch.ones(10))
     assert not torch.allclose(learnt, torch.full((10, 10), 0.1))
-    with pytest.raises(UserError, match=r"method=sce has no labels of classes; hard, ls, ols and byot_ols have"):
+    with pytest.raises(UserError, match=r"method=sce has no labels of classes; hard, ls, ols and byot_ols have them"):
         finished(composed(runs, "sce")).label_table()
 
 

@@ -112,12 +112,15 @@ def test_a_training_image_has_the_mean_area_of_the_sizes() -> None:
     [
         ("method=byot", "method=byot labels images, but dataset=voc has objects"),
         ("noise=symmetric", "noise=symmetric is for labels of images, but dataset=voc has boxes; set noise=none"),
-        ("runtime.ensemble_sizes=[2]", "runtime.ensemble_sizes=[2] is for classifiers; set []"),
+        ("runtime.ensemble_sizes=[2]", "runtime.ensemble_sizes=[2] is for classifiers; set runtime.ensemble_sizes=[]"),
         ("recipe=cifar", "this recipe is for classification, but dataset=voc is for detection: leave out recipe=…"),
         ("recipe.cutout=4", "recipe.cutout=4 has no effect on a detector's images; set cutout=0"),
         ("recipe.padding=4", "recipe.padding=4 has no effect on a detector's images; set padding=0"),
-        ("recipe.milestones=[10]", "recipe.milestones=[10] has no effect: the rate follows a cosine; set []"),
-        ("recipe.train_error=eval", "recipe.train_error=eval has no effect: a detector has no training error"),
+        (
+            "recipe.milestones=[10]",
+            "recipe.milestones=[10] has no effect: the rate follows a cosine; set milestones=[]",
+        ),
+        ("recipe.train_error=eval", "recipe.train_error=eval has no effect on a detector; set train_error=running"),
         ("recipe.sizes=[100]", "recipe.sizes=[100] must be multiples of 32 pixels"),
         ("recipe.sizes=[64,0]", "recipe.sizes=[64, 0] must be multiples of 32 pixels"),
         ("recipe.sizes=64", "recipe.sizes=64 must be a list of whole numbers"),

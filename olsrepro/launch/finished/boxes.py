@@ -40,7 +40,7 @@ def found_boxes(config: RunConfig, count: int, least_score: float) -> Seen:
         UserError: the run is not a detector's, or the file of its boxes is gone.
     """
     if config.dataset.task != "detection":
-        raise UserError(f"{run_id(config)} classifies images of dataset={config.dataset.name}; it has found no boxes")
+        raise UserError(f"{run_id(config)} classifies images of dataset={config.dataset.name}; it has no boxes")
     folder = Path(config.runtime.runs_dir) / run_id(config)
     record = read_record(folder)
     assert record is not None, "the config is a finished run's"

@@ -94,7 +94,9 @@ class Finished(FinishedRun):
         if method.labels_classes:
             built = build_method(method, MethodContext(classes, self.seed))
             return built.class_targets(torch.arange(classes))
-        raise UserError(f"{self.name}: method={method.name} has no labels of classes; hard, ls, ols and byot_ols have")
+        raise UserError(
+            f"{self.name}: method={method.name} has no labels of classes; hard, ls, ols and byot_ols have them"
+        )
 
     def human_labels(self) -> HumanLabels:
         """Return people's labels of the test images; :class:`UserError` if the data set has none."""

@@ -140,7 +140,7 @@ class ClassificationTask:
         return LoadedTrainingSet(self._loader)
 
     def end_epoch(self, epoch: int, method: LabelMethod, network: nn.Module) -> dict[str, Any]:
-        """Count anew with predictions made after the steps, if any; return the row's fields from the method."""
+        """Count again with predictions made after the steps, if any; return the row's fields from the method."""
         predictions = method.predictions()
         if predictions is None and self._recipe.train_error == "eval":
             predictions = predicted_classes(

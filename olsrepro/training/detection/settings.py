@@ -74,9 +74,11 @@ class DetectionRecipe(RecipeSettings):
             if getattr(self, key):
                 raise ValueError(f"{key}={getattr(self, key):g} has no effect on a detector's images; set {key}=0")
         if self.milestones:
-            raise ValueError(f"milestones={list(self.milestones)} has no effect: the rate follows a cosine; set []")
+            raise ValueError(
+                f"milestones={list(self.milestones)} has no effect: the rate follows a cosine; set milestones=[]"
+            )
         if self.train_error != "running":
-            raise ValueError(f"train_error={self.train_error} has no effect: a detector has no training error")
+            raise ValueError(f"train_error={self.train_error} has no effect on a detector; set train_error=running")
 
     def training_area(self, side: int) -> float:
         """Return the mean area of a training image in square pixels over the sizes, which are equally likely."""
@@ -105,7 +107,9 @@ class DetectionKind(TaskKind):
                 " method can label: choose hard, ls or ols"
             )
         if runtime.ensemble_sizes:
-            raise UserError(f"runtime.ensemble_sizes={runtime.ensemble_sizes} is for classifiers; set []")
+            raise UserError(
+                f"runtime.ensemble_sizes={runtime.ensemble_sizes} is for classifiers; set runtime.ensemble_sizes=[]"
+            )
 
 
 KIND = DetectionKind(
