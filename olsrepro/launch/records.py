@@ -17,7 +17,7 @@ from olsrepro.launch.provenance import is_bitwise, now, this_process
 from olsrepro.settings import UserError
 from olsrepro.store.identity import canonical
 from olsrepro.store.record import FAILED, FINISHED, NAME, Record, errors, write_record
-from olsrepro.training.artifacts import ENSEMBLE, LABEL_TABLES
+from olsrepro.training.artifacts import ENSEMBLE, label_table_name
 from olsrepro.training.progress import Row
 from olsrepro.training.task import NonFinite
 from olsrepro.training.task_kind import TaskKind
@@ -43,19 +43,23 @@ def finished_record(job: Job, trainer: Trainer, inputs: Inputs) -> Record:
 
 
 def _files(job: Job, trainer: Trainer) -> list[str]:
-    """List the files that evaluations read, as far as they are what the record says.
+    """List the files that evaluations read, as far as they are whole and what the record says; report the others.
 
     After a damaged checkpoint and a change of device, the epoch in ``best.pt`` may have turned out differently.
     """
-    if trainer.artifacts.epoch_of("best") == trainer.progress.best_epoch:
-        which = ["best", "last"]
-    else:
-        job.say(f"the weights of the best epoch, {trainer.progress.best_epoch}, are lost; best.pt is another epoch's")
-        which = ["last"]
-    tables = f"{LABEL_TABLES}/epoch_{job.config.recipe.epochs:04d}.safetensors"
-    outputs = (f"{one}_{_kind_of_task(job).outputs}.safetensors" for one in which)
-    names = [*(f"{one}.pt" for one in which), *outputs, tables, ENSEMBLE]
-    return [name for name in names if (job.folder / name).is_file()]
+    artifacts, epochs = trainer.artifacts, job.config.recipe.epochs
+    due = {"best": trainer.progress.best_epoch, "last": epochs}
+    found = {which: artifacts.epoch_of(which) for which in due}
+    kept = [which for which, epoch in due.items() if found[which] == epoch]
+    for which in (which for which in due if which not in kept):
+        why = "is missing or damaged" if found[which] is None else "is another epoch's"
+        job.say(f"the weights of the {which} epoch, {due[which]}, are lost; {which}.pt {why}")
+    outputs = [f"{which}_{_kind_of_task(job).outputs}.safetensors" for which in kept]
+    written = [name for name in (label_table_name(epochs), ENSEMBLE) if (job.folder / name).is_file()]
+    whole = [name for name in (*outputs, *written) if artifacts.has_tensors(name)]
+    for name in (name for name in (*outputs, *written) if name not in whole):
+        job.say(f"{name} is missing or damaged; the record leaves it out")
+    return [*(f"{which}.pt" for which in kept), *whole]
 
 
 def _kind_of_task(job: Job) -> TaskKind:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
@@ -21,6 +22,11 @@ CURVES = "curves.jsonl"
 EPOCHS = "epochs"
 LABEL_TABLES = "label_tables"
 ENSEMBLE = "ensemble_sums.safetensors"
+
+
+def label_table_name(epoch: int) -> str:
+    """Return the file of the soft labels in force after an epoch, counted from 1, relative to the run's folder."""
+    return f"{LABEL_TABLES}/epoch_{epoch:04d}.safetensors"
 
 
 class Artifacts:
@@ -42,13 +48,36 @@ class Artifacts:
         write_text(self.folder / CURVES, "".join(json.dumps(row) + "\n" for row in rows))
 
     def written_epochs(self) -> int:
-        """Count the epochs that the curves have."""
-        path = self.folder / CURVES
-        return len(path.read_text().splitlines()) if path.exists() else 0
+        """Count the epochs that the curves have; none if the file is missing or damaged."""
+        try:
+            epochs = [json.loads(line)["epoch"] for line in (self.folder / CURVES).read_bytes().splitlines()]
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
+        return len(epochs) if epochs == [*range(1, len(epochs) + 1)] else 0
 
-    def epoch_of(self, which: str) -> int:
-        """Return the epoch, counted from 1, whose weights ``{which}.pt`` holds."""
-        return int(checkpoint.load(self.folder / f"{which}.pt")["epoch"])
+    def epoch_of(self, which: str) -> int | None:
+        """Return the epoch, counted from 1, whose weights ``{which}.pt`` holds; None if it is missing or damaged."""
+        try:
+            return int(checkpoint.load(self.folder / f"{which}.pt")["epoch"])
+        except (checkpoint.CorruptCheckpoint, OSError, KeyError, TypeError, ValueError):
+            return None
+
+    def has_tensors(self, name: str) -> bool:
+        """Return whether a file of tensors is there and as long as its header says."""
+        try:
+            with safe_open(self.folder / name, "pt"):
+                return True
+        except (SafetensorError, OSError):
+            return False
+
+    def has_weights(self, which: str, epoch: int) -> bool:
+        """Return whether :meth:`weights` has written an epoch, and both of its files are still whole."""
+        outputs = [path.name for path in self.folder.glob(f"{which}_*.safetensors")]
+        return self.epoch_of(which) == epoch and outputs != [] and all(map(self.has_tensors, outputs))
+
+    def has_label_table(self, epoch: int) -> bool:
+        """Return whether :meth:`label_table` has written an epoch, and its file is still whole."""
+        return self.has_tensors(label_table_name(epoch))
 
     def weights(self, which: str, network: nn.Module, epoch: int, evaluation: Evaluation) -> None:
         """Write ``{which}.pt`` (weights, epoch from 1, the test's numbers, the run) and the test's raw output."""
@@ -68,7 +97,7 @@ class Artifacts:
     def label_table(self, epoch: int, table: Tensor) -> None:
         """Write the soft labels in force after an epoch, counted from 1."""
         (self.folder / LABEL_TABLES).mkdir(exist_ok=True)
-        self._tensors(f"{LABEL_TABLES}/epoch_{epoch:04d}.safetensors", {"soft_labels": table})
+        self._tensors(label_table_name(epoch), {"soft_labels": table})
 
     def ensemble(self, sums: Mapping[int, Tensor], members: Mapping[int, list[int]]) -> None:
         """Write the sums of test probabilities by ensemble size; the file's metadata has the epochs in each."""

@@ -42,13 +42,15 @@ def load(path: Path) -> State:
     """Read a state onto the CPU with ``weights_only=True``.
 
     Raises:
-        CorruptCheckpoint: the file is torn, its sums don't fit, or it holds more than plain containers.
+        CorruptCheckpoint: the file is torn, its sums don't fit, or it is not a mapping of plain values.
         OSError: the file can't be read, which says nothing about what is in it.
     """
     content = io.BytesIO(path.read_bytes())
     try:
         _check_sums(content)
         state: State = torch.load(content, map_location="cpu", weights_only=True)
+        if not isinstance(state, Mapping):
+            raise CorruptCheckpoint(f"holds a {type(state).__name__}, no state")
     except MemoryError:
         raise
     except Exception as error:  # the two readers of archives have a dozen exceptions for a damaged one
@@ -94,11 +96,11 @@ class CheckpointFolder:
         self.folder = folder
         self._say = say
         self._guard = guard
-        self._newest_is_damaged = False
+        self._newest_is_passed_over = False
         self._newest_is_inside_epoch = False
 
     def save(self, state: State) -> None:
-        """Write a new checkpoint; a whole one exists at every moment, and a damaged one never becomes the predecessor.
+        """Write a new checkpoint; a whole one exists at every moment, and an unfit one never becomes the predecessor.
 
         ``state["inside_epoch"]``, if present, says whether it was taken before the end of an epoch.
         """
@@ -106,10 +108,10 @@ class CheckpointFolder:
         if self._newest_is_worth_keeping():
             keep_predecessor(self.folder / NAME, self.folder / PREDECESSOR)
         save(self.folder / NAME, state)
-        self._newest_is_damaged, self._newest_is_inside_epoch = False, state.get(INSIDE_EPOCH, False)
+        self._newest_is_passed_over, self._newest_is_inside_epoch = False, state.get(INSIDE_EPOCH, False)
 
     def _newest_is_worth_keeping(self) -> bool:
-        if self._newest_is_damaged:
+        if self._newest_is_passed_over:
             return False
         return not self._newest_is_inside_epoch or not (self.folder / PREDECESSOR).exists()
 
@@ -124,6 +126,7 @@ class CheckpointFolder:
                 continue
             state, reason = self._whole(name, refusal)
             if state is None:
+                self._newest_is_passed_over |= name == NAME
                 self._say(f"{reason}; trying the one before it")
                 passed_over = True
                 continue
@@ -139,7 +142,6 @@ class CheckpointFolder:
         try:
             state = load(self.folder / name)
         except CorruptCheckpoint as error:
-            self._newest_is_damaged |= name == NAME
             return None, str(error)
         if name == NAME:
             self._newest_is_inside_epoch = state.get(INSIDE_EPOCH, False)

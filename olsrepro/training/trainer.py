@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -84,14 +85,10 @@ class Trainer:
         self._last_checkpoint = self.clock()
         self._began = self.clock()
 
-    @property
-    def written_epochs(self) -> int:
-        """Number of finished epochs whose files are written; one less than all after a kill before the files."""
-        return min(from_first(self.artifacts.written_epochs()), self.progress.epoch)
-
     def resume(self) -> bool:
         """Load the newest checkpoint that can be resumed from, if there is one; return whether there was."""
-        state = from_first(self.checkpoints.newest(_unfit) if is_first() else None)
+        refusal = partial(_unfit, [collector.name for collector in self.collectors])
+        state = from_first(self.checkpoints.newest(refusal) if is_first() else None)
         if state is None:
             return False
         self.learner.load_state_dict(state["learner"])
@@ -121,7 +118,7 @@ class Trainer:
         """
         self.learner.network.train()
         self.learner.method.train()
-        if self.written_epochs < self.progress.epoch and self.progress.step == 0:
+        if from_first(is_first() and self._lacks_files()):
             self._write_down(self._evaluate())
         while self.progress.epoch < self.recipe.epochs:
             if not self._train_epoch():
@@ -130,6 +127,16 @@ class Trainer:
             if any_rank(self.stop.requested) and self.progress.epoch < self.recipe.epochs:
                 return False
         return True
+
+    def _lacks_files(self) -> bool:
+        """Return whether a file of the last finished epoch is missing or damaged, while its weights are still here."""
+        epoch, artifacts = self.progress.epoch, self.artifacts
+        if epoch == 0 or self.progress.step > 0:
+            return False
+        due = [which for which, of in (("best", self.progress.best_epoch), ("last", self.recipe.epochs)) if of == epoch]
+        has_table = self.learner.method.label_table() is None or artifacts.has_label_table(epoch)
+        has_weights = all(artifacts.has_weights(which, epoch) for which in due)
+        return artifacts.written_epochs() < epoch or not (has_weights and has_table)
 
     def _train_epoch(self) -> bool:
         progress, steps = self.progress, self.task.steps_per_epoch()
@@ -252,8 +259,10 @@ class Trainer:
             raise NonFinite(f"a weight is not finite after epoch {epoch + 1}, step {self.progress.step}")
 
 
-def _unfit(state: State) -> str | None:
+def _unfit(collectors: Sequence[str], state: State) -> str | None:
     """Return why these ranks can't resume from a state, or None: inside an epoch each rank's own part is needed."""
+    if not state.keys() >= {"learner", "progress", "history", *collectors}:
+        return "holds no state of a training"
     if "ranks" not in state:
         return "was written by an earlier version of olsrepro"
     ranks = len(state["ranks"])

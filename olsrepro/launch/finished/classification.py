@@ -90,7 +90,7 @@ class Finished(FinishedRun):
         method, classes = self._config.method, self._config.dataset.num_classes
         if method.keeps_label_table:
             last = self._config.recipe.epochs
-            return self._files.tensors(f"{artifacts.LABEL_TABLES}/epoch_{last:04d}.safetensors")["soft_labels"]
+            return self._files.tensors(artifacts.label_table_name(last))["soft_labels"]
         if method.labels_classes:
             built = build_method(method, MethodContext(classes, self.seed))
             return built.class_targets(torch.arange(classes))
