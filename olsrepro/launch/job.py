@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ class Job:
         return {"run_id": self.run_id, "config": config}
 
     def say(self, line: str) -> None:
-        """Print a line for the user; of several ranks only the first one prints."""
+        """Print a line for the user, on the first rank; a full disk below the output ends no run."""
         if is_first():
-            self.console.print(line, markup=False, highlight=False)
+            with suppress(OSError):
+                self.console.print(line, markup=False, highlight=False)

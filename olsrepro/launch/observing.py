@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from olsrepro.files.lease import Lease
 from olsrepro.launch.job import Job
-from olsrepro.launch.watchers import Bar, Lines, TensorBoard
+from olsrepro.launch.watchers import Bar, ByProduct, Lines, TensorBoard
 from olsrepro.training.progress import Row, TrainingProgress
 from olsrepro.training.tasks import task_kind
 from olsrepro.training.trainer import Observer
@@ -40,11 +40,11 @@ def observers_of(job: Job, lease: Lease | None) -> Iterator[Sequence[Observer]]:
         observers: list[Observer] = [LeaseWatch(lease)]
         if job.console.is_terminal:
             bar = Bar(config.recipe.epochs, job.console, job.pace_s, row_texts=kind.row_texts)
-            observers.append(stack.enter_context(bar))
+            observers.append(ByProduct(stack.enter_context(bar), "the progress bar", job.say))
         else:
-            observers.append(Lines(config.recipe.epochs, job.say, job.pace_s, row_texts=kind.row_texts))
+            lines = Lines(config.recipe.epochs, job.say, job.pace_s, row_texts=kind.row_texts)
+            observers.append(ByProduct(lines, "the epochs' lines", job.say))
         if config.runtime.tensorboard:
             board = TensorBoard(job.folder / "tensorboard", kind.scalars)
-            stack.callback(board.close)
-            observers.append(board)
+            observers.append(ByProduct(board, "TensorBoard's scalars", job.say))
         yield observers

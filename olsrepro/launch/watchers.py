@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from olsrepro.launch.event_file import EventFile
 from olsrepro.training.progress import Row, TrainingProgress
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+from olsrepro.training.trainer import Observer
 
 RowTexts = Sequence[tuple[str, str]]
 """Keys of a row that an epoch's line shows beside rate, loss and speed, each with its format."""
@@ -106,28 +105,48 @@ class TensorBoard:
     """Observer that writes each epoch's scalars; points that an earlier process wrote past a checkpoint are purged."""
 
     def __init__(self, folder: Path, scalars: Sequence[str]) -> None:
-        self._folder = folder
+        self._file = EventFile(folder)
         self._scalars = scalars
-        self._open: SummaryWriter | None = None
 
     def on_step(self, progress: TrainingProgress, steps: int) -> None:
         """Do nothing: curves are of epochs."""
 
     def on_epoch(self, row: Row) -> None:
-        """Write the epoch's scalars and flush them."""
-        writer = self._writer(row["epoch"])
-        for key in self._scalars:
-            writer.add_scalar(key, row[key], row["epoch"])
-        writer.flush()
+        """Write a point of each scalar for the epoch."""
+        self._file.add(row["epoch"], {key: row[key] for key in self._scalars})
 
-    def close(self) -> None:
-        """Close the event file, if one is open."""
-        if self._open is not None:
-            self._open.close()
 
-    def _writer(self, epoch: int) -> Any:
-        if self._open is None:
-            from torch.utils.tensorboard import SummaryWriter  # imported late: it takes a second
+class ByProduct:
+    """Observer of something that is not the run's result: its first failure is reported, and then it is left out.
 
-            self._open = SummaryWriter(str(self._folder), purge_step=epoch)
-        return self._open
+    Args:
+        observer: what may fail.
+        what: what the user then does without.
+        say: called with the report.
+    """
+
+    def __init__(self, observer: Observer, what: str, say: Callable[[str], None]) -> None:
+        self._observer: Observer | None = observer
+        self._what = what
+        self._say = say
+
+    def on_step(self, progress: TrainingProgress, steps: int) -> None:
+        """Pass the step on to the observer, unless it failed before."""
+        if self._observer is not None:
+            with self._left_out_on_failure():
+                self._observer.on_step(progress, steps)
+
+    def on_epoch(self, row: Row) -> None:
+        """Pass the epoch on to the observer, unless it failed before."""
+        if self._observer is not None:
+            with self._left_out_on_failure():
+                self._observer.on_epoch(row)
+
+    @contextmanager
+    def _left_out_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # whatever it is, the training does not depend on it
+            self._observer = None
+            reason = getattr(error, "strerror", None) or error or type(error).__name__
+            self._say(f"{self._what} failed: {reason}; the run goes on without")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from olsrepro.launch.watchers import Bar, Lines, Pace, TensorBoard, epoch_line
+from olsrepro.cli.main import main
+from olsrepro.launch import event_file
+from olsrepro.launch.watchers import Bar, ByProduct, Lines, Pace, TensorBoard, epoch_line
 from olsrepro.training.progress import TrainingProgress
 from olsrepro.training.tasks import task_kind
 
@@ -46,7 +49,6 @@ def write(folder: Path, epochs: list[int], *, process: int) -> None:
     board = TensorBoard(folder, KIND.scalars)
     for epoch in epochs:
         board.on_epoch(row(epoch, process))
-    board.close()
 
 
 def test_an_epochs_line_has_its_numbers_in_columns() -> None:
@@ -105,3 +107,42 @@ def test_the_pace_lets_a_line_through_when_its_time_has_come() -> None:
 
 def test_without_a_pace_every_line_comes_through() -> None:
     assert all(Pace(0.0).is_due() for _ in range(3))
+
+
+class Failing:
+    """Observer that fails whenever it is called, and counts the calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def on_step(self, progress: TrainingProgress, steps: int) -> None:
+        self.calls += 1
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def on_epoch(self, row: dict[str, Any]) -> None:
+        self.on_step(TrainingProgress(), 1)
+
+
+def test_a_by_product_that_fails_is_reported_once_and_left_out() -> None:
+    said: list[str] = []
+    failing = Failing()
+    watched = ByProduct(failing, "the picture", said.append)
+    for epoch in (1, 2):
+        watched.on_step(TrainingProgress(), 1)
+        watched.on_epoch(row(epoch))
+    assert said == ["the picture failed: No space left on device; the run goes on without"]
+    assert failing.calls == 1
+
+
+def test_a_full_disk_below_the_scalars_ends_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, events: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(event_file, "_append", full)
+    lines = ["dataset=digits", "backbone=resnet8", "backbone.width=0.25", "recipe.epochs=2", "recipe.batch_size=512"]
+    assert main(["train", *lines, "method=hard", "runtime.device=cpu", f"runtime.runs_dir={tmp_path}"]) == 0
+    told = capsys.readouterr()
+    assert told.out.count("TensorBoard's scalars failed: No space left on device; the run goes on without") == 1
+    assert "Traceback" not in told.out + told.err
