@@ -94,7 +94,7 @@ def _train(config: RunConfig, *, fresh: bool) -> int:
     from olsrepro.launchers.dependencies import run_with_dependencies
 
     try:
-        record = run_with_dependencies(config, fresh=fresh)
+        record = run_with_dependencies(config, fresh=fresh, waits=config.runtime.wait_for_held)
         leave()
     except Held as error:
         return _stop(error, exit_codes.HELD)

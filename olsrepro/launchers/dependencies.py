@@ -19,12 +19,23 @@ POLL_S = 2.0
 
 
 def run_with_dependencies(
-    config: RunConfig, *, fresh: bool = False, console: Console | None = None, pace_s: float = 0.0
+    config: RunConfig, *, fresh: bool = False, console: Console | None = None, pace_s: float = 0.0, waits: bool = False
 ) -> Path:
     """Train a run after those that it depends on; arguments, result and errors are those of :func:`launch.run.run`.
 
-    A dependency that another process is training is waited for: two students of one teacher never collide.
+    A dependency that another process is training is waited for: two students of one teacher never collide. With
+    ``waits`` the run itself is waited for too, instead of raising ``Held``.
     """
+    while True:
+        try:
+            return _after_dependencies(config, fresh, console, pace_s)
+        except Held:
+            if not waits:
+                raise
+            wait_for_writer(config, console)
+
+
+def _after_dependencies(config: RunConfig, fresh: bool, console: Console | None, pace_s: float) -> Path:
     try:
         return run(config, fresh=fresh, console=console, pace_s=pace_s)
     except NeedsRun as missing:
@@ -49,12 +60,12 @@ def _train_or_wait(config: RunConfig, console: Console | None, pace_s: float) ->
             run(config, console=console, pace_s=pace_s)
             return
         except Held:
-            _wait(Path(config.runtime.runs_dir) / run_id(config), console)
+            wait_for_writer(config, console)
 
 
-def _wait(folder: Path, console: Console | None) -> None:
+def wait_for_writer(config: RunConfig, console: Console | None) -> None:
     """Wait until no living process writes a run any more; its record then says whether it is finished."""
-    is_told = False
+    folder, is_told = Path(config.runtime.runs_dir) / run_id(config), False
     while (holder := from_first(_living_holder(folder) if is_first() else None)) is not None:
         if not is_told:
             _say(console, f"waiting for {folder.name}, which pid {holder.pid} on {holder.host} is training")

@@ -5,7 +5,7 @@ torch is loaded only where something is trained or measured.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.distributed.rank_info import rank_info
@@ -60,6 +60,8 @@ def fill(filled: Filled, launcher: Launcher, *, agree: Callable[[str], bool], sa
         _refuse_unready(wishes)
         launched = launcher.train([item.wanted.config for item in missing if item.wanted.config is not None])
         filled.look()
+        if launched.held and not missing_runs(filled):  # whoever held them has finished them in the meantime
+            launched = replace(launched, held=())
     if not is_first:
         return Filling(launched, left_to_first=True)
     ready = [] if launched.interrupted else [wish for wish in wishes if filled.is_finished(wish[0])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from olsrepro.launch.errors import Interrupted, RankFailed, RunFailed
 from olsrepro.launch.pretrained import pretrained_file
 from olsrepro.launch.ranks import meet, refuse_uneven, together
 from olsrepro.launchers.base import Launched
-from olsrepro.launchers.dependencies import run_with_dependencies
+from olsrepro.launchers.dependencies import run_with_dependencies, wait_for_writer
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 from olsrepro.store.teacher import teacher_record
@@ -29,6 +30,9 @@ PACE_S = 10.0
 def run_many(configs: Sequence[RunConfig], console: Console) -> Launched:
     """Train runs in order, each with an epoch's line at most every :data:`PACE_S` seconds; every rank must call it.
 
+    Runs that another process is writing are tried again at the end, when it may have finished them or gone; with
+    ``runtime.wait_for_held``, until all are finished.
+
     Raises:
         UserError: a device, a data set or a teacher that they need is missing; nothing was started.
         RankFailed: of several ranks this one failed by itself.
@@ -37,23 +41,73 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Launched:
     first = from_first([run_id(config) for config in configs])
     together(lambda: _refuse_other_runs(configs, first))
     together(lambda: _refuse_unready(configs, partial(_say, console)))
-    failed: list[str] = []
-    held: list[str] = []
-    for number, config in enumerate(configs, start=1):
-        if is_first():
-            console.print(f"[{number}/{len(configs)}] ", end="", markup=False, highlight=False)
+    tally = _Tally(console)
+    try:
+        for number, config in enumerate(configs, start=1):
+            if is_first():
+                console.print(f"[{number}/{len(configs)}] ", end="", markup=False, highlight=False)
+            if (line := tally.train(config)) is not None:
+                _say(console, f"{line}; looked at again at the end")
+        tally.come_back()
+    except Interrupted as stop:
+        return tally.launched(str(stop))
+    leave()
+    return tally.launched()
+
+
+@dataclass
+class _Tally:
+    """Count of what became of runs.
+
+    Attributes:
+        console: shows progress.
+        trained: number of runs that are finished.
+        failed: a line on each that could not be finished.
+        held: those that another process is writing, each with a line.
+    """
+
+    console: Console
+    trained: int = 0
+    failed: list[str] = field(default_factory=list)
+    held: list[tuple[RunConfig, str]] = field(default_factory=list)
+
+    def train(self, config: RunConfig) -> str | None:
+        """Train a run; return a line if another process is writing it.
+
+        Raises:
+            Interrupted: after a signal, or the loss of a rank.
+            RankFailed: of several ranks this one failed by itself.
+        """
         try:
-            run_with_dependencies(config, console=console, pace_s=PACE_S)
+            run_with_dependencies(config, console=self.console, pace_s=PACE_S)
         except RankFailed:
             raise
-        except Interrupted as stop:
-            return Launched(number - 1 - len(failed) - len(held), tuple(failed), tuple(held), str(stop))
         except Held as error:
-            held.append(_told(str(error), console))
+            self.held.append((config, str(error)))
+            return str(error)
         except (RunFailed, UserError) as error:
-            failed.append(_told(str(error), console))
-    leave()
-    return Launched(len(configs) - len(failed) - len(held), tuple(failed), tuple(held))
+            self.failed.append(str(error))
+            _say(self.console, str(error))
+        else:
+            self.trained += 1
+        return None
+
+    def come_back(self) -> None:
+        """Try held runs again until none is left or all are still held; then wait for one, if that is wanted."""
+        while self.held:
+            before, self.held = self.held, []
+            for config, _ in before:
+                self.train(config)
+            if len(self.held) < len(before):
+                continue
+            if not self.held[0][0].runtime.wait_for_held:
+                break
+            wait_for_writer(self.held[0][0], self.console)
+        for _, line in self.held:
+            _say(self.console, line)
+
+    def launched(self, interrupted: str = "") -> Launched:
+        return Launched(self.trained, tuple(self.failed), tuple(line for _, line in self.held), interrupted)
 
 
 def _refuse_other_runs(configs: Sequence[RunConfig], first: Sequence[str]) -> None:
@@ -79,11 +133,6 @@ def _refuse_unready(configs: Sequence[RunConfig], say: Callable[[str], None]) ->
     for config in configs:
         refuse_uneven(config)
         teacher_record(config)
-
-
-def _told(line: str, console: Console) -> str:
-    _say(console, line)
-    return line
 
 
 def _say(console: Console, line: str) -> None:

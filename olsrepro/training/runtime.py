@@ -21,10 +21,10 @@ class RuntimeSettings:
     ``ensemble_sizes``, over the epochs that ``ensemble_grid`` takes; with ``keep=grid`` their weights as well.
 
     A step's batch is split among the ranks and, on each rank, into ``accumulate`` successive passes; a rank waits
-    ``rank_timeout_s`` seconds for the others in a step. Photographs are read by ``workers`` processes per rank (None:
-    as many as there are cores for it). With ``pixel_cache`` those whose first transform is the same in every epoch are
-    kept resized in ``cache_dir`` (None: the folder ``cache`` of ``data_dir``), which also holds the list of those that
-    can't be decoded.
+    ``rank_timeout_s`` seconds for the others in a step. With ``wait_for_held`` a run that another process is writing is
+    waited for. Photographs are read by ``workers`` processes per rank (None: as many as there are cores for it). With
+    ``pixel_cache`` those whose first transform is the same in every epoch are kept resized in ``cache_dir`` (None: the
+    folder ``cache`` of ``data_dir``), which also holds the list of those that can't be decoded.
     """
 
     device: str = "auto"
@@ -37,6 +37,7 @@ class RuntimeSettings:
     pixel_cache: bool = False
     cache_dir: str | None = None
     rank_timeout_s: float = 60.0
+    wait_for_held: bool = False
     checkpoint_minutes: float = 5.0
     checkpoint_steps: int | None = None
     ensemble_sizes: list[int] = field(default_factory=list)

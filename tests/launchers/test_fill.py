@@ -25,13 +25,14 @@ class Scribe:
 
     runs_dir: Path
     interrupted: str = ""
+    held: tuple[str, ...] = ()
     given: list[str] = field(default_factory=list)
 
     def train(self, configs: Sequence[RunConfig]) -> Launched:
         for config in configs:
             self.given.append(run_id(config))
             write_finished(self.runs_dir, Wanted(run_id(config), config.seed, config))
-        return Launched(len(configs), interrupted=self.interrupted)
+        return Launched(len(configs), held=self.held, interrupted=self.interrupted)
 
 
 def write_finished(runs: Path, run: Wanted) -> None:
@@ -82,6 +83,12 @@ def test_what_is_not_agreed_to_is_not_trained(tmp_path: Path) -> None:
     filling, _ = fill_by(launcher, smoke("demo", tmp_path), agrees=False)
     assert filling == Filling(declined=True)
     assert launcher.given == []
+
+
+def test_runs_that_were_held_and_are_finished_after_all_are_not_counted_as_held(tmp_path: Path) -> None:
+    launcher = Scribe(tmp_path, held=("demo is being written by pid 7",))
+    filling, _ = fill_by(launcher, smoke("demo", tmp_path))
+    assert filling.launched.held == ()
 
 
 def test_an_evaluation_that_cannot_be_made_is_told_and_counted(tmp_path: Path) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from olsrepro.cli import exit_codes
+from olsrepro.cli.main import main
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
-from olsrepro.files.lease import Lease
+from olsrepro.files.lease import Held, Lease
 from olsrepro.launch.errors import Interrupted
-from olsrepro.launchers import many
+from olsrepro.launchers import dependencies, many
+from olsrepro.launchers.base import Launched
 from olsrepro.launchers.many import run_many
 from olsrepro.settings import UserError
 from olsrepro.store.folder import Store
@@ -58,6 +62,59 @@ def test_a_run_that_another_process_writes_is_left_to_it(tmp_path: Path) -> None
     with Lease(store.run_folder(run_id(config())), store.locks, lambda _: None, prepare=lambda: None):
         done = run_many([config(), config("seed=1")], console())
     assert (done.trained, len(done.held)) == (1, 1)
+
+
+def test_a_run_that_was_held_is_looked_at_again_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def held_at_first(config: RunConfig, **_: object) -> None:
+        tried.append(config.seed)
+        if config.seed == 0 and tried.count(0) == 1:
+            raise Held("being written by pid 7 on elsewhere")
+
+    monkeypatch.setattr(many, "run_with_dependencies", held_at_first)
+    told = console()
+    assert run_many([config(), config("seed=1")], told) == Launched(2)
+    assert tried == [0, 1, 0]
+    assert "being written by pid 7 on elsewhere; looked at again at the end" in text(told)
+
+
+def test_runs_are_tried_again_as_long_as_one_of_them_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def held_thrice_at_most(config: RunConfig, **_: object) -> None:
+        tried.append(config.seed)
+        if tried.count(config.seed) <= config.seed:
+            raise Held(f"seed {config.seed} is held")
+
+    monkeypatch.setattr(many, "run_with_dependencies", held_thrice_at_most)
+    runs = [config(f"seed={seed}") for seed in (1, 2, 4)]
+    assert run_many(runs, console()) == Launched(2, held=("seed 4 is held",))
+    assert tried == [1, 2, 4, 1, 2, 4, 2, 4, 4]
+
+
+def test_held_runs_are_waited_for_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[int] = []
+
+    def held_until_waited_for(config: RunConfig, **_: object) -> None:
+        if len(waited) < 2:
+            raise Held("held")
+
+    monkeypatch.setattr(many, "run_with_dependencies", held_until_waited_for)
+    monkeypatch.setattr(many, "wait_for_writer", lambda config, console: waited.append(config.seed))
+    assert run_many([config("seed=3", "runtime.wait_for_held=true")], console()) == Launched(1)
+    assert waited == [3, 3]
+
+
+def test_a_single_run_waits_for_its_writer_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "runs")
+    with ExitStack() as holding:
+        holding.enter_context(Lease(store.run_folder(run_id(config())), store.locks, lambda _: None))
+        assert main(["train", *TINY]) == exit_codes.HELD
+        monkeypatch.setattr(dependencies, "wait_for_writer", lambda config, console: holding.close())
+        assert main(["train", *TINY, "runtime.wait_for_held=true"]) == exit_codes.DONE
 
 
 def test_nothing_is_started_where_a_data_set_is_missing(tmp_path: Path) -> None:
