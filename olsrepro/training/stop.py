@@ -1,4 +1,7 @@
-"""Requests for a stop: SIGTERM, SIGINT and SIGUSR1 ask for one at the next step instead of ending the process."""
+"""Requests for a stop: signals ask for one at the next step instead of ending the process.
+
+They are those that schedulers, terminals and users send: SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from types import FrameType, TracebackType
 from typing import Any
 
 ONE_PRESS_S = 1.0
-_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, name)]
+_NAMES = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2")
+_SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 
 class StopRequest:
@@ -27,7 +31,7 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._ask) for number in _SIGNALS}
+            self._before = {number: signal.signal(number, self._ask) for number in _SIGNALS if not _is_nohup(number)}
         return self
 
     def __exit__(
@@ -43,3 +47,8 @@ class StopRequest:
         if not self.requested:
             self._since = self._clock()
         self.requested = True
+
+
+def _is_nohup(number: int) -> bool:
+    """Return whether a signal is SIGHUP under ``nohup``, which lets the run outlive its terminal."""
+    return number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) == signal.SIG_IGN

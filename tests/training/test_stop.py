@@ -10,7 +10,7 @@ import pytest
 
 from olsrepro.training.stop import StopRequest
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def handlers() -> list[object]:
@@ -70,6 +70,17 @@ def test_a_handler_that_was_not_set_in_python_is_no_failure(monkeypatch: pytest.
             assert stop.requested
     for number, handler in zip(SIGNALS, before, strict=True):
         real(number, handler)
+
+
+def test_a_hangup_stays_ignored_under_nohup() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopRequest() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop.requested
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_outside_the_main_thread_signals_are_left_alone() -> None:

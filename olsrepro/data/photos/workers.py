@@ -157,7 +157,12 @@ def _context() -> mp.context.BaseContext:
 
 def _begin(notices: Tensor, worker: int) -> None:
     notice.leave_in(notices[worker])
-    for name in ("SIGINT", "SIGUSR1"):  # sent to all processes of a run, for the trainer to stop and end its workers
+    for name in (
+        "SIGINT",
+        "SIGHUP",
+        "SIGUSR1",
+        "SIGUSR2",
+    ):  # sent to all processes of a run, for the trainer to stop and end its workers
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
