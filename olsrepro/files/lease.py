@@ -15,13 +15,13 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
 
 from filelock import FileLock
 
-from olsrepro.files.atomic import write_json
+from olsrepro.files.atomic import StorageError, write_json
 from olsrepro.settings import UserError
 
 HEARTBEAT_S = 15.0
@@ -78,12 +78,14 @@ def process_start(pid: int) -> str | None:
 
 
 def read_holder(folder: Path) -> Holder | None:
-    """Read the holder that a folder's lease names; None without a lease."""
+    """Read the holder that a folder's lease names; None without a lease. Fields of a later version are ignored."""
+    known = {field.name for field in fields(Holder)}
     try:
-        return Holder(**json.loads((folder / FILE_NAME).read_text()))
+        found = json.loads((folder / FILE_NAME).read_text())
+        return Holder(**{key: value for key, value in found.items() if key in known})
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         raise UserError(f"{folder / FILE_NAME} is not a lease that olsrepro wrote; check it, then remove it") from None
 
 
@@ -171,9 +173,20 @@ class Lease:
                 (self.folder / FILE_NAME).unlink(missing_ok=True)
 
     def refuse_if_lost(self) -> None:
-        """Raise :class:`Held` if the heartbeat has seen another process take the lease: this one must stop writing."""
-        if self.lost:
-            raise Held(f"{self.folder} was taken over by another process; this one stops without writing")
+        """Refuse to go on writing once the heartbeat has seen that the lease is lost.
+
+        Raises:
+            Held: another process has taken it.
+            StorageError: the folder is gone, and its lease with it.
+        """
+        if not self.lost:
+            return
+        if not self.folder.exists():
+            raise StorageError(
+                f"{self.folder} is gone: it was moved or deleted, or its disk is no longer mounted; put it back and"
+                " repeat the command, which resumes from its last checkpoint"
+            )
+        raise Held(f"{self.folder} was taken over by another process; this one stops without writing")
 
     def look(self) -> None:
         """Read the file now, then :meth:`refuse_if_lost`: before a write, after a sleep that no heartbeat saw."""

@@ -317,6 +317,19 @@ def test_a_file_that_is_no_lease_is_named_and_left(text: str, folder: Path, lock
     assert (folder / FILE_NAME).read_text() == text
 
 
+def test_a_field_of_a_later_version_is_ignored(folder: Path) -> None:
+    holder = leave_lease(folder)
+    write_json(folder / FILE_NAME, asdict(holder) | {"queue": "night"})
+    assert read_holder(folder) == holder
+
+
+def test_a_folder_that_is_gone_was_not_taken_over(folder: Path, locks: Path) -> None:
+    with Lease(folder, locks) as lease:
+        folder.rename(folder.with_name("aside"))
+        with pytest.raises(StorageError, match="abc-s0 is gone: it was moved or deleted"):
+            lease.look()
+
+
 def test_a_lease_damaged_while_it_is_held_does_not_fail_the_work(folder: Path, locks: Path) -> None:
     with Lease(folder, locks):
         (folder / FILE_NAME).write_text("{")
