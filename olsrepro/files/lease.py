@@ -27,6 +27,7 @@ from olsrepro.settings import UserError
 HEARTBEAT_S = 15.0
 STALE_S = 120.0
 FILE_NAME = "lease.json"
+_noted: dict[Path, tuple[Holder, float]] = {}  # holders on other hosts, by folder, and when they were first seen
 
 
 class Held(UserError):
@@ -96,10 +97,14 @@ def is_alive(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
-    """Return whether the holder still runs; on another host, watch its heartbeat for up to :data:`STALE_S` seconds."""
+    """Return whether the holder still runs; on another host, watch its heartbeat for up to :data:`STALE_S` seconds.
+
+    The beats of the folders beside it are noted meanwhile, so that the runs of a dead host cost one wait together.
+    """
     if holder.is_of_this_machine():
         return process_start(holder.pid) == holder.started
-    until = clock() + STALE_S
+    until = _unchanged_since(folder, holder, clock()) + STALE_S
+    _note_neighbours(folder, clock())
     while clock() < until:
         sleep(1.0)
         now = read_holder(folder)
@@ -108,6 +113,21 @@ def is_alive(
         if now != holder:
             return True
     return False
+
+
+def _unchanged_since(folder: Path, holder: Holder, now: float) -> float:
+    """Return when this process first saw a holder with these beats: ``now``, unless it was noted before."""
+    if folder not in _noted or _noted[folder][0] != holder:
+        _noted[folder] = holder, now
+    return _noted[folder][1]
+
+
+def _note_neighbours(folder: Path, now: float) -> None:
+    for path in folder.parent.glob(f"*/{FILE_NAME}"):
+        with suppress(OSError, UserError):
+            holder = read_holder(path.parent)
+            if holder is not None and not holder.is_of_this_machine():
+                _unchanged_since(path.parent, holder, now)
 
 
 class Lease:
@@ -199,7 +219,7 @@ class Lease:
         if holder is None:
             return None
         if not holder.is_of_this_machine():
-            self._say(f"{self.folder.name} is leased by {holder.host}; watching its heartbeat for {STALE_S:g} s")
+            self._say(f"{self.folder.name} is leased by {holder.host}; watching its heartbeat for up to {STALE_S:g} s")
         if is_alive(self.folder, holder):
             raise self._held_by(holder)
         self._say(f"{self.folder.name}: taking over from pid {holder.pid} on {holder.host}, which is gone")
