@@ -20,6 +20,7 @@ from olsrepro.methods.ols.settings import Settings as Ols
 from olsrepro.settings import UserError
 
 PAPER_CIFAR = {
+    "task": "classification",
     "epochs": 300,
     "batch_size": 128,
     "lr": 0.1,

@@ -102,7 +102,7 @@ MISTAKES = [
     ("recipe.milestones=[0,3]", ["recipe.milestones=[0, 3]", "at least 1"]),
     ("recipe.precision=fp16", ["recipe.precision=fp16", "did you mean bf16 or fp32?"]),
     ("noise=symmetric noise.rate=1.2", ["noise.rate=1.2 must be in [0, 1]"]),
-    ("noise.rate=0.3", ["noise.rate=0.3: noise.kind=none has no rate; ", "symmetric have it", "by noise=…"]),
+    ("noise.rate=0.3", ["noise.rate=0.3: noise.kind=none has no rate; ", "symmetric have it", "with noise=…"]),
     ("backbone.width=0", ["backbone.width=0 must be"]),
     ("backbone.depth_factor=0", ["backbone.depth_factor=0 must be"]),
     ("backbone=resnet20 backbone.depth=21", ["backbone.depth=21", "nearest legal: 20 and 26"]),

@@ -254,7 +254,7 @@ def test_at_rate_zero_it_is_the_run_without_noise() -> None:
 def test_a_dry_run_shows_its_keys_and_no_others(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "noise=asymmetric", "noise.rate=0.2", "--dry-run"]) == 0
     shown = yaml.safe_load(capsys.readouterr().out.partition("\nrun id: ")[0])["noise"]
-    expected = {"rate": 0.2, "seed": None, "selection": "exact", "scope": "all", "map": "pairs"}
+    expected = {"rate": 0.2, "seed": 0, "selection": "exact", "scope": "all", "map": "pairs"}
     assert shown == {"kind": "asymmetric"} | expected
 
 
