@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,26 @@ class PathTable(Sequence[str]):
     def chosen(self, rows: Sequence[int]) -> PathTable:
         """Return the table of some rows, in this order."""
         return PathTable([self[row] for row in rows])
+
+
+def digest(*parts: Tensor | bytes) -> str:
+    """Compute the SHA-256 of tensors on any device, and of bytes, one after another, in hex."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(part if isinstance(part, bytes) else _content(part))
+    return found.hexdigest()
+
+
+def _content(tensor: Tensor) -> bytes:
+    import torch
+
+    plain = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8)
+    return f"{tensor.dtype} {tuple(tensor.shape)} ".encode() + plain.numpy().tobytes()
+
+
+def _names_and_sizes(root: Path, paths: Sequence[str]) -> Iterator[bytes]:
+    for path in paths:
+        yield f"{path}\0{(root / path).stat().st_size}\n".encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True)
@@ -90,6 +111,10 @@ class Dataset(ABC):
     def files(self) -> tuple[Path, Sequence[str]]:
         """Folder of the image files and their paths in it, training before test; no paths for a set in memory."""
         return Path(), ()
+
+    @abstractmethod
+    def digests(self) -> dict[str, str]:
+        """Return SHA-256 sums, in hex, of images and labels, by name; of image files, of their names and sizes."""
 
     @property
     def unreadable(self) -> tuple[str, ...]:
@@ -157,6 +182,15 @@ class ImageData(LabelledImages):
         """Return facts of what was read, with the shape of an image."""
         return super().facts() | {"image_size": tuple(self.train_images.shape[1:])}
 
+    def digests(self) -> dict[str, str]:
+        """Return SHA-256 sums, in hex, of images and labels, by name."""
+        return {
+            "the training images": digest(self.train_images),
+            "the training labels": digest(self.train_targets),
+            "the test images": digest(self.test_images),
+            "the test labels": digest(self.test_targets),
+        }
+
     @classmethod
     def from_arrays(
         cls,
@@ -205,6 +239,18 @@ class ImageFiles(Dataset):
         """Folder of the image files and their paths in it, training before test."""
         return self.root, [*self.train_paths, *self.test_paths]
 
+    def digests(self) -> dict[str, str]:
+        """Return SHA-256 sums, in hex, of the names and sizes of image files and of their labels, by name."""
+        return {
+            "the training photographs": digest(*_names_and_sizes(self.root, self.train_paths)),
+            "the test photographs": digest(*_names_and_sizes(self.root, self.test_paths)),
+            "the labels of photographs": digest(*self._labels()),
+        }
+
+    @abstractmethod
+    def _labels(self) -> Sequence[Tensor]:
+        """Return all labels of training and test set."""
+
     def without(self, paths: Container[str]) -> Self:
         """Return the data set without some image files, which are listed in its ``unreadable``."""
         train, test = self.train_paths.rows_without(paths), self.test_paths.rows_without(paths)
@@ -251,6 +297,9 @@ class Photographs(ImageFiles, LabelledImages):
     geometry: Geometry
     unreadable: tuple[str, ...] = ()
 
+    def _labels(self) -> Sequence[Tensor]:
+        return self.train_targets, self.test_targets
+
     def _labels_of(self, train: list[int], test: list[int]) -> Mapping[str, Any]:
         return {"train_targets": self.train_targets[train], "test_targets": self.test_targets[test]}
 
@@ -279,6 +328,9 @@ class DetectionSet(ImageFiles):
     def classes(self) -> Tensor:
         """Classes of the training objects, int64 (M,)."""
         return self.train_objects.classes
+
+    def _labels(self) -> Sequence[Tensor]:
+        return *self.train_objects.tensors(), *self.test_objects.tensors()
 
     def _labels_of(self, train: list[int], test: list[int]) -> Mapping[str, Any]:
         import torch

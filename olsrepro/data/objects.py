@@ -38,6 +38,10 @@ class Objects:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Return boxes, classes, marks of difficulty and starts."""
+        return self.boxes, self.classes, self.difficult, self.starts
+
     @classmethod
     def listed(cls, images: Sequence[Sequence[Annotated]]) -> Objects:
         """Build from the objects of each image, which may have none."""

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from olsrepro.config.run_config import RunConfig
+from olsrepro.launch.alike import refuse_unlike_weights
 from olsrepro.launch.inputs.base import Inputs
 from olsrepro.launch.job import Job
-from olsrepro.launch.provenance import this_process
+from olsrepro.launch.provenance import each_rank, this_process
 from olsrepro.methods.base import TrainingSet
 from olsrepro.settings import UserError
 from olsrepro.training.artifacts import Artifacts
@@ -56,13 +57,17 @@ def trainer_of(
         guard: called before each checkpoint; raises if this process must not write.
 
     Raises:
-        UserError: images can be decoded now that could not when the run began, or the other way round.
+        UserError: images can be decoded now that could not when the run began, or the other way round; or ranks
+            start from different weights.
     """
     config = inputs.sized(job.config)
     task = inputs.task(config, device)
+    learner = learner_of(config, device, teacher, task.training_set(), inputs.weights)
+    refuse_unlike_weights(learner, teacher)
+    process = this_process(config.runtime, device)
     trainer = Trainer(
         task=task,
-        learner=learner_of(config, device, teacher, task.training_set(), inputs.weights),
+        learner=learner,
         recipe=config.recipe,
         runtime=config.runtime,
         artifacts=Artifacts(job.folder, job.about()),
@@ -70,7 +75,7 @@ def trainer_of(
         stop=stop,
         observers=observers,
         collectors=[EnsembleCollector.of(config.runtime, config.recipe.epochs, config.seed)],
-        history=[this_process(config.runtime, device) | {"unreadable": list(inputs.data.unreadable)}],
+        history=[process | each_rank(process) | {"unreadable": list(inputs.data.unreadable)}],
     )
     trainer.resume()
     _refuse_other_photographs(trainer)

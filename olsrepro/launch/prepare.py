@@ -16,6 +16,7 @@ from olsrepro.distributed.news import from_first
 from olsrepro.distributed.ranks import all_come, is_first, rank, rank_count
 from olsrepro.files.atomic import write_text
 from olsrepro.files.lease import Held, Lease
+from olsrepro.launch.alike import refuse_unlike_devices, refuse_unlike_inputs
 from olsrepro.launch.announce import announce
 from olsrepro.launch.build import trainer_of
 from olsrepro.launch.errors import Interrupted, RankFailed, RunFailed
@@ -23,7 +24,7 @@ from olsrepro.launch.inputs.base import Inputs
 from olsrepro.launch.inputs.read import read_inputs
 from olsrepro.launch.job import Job
 from olsrepro.launch.observing import observers_of
-from olsrepro.launch.ranks import is_of_lost_rank, refuse_uneven, refuse_unlike, together
+from olsrepro.launch.ranks import is_of_lost_rank, refuse_uneven, together
 from olsrepro.launch.records import finished_record, record_failure
 from olsrepro.launch.teacher import load_teacher
 from olsrepro.store.record import write_record
@@ -115,12 +116,14 @@ def prepare(job: Job, *, fresh: bool = False) -> Iterator[PreparedRun | None]:
         fresh: move an earlier folder of the run aside.
 
     Raises:
-        UserError: the device is not available; data, weights or teacher are missing; ranks can't split the run.
+        UserError: the device is not available; data, weights or teacher are missing; ranks can't split the run, or
+            have read different data.
         Held: another process writes this run.
     """
     device = together(lambda: _prepared_device(job.config))
+    refuse_unlike_devices(device)
     inputs = together(lambda: read_inputs(job.config, job.say))
-    refuse_unlike(inputs.data)
+    refuse_unlike_inputs(inputs)
     refuse_uneven(inputs.sized(job.config))
     teacher = together(lambda: load_teacher(job.config, device))
     with ExitStack() as stack:

@@ -17,12 +17,14 @@ from typing import Any
 import torch
 
 import olsrepro
+from olsrepro.distributed.news import of_all
 from olsrepro.distributed.ranks import rank_count
 from olsrepro.training.runtime import RuntimeSettings
 
 _PACKAGES = ("torch", "torchvision", "timm", "hydra-core", "omegaconf", "numpy")
 # These must be the same in two processes for one to resume bit for bit where the other stopped.
 _BITWISE = ("torch", "device", "threads", "ranks", "accumulate", "channels_last", "compile", "deterministic")
+_OF_A_RANK = ("host", "device", "threads", "torch", "python", "versions", "cuda", "olsrepro", "code")
 
 
 def now() -> str:
@@ -44,12 +46,36 @@ def this_process(runtime: RuntimeSettings, device: torch.device) -> dict[str, An
         "deterministic": runtime.deterministic,
         "torch": str(torch.__version__),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": versions(),
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "olsrepro": olsrepro.__version__,
         "code": _code(),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that a result depends on, by name."""
+    return {name: version(name) for name in _PACKAGES}
+
+
+def sources_sha256() -> str:
+    """Compute the SHA-256 of the package's modules and their paths in it, in hex: of a checkout or installed."""
+    root, digest = Path(olsrepro.__file__).resolve().parent, hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def each_rank(process: dict[str, Any]) -> dict[str, Any]:
+    """Return the machine and versions of every rank, in order, for a run's history; nothing for a single process.
+
+    Every rank must call it, with its own entry of :func:`this_process`.
+    """
+    if rank_count() == 1:
+        return {}
+    return {"each_rank": of_all({key: process[key] for key in _OF_A_RANK})}
 
 
 def is_bitwise(history: list[dict[str, Any]]) -> bool:

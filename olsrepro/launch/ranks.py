@@ -8,7 +8,6 @@ from typing import TypeVar
 import torch
 
 from olsrepro.config.run_config import RunConfig
-from olsrepro.data.dataset import Dataset
 from olsrepro.distributed.news import of_all
 from olsrepro.distributed.rank_info import rank_info
 from olsrepro.distributed.ranks import join, rank_count
@@ -71,22 +70,6 @@ def refuse_uneven(config: RunConfig) -> None:
             f"dataset={config.dataset.name} has only {config.dataset.test_size} test images for {ranks} ranks: start"
             " fewer ranks"
         )
-
-
-def refuse_unlike(data: Dataset) -> None:
-    """Refuse data sets from which ranks have left out different photographs; every rank must call it.
-
-    Raises:
-        UserError: names the first image that one rank can decode and another can't.
-    """
-    first, *others = of_all(frozenset(data.unreadable))
-    for number, left_out in enumerate(others, 1):
-        if differ := sorted(first ^ left_out):
-            where = (0, number) if differ[0] in first else (number, 0)
-            raise UserError(
-                f"{differ[0]} can be decoded on rank {where[1]} but not on rank {where[0]}: all ranks need the same"
-                " data set, so copy its files again where they are damaged"
-            )
 
 
 def _unit(config: RunConfig, parts: int) -> int:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.distributed.news import from_first
+from olsrepro.launch.alike import refuse_unlike_runs
 from olsrepro.launch.errors import NeedsRun
 from olsrepro.launch.job import Job
 from olsrepro.launch.prepare import prepare
@@ -26,8 +27,8 @@ def run(config: RunConfig, *, fresh: bool = False, console: Console | None = Non
         pace_s: shortest time in seconds between the lines of two epochs.
 
     Raises:
-        UserError: data or weights are missing, the device is not available, a record is damaged, or the teacher can't
-            teach.
+        UserError: data or weights are missing, the device is not available, a record is damaged, the teacher can't
+            teach, or the ranks differ in something that the run depends on.
         NeedsRun: the run that teaches it must be finished first.
         Held: another process writes this run.
         Interrupted: a signal asked for a stop; the same command resumes it.
@@ -35,6 +36,7 @@ def run(config: RunConfig, *, fresh: bool = False, console: Console | None = Non
     """
     meet(config.runtime)
     job = Job(config, console or Console(file=sys.stdout, highlight=False, soft_wrap=True), pace_s)
+    refuse_unlike_runs(job, fresh=fresh)
     if not fresh and from_first(job.is_finished()):
         return job.record
     refuse_uneven(config)

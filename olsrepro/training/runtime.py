@@ -11,6 +11,11 @@ from olsrepro.evaluation.ensemble_epochs import GRIDS
 
 DEVICES = ("auto", "cpu", "cuda")
 KEEPS = ("sums", "grid")
+OF_A_MACHINE = frozenset(
+    {"device", "workers", "pixel_cache", "cache_dir", "rank_timeout_s", "checkpoint_minutes", "tensorboard"}
+    | {"data_dir", "runs_dir"}
+)
+"""Keys that ranks of one run may have different values of; of all others it must be the same."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import olsrepro
-from olsrepro.launch.provenance import is_bitwise, now, this_process
+from olsrepro.launch.provenance import is_bitwise, now, sources_sha256, this_process
 from olsrepro.training.checkpoint import load, save
 from olsrepro.training.runtime import RuntimeSettings
 
@@ -132,3 +132,17 @@ def test_processes_that_computed_alike_are_bitwise() -> None:
 )
 def test_what_moves_bits_is_noticed(key: str, value: object) -> None:
     assert not is_bitwise([entry(), entry() | {key: value}, entry()])
+
+
+def test_the_sum_of_the_sources_follows_what_is_in_them_and_where(checkout: Callable[..., str]) -> None:
+    package = Path(olsrepro.__file__).parent
+    sums = [sources_sha256()]
+    (package / "more.py").write_text("two = 2\n")
+    sums.append(sources_sha256())
+    (package / "more.py").write_text("two = 3\n")
+    sums.append(sources_sha256())
+    (package / "more.py").rename(package / "other.py")
+    sums.append(sources_sha256())
+    assert len(set(sums)) == 4
+    (package / "notes.txt").write_text("")
+    assert sources_sha256() == sums[-1]

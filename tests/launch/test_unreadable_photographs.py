@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import signal
 from collections import namedtuple
@@ -20,10 +21,10 @@ from rich.console import Console
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.evaluation.registry import read_settings
-from olsrepro.launch import ranks
+from olsrepro.launch import alike
+from olsrepro.launch.alike import refuse_unlike_inputs
 from olsrepro.launch.errors import RunFailed
 from olsrepro.launch.finished.evaluate import evaluate
-from olsrepro.launch.ranks import refuse_unlike
 from olsrepro.launch.run import run
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
@@ -152,18 +153,34 @@ def test_labels_of_a_file_are_refused_where_an_image_is_left_out(
 def test_ranks_whose_copies_differ_are_refused(
     data: Path, damaged: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from olsrepro.launch.reader import read_data
+    from olsrepro.launch.inputs.read import read_inputs
 
-    ours, _ = read_data(photo_run("cub", data, tmp_path / "runs", SKIP), lambda _: None)
+    ours = read_inputs(photo_run("cub", data, tmp_path / "runs", SKIP), lambda _: None)
     path = str(damaged[0].relative_to(data / "CUB_200_2011"))
 
     def others(left_out: frozenset[str]) -> Sequence[frozenset[str]]:
         return [left_out, left_out, left_out - {path}]
 
-    refuse_unlike(ours)
-    monkeypatch.setattr(ranks, "of_all", others)
+    refuse_unlike_inputs(ours)
+    monkeypatch.setattr(alike, "of_all", others)
     with pytest.raises(UserError, match=f"{path} can be decoded on rank 2 but not on rank 0: "):
-        refuse_unlike(ours)
+        refuse_unlike_inputs(ours)
+
+
+def test_photographs_are_compared_between_ranks_by_their_names_and_sizes(data: Path, tmp_path: Path) -> None:
+    from olsrepro.data.registry import read_dataset
+
+    settings = photo_run("cub", data, tmp_path / "runs").dataset
+    before = read_dataset(settings, data).digests()
+    path = image(data, 1)
+    os.utime(path, (0, 0))  # another machine's copy has another time
+    assert read_dataset(settings, data).digests() == before
+    path.write_bytes(path.read_bytes() + b"\0")
+    after = read_dataset(settings, data).digests()
+    assert [name for name in before if after[name] != before[name]] in (
+        ["the training photographs"],
+        ["the test photographs"],
+    )
 
 
 def test_what_is_left_is_split_among_ranks_or_refused(

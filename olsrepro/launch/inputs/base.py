@@ -48,6 +48,10 @@ class Inputs(ABC):
         """Return the record's fields on the inputs."""
         return {"unreadable": list(self.data.unreadable)} if self.data.unreadable else {}
 
+    def digests(self) -> dict[str, str]:
+        """Return SHA-256 sums, in hex, of what all ranks must have read alike, by name."""
+        return self.data.digests()
+
     def sized(self, config: RunConfig) -> RunConfig:
         """Return the run with the sizes of its data set as read: images may have been left out."""
         train, test = self.data.train_size, self.data.test_size

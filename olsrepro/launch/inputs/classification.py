@@ -56,6 +56,10 @@ class TaskInputs(Inputs):
             accumulate=config.runtime.accumulate,
         )
 
+    def digests(self) -> dict[str, str]:
+        """Return SHA-256 sums, in hex, of the images and of the labels given to them, by name."""
+        return super().digests() | {"the given labels": self.labels.sha256}
+
     @property
     def warning(self) -> str | None:
         """Warning about the given labels in one line, or None."""
