@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     Pixels = npt.NDArray[Any]
 
+Size = tuple[float, float]
+"""Width and height of an image in pixels."""
+
 
 class PathTable(Sequence[str]):
     """Paths of many files in two arrays, so that processes that share them copy none.
@@ -91,6 +94,11 @@ class Dataset(ABC):
     def files(self) -> tuple[Path, Sequence[str]]:
         """Folder of the image files and their paths in it, training before test; no paths for a set in memory."""
         return Path(), ()
+
+    @property
+    def stated_sizes(self) -> Mapping[str, Size]:
+        """Sizes that annotations state of image files, by their paths; empty where there are no annotations."""
+        return {}
 
     @property
     def unreadable(self) -> tuple[str, ...]:
@@ -264,6 +272,7 @@ class DetectionSet(ImageFiles):
         root: the folder that the paths start from.
         train_paths, test_paths: of the images.
         train_objects, test_objects: in these images; difficult ones are in the test set only.
+        train_sizes, test_sizes: float64 (N, 2), width and height in pixels that the annotations state.
         class_names: one for each class.
         unreadable: paths of images that were left out because they can't be decoded.
     """
@@ -271,8 +280,10 @@ class DetectionSet(ImageFiles):
     root: Path
     train_paths: PathTable
     train_objects: Objects
+    train_sizes: npt.NDArray[np.float64]
     test_paths: PathTable
     test_objects: Objects
+    test_sizes: npt.NDArray[np.float64]
     class_names: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
 
@@ -281,10 +292,18 @@ class DetectionSet(ImageFiles):
         """Classes of the training objects, int64 (M,)."""
         return self.train_objects.classes
 
+    @property
+    def stated_sizes(self) -> Mapping[str, Size]:
+        """Sizes that annotations state of all image files, by their paths."""
+        sizes = [*self.train_sizes.tolist(), *self.test_sizes.tolist()]
+        return {path: (width, height) for path, (width, height) in zip(self.files[1], sizes, strict=True)}
+
     def _labels_of(self, train: list[int], test: list[int]) -> Mapping[str, Any]:
         import torch
 
         return {
             "train_objects": self.train_objects.chosen(torch.tensor(train, dtype=torch.int64)),
+            "train_sizes": self.train_sizes[train],
             "test_objects": self.test_objects.chosen(torch.tensor(test, dtype=torch.int64)),
+            "test_sizes": self.test_sizes[test],
         }
