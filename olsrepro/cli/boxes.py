@@ -1,4 +1,4 @@
-"""`olsrepro boxes`: a picture of what a detector's run has found in its test images."""
+"""Command `olsrepro boxes`: draw what a trained detector finds in its test images."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from olsrepro.config.run_config import RunConfig
     from olsrepro.report.figure_data import Words
 
-SUMMARY = "draw what a detector's run has found in its test images"
+SUMMARY = "draw what a trained detector finds in its test images"
 DESCRIPTION = """\
-Draws the first test images of a finished detection run: the objects in them, and the boxes that the best epoch's
-network found, as its own test kept them (one size, no mirror image)."""
+Draws the first test images of a finished detection run with the true objects and with the boxes that the network of
+the best epoch found in the run's own test (one image size, no mirroring)."""
 EPILOG = """\
 examples:
   olsrepro boxes RUN_ID --output boxes.png
@@ -28,17 +28,19 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
-    parser.add_argument("run_id", metavar="RUN_ID", help="of a finished run, such as 3f9c2a17b04d5e61-s0")
-    parser.add_argument("overrides", nargs="*", default=[], metavar="runtime.KEY=VALUE", help="where data and runs lie")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="where it goes: .png or .svg")
-    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
-    parser.add_argument("--images", type=int, default=12, metavar="N", help="how many, from the first (12)")
-    parser.add_argument("--score", type=float, default=0.2, metavar="S", help="boxes that score more are drawn (0.2)")
+    """Add the arguments of the command."""
+    parser.add_argument("run_id", metavar="RUN_ID", help="id of a finished run, such as 3f9c2a17b04d5e61-s0")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], metavar="runtime.KEY=VALUE", help="as in runtime.runs_dir=D"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="picture to write, .png or .svg")
+    parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
+    parser.add_argument("--images", type=int, default=12, metavar="N", help="draw the first N test images (default 12)")
+    parser.add_argument("--score", type=float, default=0.2, metavar="S", help="draw boxes scored above S (default 0.2)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draw the picture; the exit code."""
+    """Draw the picture; return the exit code."""
     from olsrepro.report.save import check_suffix
 
     _check(arguments)
@@ -57,7 +59,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(str(error)) from None
     for line in arguments.overrides:
         if not line.startswith("runtime."):
-            raise UserError(f"{line}: a finished run has its values; only runtime.KEY=VALUE can be set")
+            raise UserError(f"{line}: a finished run's config can't be changed; only runtime.KEY=VALUE can be set")
 
 
 def _draw(arguments: argparse.Namespace) -> None:
@@ -69,7 +71,7 @@ def _draw(arguments: argparse.Namespace) -> None:
     seen = found_boxes(config, arguments.images, arguments.score)
     words = _words(config, seen.record["errors"]["best"], arguments.score)
     if not any(map(len, seen.found)):
-        print(f"no box scores above --score={arguments.score:g}; a lower one draws some", file=sys.stderr)
+        print(f"no box scores above --score={arguments.score:g}; try a lower one", file=sys.stderr)
     save(draw_boxes(seen.images, seen.objects, seen.found, seen.class_names, words), arguments.output)
 
 

@@ -1,4 +1,4 @@
-"""`olsrepro data`: which data sets there are, fetching and checking them."""
+"""Command `olsrepro data`: list data sets, fetch and verify them."""
 
 from __future__ import annotations
 
@@ -10,52 +10,55 @@ from olsrepro.cli import exit_codes
 
 SUMMARY = "list, fetch and verify data sets"
 DESCRIPTION = """\
-Data sets lie in OLSREPRO_DATA (default ./data), in torchvision's layout, so that files you have already can be used.
-The human labels cifar10h lie there as cifar10h-probs.npy.
+Data sets are kept in OLSREPRO_DATA (default ./data), with the layout of torchvision or of their own archives, so files
+that you already have can be used. The human labels cifar10h are kept there as cifar10h-probs.npy.
 
-  list           what there is, its size, whether it is here
-  fetch NAME     download it (resumed where it was interrupted), check its sum, unpack it
-  verify NAME    check the sum of every file
+  list           every data set, its size, and whether it is present
+  fetch NAME     download it (resuming an interrupted download), verify its checksums, unpack it
+  verify NAME    compare the checksum of every file with the published one
 
-ImageNet and Cars can't be downloaded: fetch says which archives to put where, and then unpacks those."""
+ImageNet and Cars can't be downloaded: fetch says which archives to put where, and then unpacks them."""
 EPILOG = """\
 examples:
   olsrepro data list
   OLSREPRO_DATA=~/datasets olsrepro data fetch cifar100
   olsrepro data fetch cifar10 --url https://mirror.example/cifar-10-python.tar.gz
-  olsrepro data fetch imagenet      # says which archives to put where, or unpacks those that lie there
-  olsrepro data fetch cars --url https://mirror.example/car_ims.tgz    # beside cars_annos.mat, put into the root
+  olsrepro data fetch imagenet      # says which archives to put where, or unpacks those that are there
+  olsrepro data fetch cars --url https://mirror.example/car_ims.tgz    # cars_annos.mat is already in the data folder
   olsrepro data fetch cifar10h      # human labels of CIFAR-10's test images"""
 
-LIST = "Lists all data sets: classes, images, pixels, and whether their files are here (their sums aren't looked at)."
-FETCH = """Downloads a data set's archives, going on where an earlier try stopped, checks their sums, unpacks them.
-Archives that lie in the data folder already are used. A licence line is shown first. Nothing is done if every file is
-here already; two processes never fetch the same one."""
-VERIFY = """Reads every file of a data set and compares its sum with the published one, or with the one that was noted
-when its archive was unpacked; exits with 2 if any differs. Of a copy put there by hand the images are counted."""
+LIST = "Lists all data sets: classes, images, pixels, and whether their files are present (checksums are not compared)."
+FETCH = """Downloads the archives of a data set, resuming where an earlier attempt stopped, verifies their checksums and
+unpacks them. Archives that are already in the data folder are used. The licence is shown first. Nothing is done if
+every file is present; two processes never fetch the same data set at once."""
+VERIFY = """Compares the checksum of every file of a data set with the published one, or with the one recorded when its
+archive was unpacked; exits with 2 if a file is missing or differs. In a copy made by hand, only the images are
+counted."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
-    listing = actions.add_parser("list", help="all data sets and whether they are here", description=LIST)
+    listing = actions.add_parser("list", help="list all data sets and whether they are present", description=LIST)
     fetching = actions.add_parser("fetch", help="download, check and unpack a data set", description=FETCH)
-    verifying = actions.add_parser("verify", help="check the sum of every file of a data set", description=VERIFY)
+    verifying = actions.add_parser(
+        "verify", help="compare the checksums of a data set's files with the published ones", description=VERIFY
+    )
     for action in (fetching, verifying):
-        action.add_argument("name", metavar="NAME", help="of `olsrepro data list`, such as cifar100")
+        action.add_argument("name", metavar="NAME", help="a name from `olsrepro data list`, such as cifar100")
     fetching.add_argument(
         "--url",
         action="append",
         metavar="URL",
-        help="a mirror of the download (repeatable); its sum must be the same; of several archives, it stands for the "
-        "one whose file name it ends in",
+        help="download from this mirror (repeatable); the checksum must still match; of several archives, a URL is for "
+        "the one whose file name it ends in",
     )
     for action in (listing, fetching, verifying):
-        action.add_argument("--data-dir", type=Path, metavar="D", help="instead of OLSREPRO_DATA")
+        action.add_argument("--data-dir", type=Path, metavar="D", help="use this folder instead of OLSREPRO_DATA")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do one action; the exit code."""
+    """Carry out one action; return the exit code."""
     from olsrepro.data.download.manifest import default_root
 
     root = (arguments.data_dir or default_root()).expanduser().absolute()
@@ -119,7 +122,7 @@ def _verify(name: str, root: Path) -> int:
         if finding.state != OK or published(name).sums:  # a list of our own may hold a million files
             print(f"{finding.state:8} {root / finding.path}" + (f": {finding.remark}" if finding.remark else ""))
     if states[MISSING] or states[WRONG]:
-        print(f"olsrepro: {name} is not whole; run `olsrepro data fetch {name}`", file=sys.stderr)
+        print(f"olsrepro: {name} is incomplete or damaged; run `olsrepro data fetch {name}`", file=sys.stderr)
         return exit_codes.USER_MISTAKE
     print(f"{name}: {_verdict(states[OK], states[UNKNOWN])}")
     return exit_codes.DONE
@@ -127,5 +130,5 @@ def _verify(name: str, root: Path) -> int:
 
 def _verdict(right: int, without_sum: int) -> str:
     if without_sum:
-        return "put there by hand, so there is no list of sums to compare it with; its images were counted"
+        return "copied by hand, so there are no checksums to compare with; its images were counted"
     return f"every file is as published ({right:,})" if right else "built in; nothing to verify"

@@ -1,4 +1,4 @@
-"""`olsrepro evaluate`: measure finished runs, whoever wanted them."""
+"""Command `olsrepro evaluate`: evaluate finished runs by their ids."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from olsrepro.config.run_config import RunConfig
     from olsrepro.evaluation.settings import EvaluationSettings
 
-SUMMARY = "measure finished runs: calibration, attacks, ensembles, human labels, embeddings, found objects"
+SUMMARY = "evaluate finished runs: calibration, attacks, ensembles, human labels, embeddings, detection"
 DESCRIPTION = """\
-Measures finished runs by their ids and leaves a record of each measurement under its run; one that is there already is
-not made again. Tables and figures make those that they need by themselves."""
+Evaluates finished runs, named by their ids, and writes a record of each evaluation under its run; an evaluation that
+has a record is not repeated. Tables and figures make the evaluations that they need by themselves."""
 
 EPILOG = f"""\
-Parameters are NAME.KEY=VALUE; weights=last measures the last epoch's weights instead of the best epoch's; runtime.*
-says where. `olsrepro show TABLE.ROW.COLUMN` names the runs behind a cell, `olsrepro train` ends with its record's path.
+Parameters are set by NAME.KEY=VALUE; weights=last evaluates the weights of the last epoch instead of the best one's;
+runtime.KEY=VALUE sets folders and device. Run ids: `olsrepro show TABLE.ROW.COLUMN` lists the runs behind a cell.
 
 examples:
   olsrepro evaluate 3f9c2a17b04d5e61-s0 ece kl_to_humans
@@ -33,12 +33,12 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     parser.add_argument("overrides", nargs="*", metavar="RUN|NAME|KEY=VALUE", help="runs, evaluations, parameters")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure and print the numbers; the exit code."""
+    """Evaluate the runs and print the numbers; return the exit code."""
     from olsrepro.evaluation.registry import evaluation_names
     from olsrepro.store.identity import is_run_id
 
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     for word in runs:
         if not is_run_id(word):
             raise UserError(
-                f"{word} is no run id, such as 3f9c2a17b04d5e61-s0, and no evaluation;"
+                f"{word} is neither a run id, such as 3f9c2a17b04d5e61-s0, nor an evaluation;"
                 f" {did_you_mean(word, evaluation_names())}"
             )
     if not names or not runs:
@@ -80,20 +80,21 @@ def _settings(name: str, lines: Sequence[str]) -> EvaluationSettings:
 
 
 def _refuse_idle(lines: Sequence[str], names: Sequence[str]) -> None:
-    """A word that changes nothing, or is typed twice, is a mistake."""
+    """Refuse an override that has no effect, or is given twice (:class:`UserError`)."""
     from olsrepro.evaluation.registry import settings_class
 
     keys = [line.partition("=")[0] for line in lines]
     for line, key in zip(lines, keys, strict=True):
         group, _, parameter = key.partition(".")
         if group not in (*names, "weights", "runtime"):
-            raise UserError(f"{line}: {group} is not asked for; {did_you_mean(group, (*names, 'weights', 'runtime'))}")
+            hint = did_you_mean(group, (*names, "weights", "runtime"))
+            raise UserError(f"{line} has no effect: {group} is not one of the evaluations named; {hint}")
         if (group == "weights") == bool(parameter) or parameter == "name":
-            raise UserError(f"{line}: {key} is no parameter; type NAME.KEY=VALUE, runtime.KEY=VALUE, or weights=last")
+            raise UserError(f"{line}: {key} is no parameter; write NAME.KEY=VALUE, runtime.KEY=VALUE or weights=last")
         if keys.count(key) > 1:
             raise UserError(f"{key} is given twice; keep one of them")
         if key == "weights" and not any(settings_class(name).of_weights for name in names):
-            raise UserError(f"{line}: {', '.join(names)} looks at no weights; leave it out")
+            raise UserError(f"{line} has no effect on {', '.join(names)}; leave it out")
 
 
 def _print(config: RunConfig, settings: EvaluationSettings) -> None:

@@ -1,4 +1,4 @@
-"""Exit codes of the command line, a promise to scripts and schedulers."""
+"""Exit codes of the command line, on which scripts and schedulers can rely."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MEANINGS = """\
 exit codes:
   0   done
   1   a run failed; its record says why
-  2   a mistake in the command: one line says which and what to do
+  2   a mistake in the command; one line says what is wrong and what to do
   3   with --strict: a table is incomplete
   4   with --strict: a claim fails
   5   another process is writing this run
-  75  interrupted by a signal, checkpoint written; the same command goes on
-  130 broken off by Ctrl-C with nothing to keep"""
+  75  interrupted by a signal, checkpoint written; the same command resumes the run
+  130 interrupted by Ctrl-C before anything could be saved"""

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 ALL = "all"
 EXAMPLES = {"table": "2 or demo", "figure": "7a"}
 KEYS = """\
-keys beside those of `olsrepro train`:
-  preset=P    paper by default: all of each recipe. short, mini: a trend; smoke: proves the machinery alone
-  seeds=N     the seeds 0 to N - 1 of every cell; by default as many as the paper took, one for smoke
-  select=R    which epoch's numbers: best (the paper's: lowest test error), last, mean_of_last_ten
-  extra=true  rows that the paper does not have too, where an experiment has some: other readings of a method"""
+keys in addition to those of `olsrepro train`:
+  preset=P    by default paper: each recipe in full. short and mini show a trend; smoke only tests the machinery
+  seeds=N     take seeds 0 to N - 1 for every cell; by default as many as in the paper, one for smoke
+  select=R    which numbers of a run count: best (lowest test error, as in the paper), last, mean_of_last_ten
+  extra=true  also show rows that the paper does not have, such as other readings of a method"""
 
 
 def read_words(
     words: Sequence[str], prefix: str, is_of_all: Callable[[Experiment], bool]
 ) -> tuple[list[Experiment], Request]:
-    """The experiments that words name, each once and in order, and what is asked of them.
+    """Return the experiments that words name, each once and in order, and the request that their overrides make.
 
     Args:
         words: names, and ``key=value`` overrides.
@@ -39,7 +39,7 @@ def read_words(
 
     names = [word for word in words if "=" not in word]
     if not names:
-        raise UserError(f"name what you want, such as {EXAMPLES[prefix]}, or all; `olsrepro experiments` lists them")
+        raise UserError(f"name an experiment, such as {EXAMPLES[prefix]}, or all; `olsrepro experiments` lists them")
 
     def named(name: str) -> Iterable[Experiment]:
         if name != ALL:

@@ -1,4 +1,4 @@
-"""`olsrepro experiments`: the tables and figures that there are."""
+"""Command `olsrepro experiments`: list all tables and figures."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import argparse
 from olsrepro.cli import exit_codes
 
 SUMMARY = "list all tables and figures"
-DESCRIPTION = (
-    "Lists every experiment: its name, where the paper has it, cells, seeds, claims, and the sweep that it is."
-)
+DESCRIPTION = """\
+Lists every experiment: its name, its place in the paper, the numbers of its cells, seeds and claims, the name of its
+sweep, and what it shows."""
 EPILOG = """\
 examples:
   olsrepro experiments
@@ -17,11 +17,11 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+    """Add nothing: the command has no arguments."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the list; the exit code."""
+    """Print the list; return the exit code."""
     from olsrepro.cli.listing import listing
     from olsrepro.experiments.files import experiments
 

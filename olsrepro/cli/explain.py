@@ -1,4 +1,4 @@
-"""`olsrepro explain`: the card of a label method."""
+"""Command `olsrepro explain`: print the card of a label method."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from olsrepro.config.run_config import RunConfig
     from olsrepro.experiments.experiment import Experiment
 
-SUMMARY = "the card of a label method: formula, switches, cost, pitfalls"
+SUMMARY = "explain a label method: formula, switches, cost, pitfalls"
 DESCRIPTION = """\
-Explains a label method: its formula; its switches with their defaults, for each data set where they differ, and where
-each comes from; how the paper's row is read and what other readings there are; what it needs of the trainer, and what
-a training step of it does, measured now or taken from the store; what goes wrong with it; which experiments take it."""
+Explains a label method: its formula; its switches with their defaults (per data set where they differ) and the source
+of each; how we read the paper's row, and which other readings there are; what the method needs from the trainer; what
+one training step does, measured now or taken from the store; its pitfalls; and the experiments that use it."""
 EPILOG = """\
 examples:
-  olsrepro methods                      all label methods
+  olsrepro methods                      list all label methods
   olsrepro explain ols
   olsrepro explain sce --no-measure"""
 
@@ -29,13 +29,13 @@ WIDEST = 120
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
-    parser.add_argument("method", metavar="METHOD", help="a label method, as `olsrepro methods` names it")
-    parser.add_argument("--no-measure", action="store_true", help="leave out what one training step does")
+    """Add the arguments of the command."""
+    parser.add_argument("method", metavar="METHOD", help="a label method, as listed by `olsrepro methods`")
+    parser.add_argument("--no-measure", action="store_true", help="leave out the section on one training step")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the card; the exit code."""
+    """Print the card; return the exit code."""
     from olsrepro.cli.method_card import method_text
     from olsrepro.config.method_file import method_file
     from olsrepro.methods.cards import card
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def uses(name: str) -> list[Use]:
-    """The experiments that take a method, in the order of ``all``, with the switches that they set."""
+    """Return the experiments that use a method, in the order of ``all``, with the switches that they set."""
     from olsrepro.cli.method_card import Use
     from olsrepro.experiments.files import experiments
 
@@ -63,12 +63,12 @@ def uses(name: str) -> list[Use]:
 
 
 def _cell_lines(experiment: Experiment) -> list[tuple[str, ...]]:
-    """The overrides of every cell that runs or measures something."""
+    """Return the overrides of every cell that trains or measures something."""
     return [experiment.lines_of(cell) for cell in experiment.cells() if not experiment.rows[cell[0]].quoted]
 
 
 def _settings(cells: list[tuple[str, ...]]) -> dict[str, list[str]]:
-    """The values of each ``method.key`` over the cells, in their order."""
+    """Collect the values of each ``method.key`` over the cells, in their order."""
     values: dict[str, dict[str, None]] = {}
     for line in (line for lines in cells for line in lines if line.startswith("method.")):
         key, _, value = line.removeprefix("method.").partition("=")
@@ -77,7 +77,7 @@ def _settings(cells: list[tuple[str, ...]]) -> dict[str, list[str]]:
 
 
 def _cost(name: str) -> StepCost:
-    """From the store's record of the measurement; measured now where it has none, which leaves nothing behind."""
+    """Read the cost of a step from the store; where it has no record, measure it now and write none."""
     from pathlib import Path
 
     from olsrepro.store.facts import facts_folder, facts_id
@@ -95,7 +95,7 @@ def _cost(name: str) -> StepCost:
 
 
 def _told(facts: Mapping[str, float], origin: str) -> StepCost:
-    """Without the level of the labels: some methods' labels are a sample's own only once the network has learnt."""
+    """Drop the level of the labels: some methods' labels are a sample's own only once the network has learnt."""
     from olsrepro.cli.method_card import StepCost
 
     kept = {key: value for key, value in facts.items() if key != "class_level"}
@@ -103,7 +103,7 @@ def _told(facts: Mapping[str, float], origin: str) -> StepCost:
 
 
 def _measured_run(name: str) -> RunConfig:
-    """The run that the table of measured methods would measure, so that both have one record."""
+    """Compose the run that the table of measured methods would measure, so that both share one record."""
     from olsrepro.config.compose import compose_run
     from olsrepro.experiments.files import experiments
 

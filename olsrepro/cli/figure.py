@@ -1,4 +1,4 @@
-"""`olsrepro figure`: the runs and the plot data of a figure."""
+"""Command `olsrepro figure`: train what a figure lacks; draw it, or print its numbers."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from olsrepro.experiments.experiment import Experiment
     from olsrepro.experiments.request import Request
 
-SUMMARY = "train what a figure lacks, draw it or give its plot data"
+SUMMARY = "train what a figure lacks; draw it, or print its numbers"
 DESCRIPTION = """\
-Composes the runs of a figure, trains those that the store lacks, and gives it as a picture (--output NAME.png or .svg),
-as a table with verdicts for readers (terminal, Markdown, LaTeX), or as the points, curves and labels themselves (CSV,
-JSON). Names are numbers (1, 3, 4, 5, 7a, 7b) or all; Figures 2 and 6 are drawings."""
+Composes the runs of a figure, trains those that the store lacks, and writes it as a picture (--output NAME.png or
+.svg), as a table with verdicts (terminal, Markdown, LaTeX), or as plot data: points, curves and labels (CSV, JSON).
+Names are numbers (1, 3, 4, 5, 7a, 7b) or all; Figures 2 and 6 are drawings."""
 
 EPILOG = f"""\
 {KEYS}
@@ -46,14 +46,14 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     parser.add_argument("overrides", nargs="*", metavar="NAME|KEY=VALUE", help="figures, and overrides of their runs")
     add_filling_arguments(parser)
     add_output_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fill and print figures; the exit code."""
+    """Fill and print figures; return the exit code."""
     from olsrepro.cli.experiment_words import read_words
 
     wanted, request = read_words(arguments.overrides, "figure", lambda item: item.kind != "table")
@@ -63,9 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
 def print_figures(
     experiments: Sequence[Experiment], request: Request, arguments: argparse.Namespace, command_of: CommandOf
 ) -> int:
-    """Train what figures lack and give their plot data, or tables in the formats for readers; the exit code.
+    """Train what figures lack; draw them, or print plot data or tables; return the exit code.
 
-    Arguments are those of :func:`olsrepro.cli.table.print_filled`.
+    The arguments are those of :func:`olsrepro.cli.table.print_filled`.
     """
     from olsrepro.experiments.render.plot_data import PLOT_FORMATS, plot_data
 
@@ -83,7 +83,7 @@ def print_figures(
 def _draw(
     experiments: Sequence[Experiment], request: Request, arguments: argparse.Namespace, command_of: CommandOf
 ) -> int:
-    """One picture a figure; several go to files with their names in front of the suffix."""
+    """Draw one picture per figure; several go to files with their names before the suffix."""
     from olsrepro.report.picture import check_drawable, draw
     from olsrepro.report.save import check_suffix, save
 

@@ -1,4 +1,4 @@
-"""What `table`, `figure` and `sweep` share: whether and after which question to train, and the exit code of it."""
+"""Training as `table`, `figure` and `sweep` share it: options, the question before it, and its exit code."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from olsrepro.launchers.fill import Filling
 
 RANKS = """\
-many GPUs: `torchrun --nproc-per-node 4 -m olsrepro COMMAND ...` trains each run on four, as for `olsrepro train`."""
+many GPUs: `torchrun --nproc-per-node 4 -m olsrepro COMMAND ...` trains each run on four of them."""
 
 
 def add_filling_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--no-train``, ``--yes``, ``--strict``."""
-    parser.add_argument("--no-train", action="store_true", help="train nothing; show what the store has")
-    parser.add_argument("--yes", action="store_true", help="train without asking at a terminal")
+    """Add the options ``--no-train``, ``--yes`` and ``--strict``."""
+    parser.add_argument("--no-train", action="store_true", help="train nothing; show what is in the store")
+    parser.add_argument("--yes", action="store_true", help="train without asking for confirmation")
     parser.add_argument("--strict", action="store_true", help="exit with 3 if incomplete, with 4 if a claim fails")
 
 
 def filled_by(experiments: Sequence[Experiment], request: Request, arguments: argparse.Namespace) -> tuple[Filled, int]:
-    """Return experiments with what became of their runs, trained if they may be, and the exit code so far.
+    """Train the missing runs of experiments if that is allowed; return all outcomes and the exit code so far.
 
     Raises:
-        UserError: a run does not compose, or a device or a data set is not here; nothing was started.
+        UserError: a run can't be composed, or a device or a data set is missing; nothing was started.
         SystemExit: this is one of several ranks, and only the first goes on.
     """
     from olsrepro.experiments.filled import want
@@ -55,9 +55,9 @@ def _fill(filled: Filled, *, ask: bool) -> int:
     try:
         filling = fill(filled, launcher, agree=agree, say=_say)
     except RankFailed as error:
-        print(f"olsrepro: {error}", file=sys.stderr)  # what this rank alone knows
+        print(f"olsrepro: {error}", file=sys.stderr)  # only this rank knows it
         raise SystemExit(exit_codes.RUN_FAILED) from None
-    if filling.left_to_first:  # its exit code alone tells of failures: another's would have `torchrun` end the first
+    if filling.left_to_first:  # a failure of another rank would make `torchrun` end the first one
         raise SystemExit(exit_codes.DONE)
     if filling.declined:
         _say("nothing was trained")
@@ -79,7 +79,7 @@ def _code(filling: Filling) -> int:
 def _agreed() -> bool:
     if not sys.stdin.isatty() or rank_info().ranks > 1:  # each rank would ask for itself
         return True
-    sys.stderr.write("go on? [y/N] ")
+    sys.stderr.write("continue? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

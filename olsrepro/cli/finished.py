@@ -1,4 +1,4 @@
-"""Finished runs by their ids, as commands that measure them want them."""
+"""Finished runs by their ids, for commands that evaluate them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 def finished_config(name: str, lines: Sequence[str]) -> RunConfig:
-    """Of the run of an id, to be measured as ``runtime.*`` says; :class:`UserError` where none is finished."""
+    """Return the config of a finished run, to be evaluated as the ``runtime.*`` lines say.
+
+    Raises:
+        UserError: there is no finished run with this id.
+    """
     from olsrepro.config.compose import compose_run
     from olsrepro.config.restore import as_written
     from olsrepro.store.identity import run_id
@@ -25,10 +29,10 @@ def finished_config(name: str, lines: Sequence[str]) -> RunConfig:
     record = read_record(root / name)
     if record is None:
         if (root / name).is_dir():
-            raise UserError(f"{name} is not finished; the command that trained it goes on with it")
+            raise UserError(f"{name} is not finished; repeat the command that started it to resume it")
         near = nearest(name, (path.parent.name for path in root.glob("*/record.json")))
-        raise UserError(f"{name} is no run in {root}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+        raise UserError(f"there is no run {name} in {root}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
     if record["status"] != FINISHED:
-        raise UserError(f"{name} failed ({record['error']['kind']}), so that nothing can be measured of it")
+        raise UserError(f"{name} failed ({record['error']['kind']}) and can't be evaluated")
     config = as_written(record["config"], runtime)
     return config if run_id(config) == name else config.shortest()

@@ -1,4 +1,4 @@
-"""Plain listings on a terminal."""
+"""Plain listings for a terminal."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 
 def listing(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A listing as text, as wide as the terminal; the last column is folded where it does not fit, nothing is cut.
+    """Write a listing as wide as the terminal; the last column is wrapped where it does not fit, nothing is cut.
 
-    Columns of numbers are set flush right.
+    Columns of numbers are aligned on the right.
     """
     from rich import box
     from rich.console import Console

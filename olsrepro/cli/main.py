@@ -1,4 +1,4 @@
-"""The command `olsrepro`: sub-commands over Hydra's override grammar. torch is imported only by what trains."""
+"""Command `olsrepro`: sub-commands over Hydra's override grammar. Only commands that train import torch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from olsrepro.distributed.rank_info import RankInfo, rank_info
 from olsrepro.settings import UserError
 
 DESCRIPTION = """\
-Regenerates the numbers of the paper "Delving Deep into Label Smoothing" (Online Label Smoothing, OLS).
+Reproduces the tables and figures of the paper "Delving Deep into Label Smoothing" (Online Label Smoothing, OLS).
 
-A run is data set x noise x backbone x label method x recipe x preset x seed. The same run is never trained twice,
-and an interrupted one goes on bitwise where it stopped."""
+A run is data set x noise x backbone x label method x recipe x preset x seed. The same run is never trained twice.
+Kill it at any time; the same command resumes it bit for bit."""
 
 EPILOG = f"""\
 examples:
@@ -28,7 +28,7 @@ examples:
   olsrepro data fetch cifar100
   torchrun --nproc-per-node 4 -m olsrepro train dataset=imagenet backbone=resnet50 preset=paper    four GPUs
 
-where things lie:
+folders:
   OLSREPRO_DATA   data sets (default ./data)
   OLSREPRO_RUNS   runs: records, checkpoints, curves (default ./runs)
 
@@ -57,21 +57,21 @@ OVER_RANKS = ("train", "table", "figure", "sweep")
 
 
 HEAD_START_S = 1.0
-"""How much later other ranks leave with a mistake than a machine's first, which tells it.
+"""Seconds that the other ranks of a machine wait before they exit with a mistake, which the first one reports.
 
-Once one has left, ``torchrun`` ends the others within a tenth of a second, and their words are lost.
+Once one has exited, ``torchrun`` ends the others within a tenth of a second, and their output is lost.
 """
 
 
 class _Parser(argparse.ArgumentParser):
-    """One line for a mistake, with the command that explains more."""
+    """Parser that answers a mistake in one line, with the command that explains more."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
         raise UserError(f"{message}; see {self.prog} --help")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+    """Build the parser of the whole command line."""
     style = argparse.RawDescriptionHelpFormatter
     parser = _Parser(prog="olsrepro", description=DESCRIPTION, epilog=EPILOG, formatter_class=style)
     parser.add_argument("--version", action="version", version=f"olsrepro {olsrepro.__version__}")
@@ -87,7 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse; overrides may stand on both sides of an option, which argparse alone does not take."""
+    """Parse arguments; overrides may stand on both sides of an option, which argparse alone does not allow."""
     parser = build_parser()
     parsed, rest = parser.parse_known_args(arguments)
     options = [word for word in rest if word.startswith("-")]
@@ -101,14 +101,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _refuse_ranks(command: str, here: RankInfo) -> None:
     if here.ranks > 1 and command not in OVER_RANKS:
         raise UserError(
-            f"olsrepro {command} is for one process, and torchrun has started {here.ranks}: start it without; torchrun"
-            f" goes with {', '.join(OVER_RANKS)}"
+            f"olsrepro {command} runs in one process, but torchrun has started {here.ranks}: start it without torchrun,"
+            f" which is for {', '.join(OVER_RANKS)}"
         )
 
 
 @contextmanager
 def _heard(here: RankInfo) -> Iterator[None]:
-    """What is printed is the first rank's; the others' goes nowhere."""
+    """Print what the first rank prints, and discard the output of the others."""
     if here.rank == 0:
         yield
         return
@@ -117,7 +117,7 @@ def _heard(here: RankInfo) -> Iterator[None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit code."""
+    """Run a command; return its exit code."""
     here = rank_info()
     code = _done(arguments, here)
     if code != exit_codes.DONE and here.local_rank > 0:
@@ -134,14 +134,14 @@ def _done(arguments: Sequence[str] | None, here: RankInfo) -> int:
             sys.stdout.flush()
         return code
     except UserError as error:
-        if here.local_rank == 0:  # it is the same on all ranks of a machine; another may lack a file
+        if here.local_rank == 0:  # the same on all ranks of a machine; another machine may lack a file
             print(f"olsrepro: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return exit_codes.USER_MISTAKE
     except KeyboardInterrupt:
         print("olsrepro: interrupted", file=sys.stderr)
         return exit_codes.BROKEN_OFF
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: `olsrepro data list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # a closed pipe: `data list | head`
         return exit_codes.DONE
 
 

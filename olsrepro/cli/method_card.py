@@ -1,4 +1,4 @@
-"""A label method's card as text of a given width; nothing is cut, and only a formula may go beyond it."""
+"""Card of a label method as text of a given width; nothing is cut, and only a formula may be wider."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ABSENT = {
 
 @dataclass(frozen=True)
 class Use:
-    """An experiment that takes a method, with the switches that it sets: ``key`` to the values in their order."""
+    """Experiment that uses a method, with the switches that it sets: ``key`` to the values in their order."""
 
     experiment: str
     place: str
@@ -34,20 +34,20 @@ class Use:
 
 @dataclass(frozen=True)
 class StepCost:
-    """Measured facts of one training step by name, and how they were come by."""
+    """Measured facts of one training step by name, and where they come from."""
 
     facts: Mapping[str, float]
     origin: str
 
 
 def method_text(card: Card, file: MethodFile, uses: Sequence[Use], cost: StepCost | None, width: int) -> str:
-    """The card, section by section.
+    """Write the card, section by section.
 
     Args:
-        card: what is told of the method.
+        card: of the method.
         file: its config file.
-        uses: the experiments that take it.
-        cost: what one step of it does; None where it was not measured.
+        uses: the experiments that use it.
+        cost: of one training step; None leaves this section out.
         width: characters in a line.
     """
     sections = {
@@ -70,7 +70,7 @@ def _formula(text: str) -> list[str]:
 
 
 def _paragraph(text: str, width: int, first: str = INDENT, rest: str = INDENT) -> list[str]:
-    """A text wrapped; backticks, which mark switches in the card, are not shown."""
+    """Wrap a text; backticks, which mark switches in the card, are not shown."""
     return textwrap.wrap(text.replace("`", ""), width, initial_indent=first, subsequent_indent=rest)
 
 
@@ -83,7 +83,7 @@ def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
 
 
 def _rows(rows: Sequence[Sequence[str]], width: int, widths: Sequence[int] | None = None) -> Iterator[str]:
-    """Rows in columns of these widths; the last is folded, below the others where they leave it too little room."""
+    """Align rows in columns of these widths; wrap the last, below the others where they leave it too little room."""
     for *cells, text in rows:
         columns = zip(cells, widths or _widths(rows), strict=True)
         head = INDENT + "".join(f"{cell:<{wide}}  " for cell, wide in columns)
@@ -96,7 +96,7 @@ def _rows(rows: Sequence[Sequence[str]], width: int, widths: Sequence[int] | Non
 
 
 def _switches(file: MethodFile, width: int) -> Iterator[str]:
-    """Block by block under its heading, then what is said of the values of single data sets."""
+    """List switches block by block under their headings, then the note on values of single data sets."""
     widths = _widths([row for switch in file.switches for row in _switch_rows(switch)])
     for heading, block in groupby(file.switches, key=lambda switch: switch.heading):
         yield from _paragraph(heading, width)
@@ -105,7 +105,7 @@ def _switches(file: MethodFile, width: int) -> Iterator[str]:
 
 
 def _switch_rows(switch: Switch) -> Iterator[tuple[str, str, str]]:
-    """The default; below it the values of single data sets."""
+    """List the default of a switch; below it the values of single data sets."""
     sources = dict.fromkeys(filter(None, (switch.source, switch.default.source)))
     yield switch.key, switch.default.text, "; ".join(sources)
     for dataset, value in switch.on.items():
@@ -144,5 +144,5 @@ def _uses(uses: Sequence[Use], width: int) -> Iterator[str]:
 
 
 def _setting(key: str, values: Sequence[str]) -> str:
-    """A switch as it would be typed, all of its values in one word."""
+    """Write a switch as it would be typed, with all of its values in one word."""
     return f"{key}={','.join(values)}"

@@ -1,4 +1,4 @@
-"""`olsrepro methods`: the label methods that there are."""
+"""Command `olsrepro methods`: list all label methods."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from olsrepro.methods.cards import Needs
 
 SUMMARY = "list all label methods"
-DESCRIPTION = "Lists every label method: its name, what it needs beside one view and one head, and what it is."
+DESCRIPTION = "Lists every label method: its name, what it needs beyond one view and one head, and what it is."
 EPILOG = """\
 examples:
   olsrepro methods
@@ -19,11 +19,11 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+    """Add nothing: the command has no arguments."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the list; the exit code."""
+    """Print the list; return the exit code."""
     from olsrepro.cli.listing import listing
     from olsrepro.methods.cards import card
     from olsrepro.methods.registry import method_names
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def needs_in_short(needs: Needs) -> str:
-    """What a method needs beside one view and one head, in a few words."""
+    """Say in a few words what a method needs beyond one view and one head."""
     views = needs.views.partition(":")[0]
     words = [] if views == "1" else [f"{views} views"]
     named = {"heads": needs.heads, "teacher": needs.teacher, "state": needs.state, "sync": needs.sync}

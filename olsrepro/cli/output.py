@@ -1,4 +1,4 @@
-"""Where a command's text goes: standard output, or a file that is never overwritten unasked."""
+"""Output of a command: to standard output, or to a file that is never overwritten unless asked."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ PICTURES = (".png", ".svg")
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--format``, ``--ours``, ``--output``, ``--overwrite``."""
-    parser.add_argument("--format", metavar="F", help=f"{', '.join(FORMATS)}; else by the suffix of --output")
-    parser.add_argument("--ours", action="store_true", help="our numbers alone, without the paper's")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of to standard output")
-    parser.add_argument("--overwrite", action="store_true", help="let --output replace a file")
+    """Add ``--format``, ``--ours``, ``--output``, ``--overwrite``."""
+    parser.add_argument("--format", metavar="F", help=f"{', '.join(FORMATS)}; by default from the ending of FILE")
+    parser.add_argument("--ours", action="store_true", help="leave out the paper's numbers")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write to FILE instead of standard output")
+    parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
 
 
 def format_of(arguments: argparse.Namespace) -> str:
-    """The format that the options come to.
+    """Choose the format by the options.
 
     Raises:
-        UserError: an unknown format, or a file that is there already.
+        UserError: the format is unknown, or the file already exists.
     """
     from olsrepro.checks import did_you_mean
 
@@ -40,10 +40,10 @@ def format_of(arguments: argparse.Namespace) -> str:
     if output is not None:
         refuse_existing(output, arguments)
     if is_picture(output):
-        raise UserError(f"--output {output}: a table is no picture; end it with {', '.join(SUFFIXES)}")
+        raise UserError(f"--output {output}: a table can't be a picture; let it end in {', '.join(SUFFIXES)}")
     if output is not None and output.suffix not in SUFFIXES and not arguments.format:
         known = ", ".join((*SUFFIXES, *PICTURES))
-        raise UserError(f"--output {output} has no ending that says what it is; end it with {known}, or add --format")
+        raise UserError(f"--output {output} does not say its format; let it end in {known}, or add --format")
     chosen = arguments.format or (SUFFIXES.get(output.suffix, "terminal") if output else "terminal")
     if chosen not in FORMATS:
         raise UserError(f"--format {chosen} is not known; {did_you_mean(chosen, FORMATS)}")
@@ -51,28 +51,28 @@ def format_of(arguments: argparse.Namespace) -> str:
 
 
 def is_picture(output: Path | None) -> bool:
-    """Whether a file's suffix is one of pictures."""
+    """Return whether a file's suffix is that of a picture."""
     return output is not None and output.suffix in PICTURES
 
 
 def refuse_existing(output: Path, arguments: argparse.Namespace) -> None:
-    """Refuse to overwrite a file unasked (:class:`UserError`)."""
+    """Refuse a file that exists, unless ``--overwrite`` is given, or that can't be written (:class:`UserError`)."""
     if output.exists() and not arguments.overwrite:
-        raise UserError(f"--output {output} is there already; name another file, or add --overwrite")
+        raise UserError(f"--output {output} already exists; name another file, or add --overwrite")
     parent = next(folder for folder in output.absolute().parents if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise UserError(f"--output {output}: {parent} is no folder that can be written to; name another file")
+        raise UserError(f"--output {output}: {parent} is not a writable folder; name another file")
 
 
 def picture_paths(output: Path, names: Sequence[str]) -> list[Path]:
-    """The file of each picture: as named, or for several ``figures.png`` becomes ``figures_figure1.png`` and so on."""
+    """Return each picture's file: as named; of several, ``figures.png`` becomes ``figures_figure1.png`` and so on."""
     if len(names) == 1:
         return [output]
     return [output.with_stem(f"{output.stem}_{name}") for name in names]
 
 
 def on_terminal(arguments: argparse.Namespace) -> bool:
-    """Whether the text goes to a terminal, which shows colours."""
+    """Return whether the text goes to a terminal, which shows colours."""
     return arguments.output is None and sys.stdout.isatty()
 
 
@@ -89,7 +89,7 @@ def write(text: str, arguments: argparse.Namespace) -> None:
 
 
 def strict_code(tables: Sequence[Table], code: int) -> int:
-    """The exit code of ``--strict``: an incomplete table before a claim that fails; else the code so far."""
+    """Choose the exit code of ``--strict``: an incomplete table before a claim that fails; else the code so far."""
     from olsrepro.cli import exit_codes
 
     if code != exit_codes.DONE:

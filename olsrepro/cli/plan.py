@@ -1,4 +1,4 @@
-"""`olsrepro plan`: what tables and figures would cost. Trains nothing."""
+"""Command `olsrepro plan`: count the runs of tables and figures, and estimate their cost."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ if TYPE_CHECKING:
     from olsrepro.experiments.wanted import Wanted
     from olsrepro.store.cost import Speeds
 
-SUMMARY = "count the runs of tables and figures, and what they cost"
+SUMMARY = "count the runs of tables and figures, and estimate their cost"
 DESCRIPTION = """\
-Lists, experiment by experiment, how many distinct runs it wants, how many of them no experiment before it wants, what
-the store has of those, and what the missing ones cost: hours where a speed was measured in this store, disk,
-multiply-adds; then the same set under cheaper presets. What needs a part that is not built yet is counted and named.
+Lists for each experiment how many distinct runs it needs, how many of them no experiment above needs, how many of
+those are in the store, and what the missing ones cost: hours, where this store knows a speed; disk space;
+multiply-adds. Then the cost of the same runs under cheaper presets. Runs that need a part which is not built yet are
+counted and named. Trains nothing.
 
 Hours come from the speed of finished runs of the same network on the same images. With --measure, networks without such
-a run are timed here, a few seconds each: forward pass, backward pass and SGD on random images, without loading data or
-the label method. Such hours are marked ~; the timings are kept in the store, and finished runs take precedence."""
+a run are timed here, a few seconds each: forward pass, backward pass and SGD on random images, without loading data and
+without the label method. Such hours are marked ~; the timings are kept in the store, and finished runs take
+precedence."""
 
 EPILOG = f"""\
 {KEYS}
@@ -42,14 +44,16 @@ FORMATS = ("terminal", "json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
-    parser.add_argument("overrides", nargs="*", metavar="NAME|KEY=VALUE", help="tables and figures, and overrides")
-    parser.add_argument("--measure", action="store_true", help="time networks whose speed is not known; uses torch")
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "overrides", nargs="*", metavar="NAME|KEY=VALUE", help="experiments, and overrides of their runs"
+    )
+    parser.add_argument("--measure", action="store_true", help="time networks whose speed is unknown; loads torch")
     parser.add_argument("--format", default="terminal", metavar="F", help=", ".join(FORMATS))
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the plan; the exit code."""
+    """Print the plan; return the exit code."""
     from olsrepro.cli.experiment_words import read_words
     from olsrepro.experiments.plan import make_plan, planned_runs
     from olsrepro.experiments.request import runs_folder
@@ -100,7 +104,7 @@ def _text(plan: Plan) -> str:
         listing(head, rows),
         f"preset {plan.preset}: {plan.runs} distinct runs; to train: {plan.total.line()}",
         *(f"  all of it under preset={name}: {work.line()}" for name, work in plan.cheaper.items()),
-        "new: not wanted by an experiment above; waiting: for a part that is not built yet",
+        "new: not needed by an experiment above; waiting: for a part that is not built yet",
         "GB: on disk; MACs: multiply-adds",
         *_on_hours([plan.total, *plan.cheaper.values()]),
         *(f"  {entry.place or entry.name} waits for {what}" for entry in plan.entries if (what := entry.waits)),
@@ -109,8 +113,8 @@ def _text(plan: Plan) -> str:
 
 
 def _on_hours(works: Sequence[Work]) -> Iterator[str]:
-    """Explain the signs at hours, as far as they occur."""
+    """Explain the signs beside hours that occur."""
     if any(work.timed_on for work in works):
         yield "~: estimated from timed training steps, not from finished runs"
     if any(work.untimed for work in works):
-        yield "? or >: no speed is known in this store for all or some of the runs; --measure times them"
+        yield "? or >: the speed of all or some of these runs is unknown in this store; --measure times them"

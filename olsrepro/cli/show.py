@@ -1,4 +1,4 @@
-"""`olsrepro show`: the records behind a cell, or one run."""
+"""Command `olsrepro show`: show the records behind a cell, or the record of a run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from olsrepro.experiments.collect import Outcome
     from olsrepro.experiments.request import Request
 
-SUMMARY = "the records behind a cell of a table, or one run"
+SUMMARY = "show the records behind a cell of a table, or the record of a run"
 DESCRIPTION = """\
 Shows what a number is made of: TABLE.ROW.COLUMN names a cell, as in 2.ols.resnet34; anything else is a run id. For
-every run: its errors by selection rule, config, commit, versions, device, times, and where its files lie."""
+every run: its errors by selection rule, its config, commit, versions, device, times, and the folder of its files."""
 EPILOG = f"""\
 {KEYS}
 
@@ -33,14 +33,14 @@ FORMATS = ("terminal", "json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     parser.add_argument("cell", metavar="TABLE.ROW.COLUMN|RUN", help="a cell, or a run id")
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="which runs the cell is to be made of")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="choose the cell's runs, as in preset=short")
     parser.add_argument("--format", default="terminal", metavar="F", help=", ".join(FORMATS))
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the records; the exit code."""
+    """Print the records; return the exit code."""
     from olsrepro.experiments.request import parse_request
 
     if arguments.format not in FORMATS:
@@ -67,7 +67,7 @@ def _of_cell(address: str, request: Request) -> list[Outcome]:
             raise UserError(f"{address}: {experiment.name} has no {what} {key}; {did_you_mean(key, known)}")
     runs = wanted_cells(experiment, request).get((row, column))
     if runs is None:
-        raise UserError(f"{address}: the paper quotes this row from {experiment.rows[row].quoted}; no run is behind it")
+        raise UserError(f"{address}: the paper quotes this row from {experiment.rows[row].quoted}, so it has no runs")
     return list(outcomes(runs, runs_folder(request), experiment.measure).values())
 
 
@@ -80,7 +80,7 @@ def _of_run(name: str, request: Request) -> Outcome:
     if not folder.is_dir():
         known = [path.name for path in root.glob("*-s*")]
         near = f"; {did_you_mean(name, known)}" if known and len(known) < 1000 else ""
-        raise UserError(f"{name} is no cell (TABLE.ROW.COLUMN) and no run in {root}{near}")
+        raise UserError(f"{name} is neither a cell (TABLE.ROW.COLUMN) nor a run in {root}{near}")
     return outcome_of_folder(folder)
 
 
@@ -102,7 +102,7 @@ def _lines(outcome: Outcome) -> Iterator[str]:
 
 
 def _evaluations(folder: Path) -> Iterator[dict[str, Any]]:
-    """What a run was measured by, in order of the names."""
+    """Read the records of a run's evaluations, in order of their names."""
     from olsrepro.store.evaluations import FOLDER
     from olsrepro.store.record import NAME, read_record
 
@@ -113,7 +113,7 @@ def _evaluations(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _mapping(name: str, value: Any) -> Iterator[str]:
-    """One line for a mapping, nested ones with theirs in brackets; nothing for what is not there."""
+    """Write a mapping in one line, nested ones in brackets; nothing for None."""
     if isinstance(value, dict):
         shown = ", ".join(f"{key} {_short(item)}" for key, item in value.items() if key != "traceback")
         yield f"  {name:<9} {shown}"

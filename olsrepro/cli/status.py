@@ -1,4 +1,4 @@
-"""`olsrepro status`: what the store holds, and how far the tables are."""
+"""Command `olsrepro status`: show what the store holds, and how complete tables and figures are."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from olsrepro.experiments.request import Request
     from olsrepro.experiments.standing import Standing
 
-SUMMARY = "what the store holds, and how far the tables are"
+SUMMARY = "show what the store holds, and how complete tables and figures are"
 DESCRIPTION = """\
-Counts the records of the store by what became of them and by preset, names what failed, what is being written and what
-can't be read, and says of each table and figure how many of its runs are finished."""
+Counts the runs of the store by state and by preset, names those that failed, are being written or can't be read, and
+shows for each table and figure how many of its runs are finished."""
 EPILOG = f"""\
 {KEYS}
 
@@ -28,12 +28,12 @@ SHOWN = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="which runs the tables are to be made of")
+    """Add the arguments of the command."""
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="choose the runs counted, as in preset=short")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the state of things; the exit code."""
+    """Print the state of the store; return the exit code."""
     from olsrepro.experiments.request import parse_request, runs_folder
     from olsrepro.experiments.standing import standing
     from olsrepro.store.folder import Store

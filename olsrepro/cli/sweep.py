@@ -1,4 +1,4 @@
-"""`olsrepro sweep`: a named sweep of the paper's, or one typed in Hydra's grammar."""
+"""Command `olsrepro sweep`: train one of the paper's sweeps, or one typed in Hydra's grammar."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from olsrepro.cli import exit_codes
 from olsrepro.cli.filling import RANKS, add_filling_arguments
 from olsrepro.cli.output import add_output_arguments
 
-SUMMARY = "train every combination of some values, print a table over them"
+SUMMARY = "train every combination of some values; print a table of them"
 DESCRIPTION = """\
-A sweep is a set of wanted runs: those that the store has are not trained again. Either one of the paper's by name
-(alpha: Figure 7a, update_period: Figure 7b) with overrides, preset paper; or keys with several values, in Hydra's
-grammar, preset smoke as for `olsrepro train`. The last key with several values makes the columns, the others the rows;
-seed=0,1,2 makes means over seeds."""
+Trains a set of runs, except those that the store has, and prints a table. Either one of the paper's sweeps by name
+(alpha: Figure 7a, update_period: Figure 7b) with overrides, by default preset paper; or keys with several values in
+Hydra's grammar, by default preset smoke, as for `olsrepro train`. The last key with several values makes the columns,
+the others the rows; seed=0,1,2 makes cells that are means over seeds."""
 
 EPILOG = f"""\
 {RANKS}
@@ -28,14 +28,14 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     parser.add_argument("overrides", nargs="+", metavar="NAME|KEY=VALUES", help="a named sweep, or keys with values")
     add_filling_arguments(parser)
     add_output_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fill and print a sweep; the exit code."""
+    """Fill and print a sweep; return the exit code."""
     from olsrepro.cli.figure import print_figures
     from olsrepro.experiments.sweep import named_sweep, typed_sweep
 

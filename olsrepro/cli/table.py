@@ -1,4 +1,4 @@
-"""`olsrepro table`: trains what a table lacks, prints it beside the paper's, with a verdict on each claim."""
+"""Command `olsrepro table`: train what a table lacks; print it beside the paper's, with a verdict on each claim."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     CommandOf = Callable[[Experiment], str]
 
-SUMMARY = "train what a table lacks, print it beside the paper's"
+SUMMARY = "train what a table lacks; print it beside the paper's"
 DESCRIPTION = """\
-Composes the runs of a table, trains those that the store lacks, and prints the table: ours, the paper's, the difference
-with its 95 % interval, and a verdict on each of the paper's claims. Runs that tables share are trained once; the same
-command a second time trains nothing. Names are numbers (2, II, table2), demo, ols_single, check, or all."""
+Composes the runs of a table, trains those that the store lacks, and prints the table: our numbers, the paper's, the
+difference with its 95 % interval, and a verdict on each of the paper's claims. Runs that tables share are trained once,
+and repeating the command trains nothing. Names are numbers (2, II, table2), demo, ols_single, check, or all."""
 
 EPILOG = f"""\
 {KEYS}
@@ -31,22 +31,22 @@ EPILOG = f"""\
 
 examples:
   olsrepro table demo                             handwritten digits, two to three minutes, no download
-  olsrepro table 2 --no-train                     what there is, and what is missing
+  olsrepro table 2 --no-train                     what the store has, and what is missing
   olsrepro table 7 preset=short seeds=3 --format markdown --output table7.md
-  olsrepro table all preset=smoke                 every table at toy size: proves the machinery
+  olsrepro table all preset=smoke                 every table at toy size: only tests the machinery
 
 {exit_codes.MEANINGS}"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     parser.add_argument("overrides", nargs="*", metavar="NAME|KEY=VALUE", help="tables, and overrides of their runs")
     add_filling_arguments(parser)
     add_output_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fill and print tables; the exit code."""
+    """Fill and print tables; return the exit code."""
     from olsrepro.cli.experiment_words import read_words
 
     wanted, request = read_words(arguments.overrides, "table", lambda item: item.kind == "table")
@@ -56,13 +56,13 @@ def run(arguments: argparse.Namespace) -> int:
 def print_filled(
     experiments: Sequence[Experiment], request: Request, arguments: argparse.Namespace, command_of: CommandOf
 ) -> int:
-    """Train what experiments lack and print their tables; the exit code.
+    """Train what experiments lack and print their tables; return the exit code.
 
     Args:
         experiments: at least one.
-        request: what is asked of them.
+        request: preset, seeds and overrides of their runs.
         arguments: with the options of ``add_filling_arguments`` and ``add_output_arguments``.
-        command_of: the command that fills an experiment, which foot-notes name.
+        command_of: gives the command that fills an experiment, for footnotes.
     """
     from olsrepro.experiments.render import render
 

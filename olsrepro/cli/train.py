@@ -1,4 +1,4 @@
-"""`olsrepro train`: one run, from composing to its record."""
+"""Command `olsrepro train`: train one run, from its config to its record."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from olsrepro.settings import UserError
 if TYPE_CHECKING:
     from olsrepro.config.run_config import RunConfig
 
-SUMMARY = "train one run, or go on with it, and leave its record"
+SUMMARY = "train one run, or resume it, and write its record"
 DESCRIPTION = """\
-Trains one run. Groups are chosen by name (method=ols), values are set by key (method.alpha=0.3); with nothing said
-it is digits, resnet8, ols, preset smoke, seed 0. Interrupted or killed, the same command goes on from the last
-checkpoint, bitwise as if it had not stopped; finished, it trains nothing. The last line is `record: PATH`."""
+Trains one run. Groups are chosen by name (method=ols), values are set by key (method.alpha=0.3); the defaults are
+digits, resnet8, ols, preset smoke, seed 0. Kill it at any time: the same command resumes it from the last checkpoint,
+bit for bit as if it had never stopped. A finished run is not trained again. The last line is `record: PATH`."""
 
 EPILOG = f"""\
-groups (`olsrepro train 'GROUP=?'` tells the choices, --dry-run shows the keys):
-  dataset     what is learnt
+groups (`olsrepro train 'GROUP=?'` lists the choices, --dry-run shows the keys):
+  dataset     images and their labels
   backbone    the network
-  method      how labels supervise it
+  method      how labels supervise the network
   noise       wrong training labels: none; symmetric, asymmetric with noise.rate; a file; as a method's code draws them
   recipe      optimiser, schedule, augmentation; each data set has its own
   preset      how much of the recipe: paper (all), short (30 epochs), mini (CPU-sized), smoke (seconds)
@@ -37,38 +37,38 @@ examples:
   olsrepro train dataset=cifar100 backbone=resnet56 noise=symmetric noise.rate=0.4 preset=paper --dry-run
 
 photographs (imagenet, cub, flowers, cars, aircraft, voc):
-  runtime.workers=N             processes a rank that read them; by default as many as it has cores
-  runtime.pixel_cache=true      keep what every epoch resizes alike as pixels, so that later ones decode no JPEG
-  dataset.skip_unreadable=true  leave out what can't be decoded, and record it, instead of stopping before training
-  dataset.input_size=N          pixels of a side, instead of the paper's
-  recipe.pretrained=true        start from published ImageNet weights, fetched into OLSREPRO_DATA/weights; or a file's
-                                path; or false, from drawn ones. The last layer is always drawn
+  runtime.workers=N             processes per rank that read them; by default the rank's share of the cores
+  runtime.pixel_cache=true      cache images that every epoch resizes in the same way, so that later ones decode no JPEG
+  dataset.skip_unreadable=true  leave out images that can't be decoded, and record them, instead of stopping
+  dataset.input_size=N          side of the images in pixels, instead of the paper's
+  recipe.pretrained=true        start from published ImageNet weights, downloaded into OLSREPRO_DATA/weights; a path:
+                                from that file; false: from random weights. The last layer is always random
 
-many GPUs: `torchrun --nproc-per-node 4 -m olsrepro train ...` splits every batch among four processes, and
-runtime.accumulate=K splits each one's share into K passes. BatchNorm sees what one process has in one pass; the run id
-is the same, the record says how many worked at it.
+many GPUs: `torchrun --nproc-per-node 4 -m olsrepro train ...` splits every batch among four processes;
+runtime.accumulate=K splits each share into K passes. BatchNorm takes its statistics from one pass of one process. The
+run id stays the same; the record says how many processes trained the run.
   torchrun --nproc-per-node 4 -m olsrepro train dataset=imagenet backbone=resnet50 method=ols preset=paper
 
 {exit_codes.MEANINGS}"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     parser.add_argument(
         "overrides", nargs="*", metavar="KEY=VALUE", help="group choices and values, in Hydra's grammar"
     )
-    parser.add_argument("--fresh", action="store_true", help="move an earlier folder of this run aside and start anew")
+    parser.add_argument("--fresh", action="store_true", help="move an earlier folder of this run aside and start over")
     parser.add_argument("--dry-run", action="store_true", help="print config, run id and estimated cost; train nothing")
-    parser.add_argument("--config-dir", type=Path, metavar="D", help="a folder of config groups of your own")
+    parser.add_argument("--config-dir", type=Path, metavar="D", help="a folder with config groups of your own")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compose, then print or train; the exit code."""
+    """Compose the run, then print or train it; return the exit code."""
     from olsrepro.config.compose import compose_run
 
     config = compose_run(arguments.overrides, arguments.config_dir)
     if config.runtime.keep == "grid" and not config.runtime.ensemble_sizes:
-        raise UserError("runtime.keep=grid keeps the epochs of ensembles: set runtime.ensemble_sizes=[6,10,15,20] too")
+        raise UserError("runtime.keep=grid keeps an ensemble's weights: set runtime.ensemble_sizes=[6,10,15,20] too")
     if arguments.dry_run:
         return _dry_run(config)
     return _train(config, fresh=arguments.fresh)
@@ -110,6 +110,6 @@ def _train(config: RunConfig, *, fresh: bool) -> int:
 
 
 def _stop(error: Exception, code: int) -> int:
-    if rank_info().rank == 0:  # it is the same on all ranks
+    if rank_info().rank == 0:  # the same on all ranks
         print(f"olsrepro: {error}", file=sys.stderr)
     return code

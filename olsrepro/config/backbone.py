@@ -1,4 +1,4 @@
-"""A backbone whose structure was overridden takes the name and the facts of the config that describes it."""
+"""Name and facts of a backbone whose structure was overridden, from the config that describes it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from olsrepro.settings import UserError
 
 
 def renamed(backbone: BackboneSettings, folders: Sequence[Path]) -> BackboneSettings:
-    """``backbone=resnet20 backbone.depth=32`` is resnet32; one that no config describes is told by its structure.
+    """Return the backbone with the name and facts of the config that describes its structure.
 
-    The latter's facts are 0, for unknown.
+    ``backbone=resnet20 backbone.depth=32`` is resnet32. One that no config describes is named after its structure, and
+    its ``params`` and ``macs`` are 0, for unknown.
     """
     own = _structure(backbone)
     for known, structure in chain.from_iterable(map(_described, folders)):
@@ -32,7 +33,7 @@ def renamed(backbone: BackboneSettings, folders: Sequence[Path]) -> BackboneSett
 
 
 def _structure(backbone: BackboneSettings) -> dict[str, Any]:
-    """All of its identity but width and depth factor, which scale every structure."""
+    """Return a backbone's identity without width and depth factor, which scale any structure."""
     return {key: value for key, value in backbone.identity().items() if key not in SCALES}
 
 

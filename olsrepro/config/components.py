@@ -1,4 +1,4 @@
-"""Which settings class a group's values fill; where a group has several components, a key of theirs tells which."""
+"""Settings classes of groups: where a group has several components, a key in its values names the right one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from olsrepro.training.tasks import task_kind
 
 @dataclass(frozen=True)
 class Components:
-    """The components of a group that are found by scanning.
+    """Components of a group that are found by scanning.
 
     Attributes:
-        key: of a config file, names the component.
-        names: of all components.
-        settings_class: of one by its name; an unknown one raises :class:`UserError` with the nearest.
+        key: the key in a config file that names the component.
+        names: returns the names of all components.
+        settings_class: returns the class of one by its name; :class:`UserError` with the nearest for an unknown one.
     """
 
     key: str
@@ -46,19 +46,19 @@ def settings_class(group: str, node: Mapping[str, Any]) -> type[Any]:
     """Return the settings class that a group's values fill.
 
     Raises:
-        UserError: the key that names the component is missing, or what it names isn't known.
+        UserError: the key that names the component is missing, or names an unknown one.
     """
     return _scanned_class(group, node, SCANNED[group]) if group in SCANNED else OTHERS[group](node)
 
 
 def _scanned_class(group: str, node: Mapping[str, Any], components: Components) -> type[Any]:
     if components.key not in node:
-        raise UserError(f"{group}.{components.key} is missing in the config file of this {group}")
+        raise UserError(f"{group}.{components.key} is missing from the config file of this {group}")
     return components.settings_class(str(node[components.key]))
 
 
 def component(group: str, node: Mapping[str, Any]) -> str:
-    """Name the component that a group's values are of, as in ``method=ols`` and ``noise.kind=symmetric``."""
+    """Name the component that a group's values belong to, as in ``method=ols`` and ``noise.kind=symmetric``."""
     if "name" in node:
         return f"{group}={node['name']}"
     if group in SCANNED and SCANNED[group].key in node:

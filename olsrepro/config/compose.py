@@ -1,4 +1,4 @@
-"""From override lines to a RunConfig: the groups are composed, then every implied value is made explicit."""
+"""Composition of a RunConfig from override lines: groups are composed, then every implied value is made explicit."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DEFAULT_PRESET = "smoke"  # as configs/config.yaml has it; tested
 
 
 def compose_run(lines: Sequence[str], config_dir: Path | None = None) -> RunConfig:
-    """The run that override lines describe, complete and checked.
+    """Return the run that override lines describe, complete and checked.
 
     Args:
         lines: Hydra overrides, ``group=name`` or ``group.key=value``.
@@ -50,7 +50,7 @@ def compose_run(lines: Sequence[str], config_dir: Path | None = None) -> RunConf
 
 
 def compose_many(requests: Iterable[Sequence[str]], config_dir: Path | None = None) -> list[RunConfig]:
-    """As :func:`compose_run` for each request, and a hundred times as fast: each config file is read once.
+    """Compose a run for each request, a hundred times as fast as :func:`compose_run`: config files are read once.
 
     Raises:
         UserError: of the first request that is wrong.
@@ -60,14 +60,14 @@ def compose_many(requests: Iterable[Sequence[str]], config_dir: Path | None = No
 
 
 class Composer:
-    """Composes the runs of a sweep one by one, as :func:`compose_run` does, and keeps what they share."""
+    """Composer of the runs of a sweep one by one, as :func:`compose_run` composes them; it caches what they share."""
 
     def __init__(self, config_dir: Path | None = None) -> None:
         self._folders = _folders(config_dir)
         self._trees = MergedTrees(self._folders.paths)
 
     def compose(self, lines: Sequence[str]) -> RunConfig:
-        """The run that override lines describe; :class:`UserError` where they are wrong."""
+        """Return the run that override lines describe; :class:`UserError` where they are wrong."""
         return _composed(lines, self._folders, self._trees)
 
 
@@ -85,23 +85,25 @@ def _folders(config_dir: Path | None) -> ConfigFolders:
     if config_dir is None:
         return ConfigFolders([configs_folder()])
     if not config_dir.is_dir():
-        raise UserError(f"--config-dir {config_dir} is no folder")
+        raise UserError(f"--config-dir {config_dir} is not a folder")
     _refuse_our_names(config_dir)
     return ConfigFolders([configs_folder(), config_dir.resolve()])
 
 
 def _refuse_our_names(config_dir: Path) -> None:
-    """A file of the user's with one of our names would never be read: ours come first."""
+    """Refuse a user's file that has the name of one of ours: ours come first, so it would never be read."""
     for group in GROUPS:
         for name in set(group_choices(group, [config_dir])) & set(group_choices(group, [configs_folder()])):
-            raise UserError(f"{config_dir / group / name}.yaml has a name of ours; give it another, such as my_{name}")
+            raise UserError(
+                f"{config_dir / group / name}.yaml has the name of one of ours; rename it, for example to my_{name}"
+            )
 
 
 def _check_recipe(overrides: Overrides, folders: ConfigFolders) -> None:
     if "recipe" not in overrides.choices and not _has_own_recipe(overrides, folders):
         known = folders.choices("recipe")
         raise UserError(
-            f"dataset={overrides.choices['dataset']} has no recipe of its name; choose one by recipe=NAME,"
+            f"dataset={overrides.choices['dataset']} has no recipe of the same name; choose one with recipe=NAME;"
             f" valid: {', '.join(known)}"
         )
 
@@ -112,21 +114,21 @@ def _has_own_recipe(overrides: Overrides, folders: ConfigFolders) -> bool:
 
 
 def _check_keys(overrides: Overrides, tree: Tree) -> None:
-    """Refuse keys that the chosen components don't have; Hydra's own refusal would not know the nearest."""
+    """Refuse keys that the chosen components don't have; Hydra's own refusal would not name the nearest."""
     for key, value in overrides.values.items():
         group, _, name = key.partition(".")
         if group == "seed":
             continue
         if group == "preset":
-            raise UserError(f"{key}={value}: a preset has nothing to set; choose one by preset=NAME")
+            raise UserError(f"{key}={value}: a preset has no keys to set; choose one with preset=NAME")
         if group not in GROUPS:
-            raise UserError(f"{key}={value}: {group} is no group; {did_you_mean(group, GROUPS)}")
+            raise UserError(f"{key}={value}: unknown key `{group}`; {did_you_mean(group, GROUPS)}")
         cls = settings_class(group, tree[group])
         if name in switch_names(cls):
             continue
         if any(item.name == name for item in fields(cls)):
             raise UserError(
-                f"{key}={value}: {name} describes the {group} and can't be set; choose another by {group}=…"
+                f"{key}={value}: {name} describes the {group} and can't be set; choose another with {group}=…"
             )
         raise UserError(unknown_key(group, name, value, tree[group]))
 
@@ -160,7 +162,7 @@ def _seed(value: Any) -> int:
 
 
 def _placed(runtime: RuntimeSettings) -> RuntimeSettings:
-    """With absolute folders; one set to nothing (``OLSREPRO_DATA=``) is the default, as everywhere."""
+    """Return the settings with absolute folders; an empty one (``OLSREPRO_DATA=``) means the default."""
     data_dir, runs_dir = runtime.data_dir or RuntimeSettings.data_dir, runtime.runs_dir or RuntimeSettings.runs_dir
     return replace(runtime, data_dir=_absolute(data_dir), runs_dir=_absolute(runs_dir))
 
@@ -170,7 +172,7 @@ def _absolute(path: str) -> str:
 
 
 def _recipe(tree: Tree) -> RecipeSettings:
-    """Return the recipe; milestones that nobody gave are scaled from its reference's to its epochs."""
+    """Return the recipe; if it has no milestones, those of its reference are scaled to its epochs."""
     node = {key: value for key, value in tree.items() if key != "reference"}
     if node.get("milestones") is None:
         node = node | {"milestones": _scaled_milestones(tree, fill("recipe", node | {"milestones": []}).epochs)}
@@ -187,7 +189,7 @@ def _scaled_milestones(tree: Tree, epochs: int) -> list[int]:
 
 
 def _for_dataset(method: Tree, dataset: str) -> Tree:
-    """What null stands for on this data set, by the method's table ``by_dataset``."""
+    """Return the method's values, with nulls replaced by those that its table ``by_dataset`` has."""
     node = {key: value for key, value in method.items() if key != "by_dataset"}
     table = method.get("by_dataset", {})
     defaults = table.get(stands_for(dataset), table.get("default", {})) if isinstance(table, dict) else None
@@ -197,7 +199,7 @@ def _for_dataset(method: Tree, dataset: str) -> Tree:
 
 
 def _preset(config: RunConfig, overrides: Overrides, folders: ConfigFolders, trees: Trees) -> str:
-    """The preset whose values these are in full, however they were typed: one run id has one preset."""
+    """Return the preset that these values make up, however typed, else ``custom``: a run id has one preset."""
     chosen = overrides.choices.get("preset", DEFAULT_PRESET)
     if not overrides.values and "recipe" not in overrides.choices:
         return chosen
@@ -209,11 +211,11 @@ def _preset(config: RunConfig, overrides: Overrides, folders: ConfigFolders, tre
 
 
 def _is_preset(name: str, config: RunConfig, overrides: Overrides, folders: tuple[Path, ...], trees: Trees) -> bool:
-    """Whether the recipe and all else that presets set are those of a preset for this data set."""
+    """Return whether the recipe and everything else that presets set are those of a preset for this data set."""
     choices = overrides.choices_of("dataset", "backbone", "method", "noise") | {"preset": name}
     try:
         own = _resolve(trees.of_choices(choices), folders, preset=name)
-    except UserError:  # it starts from weights that this backbone has none of, or can't be composed here at all
+    except UserError:  # it needs published weights that this backbone lacks, or can't be composed here at all
         return False
     return own.recipe.identity() == config.recipe.identity() and all(
         getattr(own.backbone, key, None) == getattr(config.backbone, key, None)
@@ -223,7 +225,7 @@ def _is_preset(name: str, config: RunConfig, overrides: Overrides, folders: tupl
 
 @cache
 def _set_by_presets(folders: tuple[Path, ...], group: str) -> frozenset[str]:
-    """Keys of a group that any preset sets."""
+    """Return the keys of a group that any preset sets."""
     files = [folder / "preset" / f"{name}.yaml" for folder in folders for name in group_choices("preset", [folder])]
     nodes = (OmegaConf.select(_read_preset(path), group) for path in files)
     return frozenset(str(key) for node in nodes if isinstance(node, DictConfig) for key in node)

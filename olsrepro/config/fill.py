@@ -1,4 +1,4 @@
-"""From a group's plain values to its settings object: every value converted to its field's type and checked."""
+"""Settings objects from the plain values of groups: each value is converted to its field's type and checked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WORDS = {
 
 
 def fill(group: str, node: Mapping[str, Any]) -> Any:
-    """Make the settings object that a group's values come to, a new one each time: its lists are its own.
+    """Return the settings object of a group's values, a new one each time with lists of its own.
 
     Raises:
         UserError: a key or a value is wrong; the message names both.
@@ -41,7 +41,10 @@ def fill(group: str, node: Mapping[str, Any]) -> Any:
 
 @lru_cache(maxsize=4096)
 def _filled(group: str, node: bytes) -> bytes:
-    """Kept, for the runs of a sweep share most of their values; pickled: 1 is not 1.0, and no two runs share a list."""
+    """Return the pickled settings object of pickled values, cached because the runs of a sweep share most values.
+
+    Pickles tell 1 from 1.0, and keep runs from sharing a list.
+    """
     return pickle.dumps(_new(group, pickle.loads(node)))
 
 
@@ -56,7 +59,7 @@ def _new(group: str, given: dict[str, Any]) -> Any:
         _refuse_infinite(group, values)
         return cls(**{str(key): value for key, value in values.items()})
     except MissingMandatoryValue as error:
-        raise UserError(f"{group}.{error.full_key} is missing in the config file of this {group}") from None
+        raise UserError(f"{group}.{error.full_key} is missing from the config file of this {group}") from None
     except OmegaConfBaseException as error:
         raise UserError(_wrong_type(group, cls, node, error)) from None
     except ValueError as error:
@@ -71,20 +74,20 @@ def switch_names(cls: type[Any]) -> list[str]:
 
 
 def unknown_key(group: str, name: str, value: Any, node: Mapping[str, Any]) -> str:
-    """Write the line for a key that the chosen component does not have: who has it, or what was meant.
+    """Return the message about a key that the chosen component lacks: which components have it, or the nearest key.
 
     Args:
-        group: whose component lacks the key.
-        name: of the key.
-        value: that it was given.
+        group: the group whose component lacks the key.
+        name: name of the key.
+        value: value that it was given.
         node: the group's values, which name the component.
     """
     told = f"{group}.{name}={shown(value)}: {component(group, node)} has no {name}; "
     if owners := _owners(group, name):
         verb = "has" if len(owners) == 1 else "have"
-        return f"{told}{', '.join(owners)} {verb} it: choose another by {group}=…"
+        return f"{told}{', '.join(owners)} {verb} it: choose another with {group}=…"
     known = switch_names(settings_class(group, node))
-    return told + (did_you_mean(name, known) if known else "it has nothing to set")
+    return told + (did_you_mean(name, known) if known else "it has no keys to set")
 
 
 def _owners(group: str, name: str) -> list[str]:
@@ -118,7 +121,7 @@ def _wrong_type(group: str, cls: type[Any], node: Mapping[str, Any], error: Omeg
 
 
 def shown(value: Any) -> str:
-    """A value as it is written in a config."""
+    """Return a value as it is written in a config."""
     if value is None:
         return "null"
     if isinstance(value, list):

@@ -1,6 +1,6 @@
-"""Keys that every config file and record of a group had, whichever component it was of, before components had theirs.
+"""Keys that all config files and records of a group used to have, before each component had its own.
 
-Where such a key stands at the default that it had then, it says nothing, and is left out.
+Such a key says nothing where it has the default that it had then, and is left out.
 """
 
 from __future__ import annotations
@@ -24,6 +24,6 @@ FORMER: dict[str, dict[str, Any]] = {
 
 
 def without_idle(group: str, known: Container[str], node: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a group's values without the keys that say nothing of a component whose keys are ``known``."""
+    """Return a group's values without former keys that say nothing; a component's own keys are ``known``."""
     former = FORMER.get(group, {})
     return {key: value for key, value in node.items() if key in known or key not in former or value != former[key]}

@@ -1,6 +1,6 @@
-"""The files of `configs/`, read once and merged as Hydra merges them; what needs more of Hydra is left to Hydra.
+"""Files of `configs/`, read once and merged as Hydra merges them; whatever needs more of Hydra is left to Hydra.
 
-Known here are ``config.yaml`` with one choice a group, files that build on others of their group, presets in the
+Supported are ``config.yaml`` with one choice per group, files that build on others of their group, presets in the
 package ``_global_``, and the interpolation ``${oc.env:...}``.
 """
 
@@ -29,12 +29,12 @@ _NAME = re.compile(r"[\w-]+")
 
 
 class NeedsHydra(Exception):
-    """Files or values that use more of Hydra than is known here, or are wrong: Hydra composes them or says why not."""
+    """Files or values that use more of Hydra than is supported here, or are wrong; Hydra composes or refuses them."""
 
 
 @dataclass(frozen=True)
 class GroupFile:
-    """A file as it stands: what it builds on in the order of merging, itself (``_self_``) among it, and its values."""
+    """A file as written: its defaults list in the order of merging, with itself as ``_self_``, and its own values."""
 
     is_global: bool
     defaults: tuple[Any, ...]
@@ -42,14 +42,14 @@ class GroupFile:
 
 
 class GroupFiles:
-    """The files of one folder. The trees that they come to share their parts: read them, change nothing in them."""
+    """Files of one folder. The trees made of them share their parts, so they must not be modified."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._parts: dict[tuple[str, str], Tree] = {}
 
     def merged(self, choices: Mapping[str, str]) -> Tree:
-        """The tree of these choices, other groups as ``config.yaml`` chooses; :class:`NeedsHydra` where unknown."""
+        """Return the tree of these choices, defaults for other groups; :class:`NeedsHydra` for an unknown group."""
         root = _read(self._folder / "config.yaml")
         names = dict(_names(root.defaults, choices))
         if unknown := set(choices) - set(names):
@@ -61,14 +61,14 @@ class GroupFiles:
         return tree
 
     def _part(self, group: str, name: str) -> Tree:
-        """What a choice adds to the tree."""
+        """Return the part that a choice adds to the tree."""
         if (group, name) not in self._parts:
             built = self._built(group, name, set())
             self._parts[group, name] = built.body if built.is_global else {group: built.body}
         return self._parts[group, name]
 
     def _built(self, group: str, name: str, seen: set[str]) -> GroupFile:
-        """A file with all that it builds on."""
+        """Return a file merged with all that it builds on."""
         if name in seen:
             raise NeedsHydra(f"{group}/{name} is there twice")
         seen.add(name)
@@ -80,7 +80,10 @@ class GroupFiles:
 
 
 def merge(*trees: Tree) -> Tree:
-    """Later over earlier, mappings key by key, lists as a whole; a new tree that shares what was not merged."""
+    """Merge later trees over earlier ones: mappings key by key, lists as a whole.
+
+    The result is a new tree that shares the parts that were not merged.
+    """
     merged = dict(trees[0])
     for key, value in ((key, value) for tree in trees[1:] for key, value in tree.items()):
         if key in merged and isinstance(merged[key], dict) != isinstance(value, dict):
@@ -90,13 +93,13 @@ def merge(*trees: Tree) -> Tree:
 
 
 def is_closed(values: Any) -> bool:
-    """Whether plain values can be read by themselves: nothing missing, no interpolation but of the environment."""
+    """Return whether plain values are complete by themselves: none missing, no interpolation but of the environment."""
     text = str(values)
     return "???" not in text and "${" not in _ENVIRONMENT.sub("", text)
 
 
 def resolved(values: Any) -> Any:
-    """Closed values with what they take from the environment; :class:`NeedsHydra` where that is not there."""
+    """Return closed values with environment variables filled in; :class:`NeedsHydra` if one is not set."""
     if "${" not in str(values):
         return values
     try:
@@ -106,7 +109,7 @@ def resolved(values: Any) -> Any:
 
 
 def _names(defaults: tuple[Any, ...], choices: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Every group of the root's defaults list with the name that is chosen or implied."""
+    """Yield each group of the root's defaults list with the name that is chosen or implied."""
     names: dict[Any, Any] = {}
     for entry in defaults:
         if entry == SELF:
@@ -123,7 +126,11 @@ def _names(defaults: tuple[Any, ...], choices: Mapping[str, str]) -> Iterator[tu
 
 
 def _plain_name(entry: Any) -> str:
-    """An entry of a defaults list that is a name alone: no group, package, option or keyword."""
+    """Return an entry of a defaults list that is a plain name: no group, package, option or keyword.
+
+    Raises:
+        NeedsHydra: it is more than a name.
+    """
     if not isinstance(entry, str) or not _NAME.fullmatch(entry):
         raise NeedsHydra(f"defaults: {entry}")
     return entry
@@ -140,7 +147,7 @@ def _read(path: Path) -> GroupFile:
 
 @lru_cache(maxsize=1024)
 def _parsed(path: Path, modified: int, size: int) -> GroupFile:
-    """A file's text, kept for the whole process until the file changes."""
+    """Parse a file, cached for the whole process until the file changes."""
     text = path.read_text(encoding="utf-8")
     values = OmegaConf.to_container(OmegaConf.load(StringIO(text)))
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):

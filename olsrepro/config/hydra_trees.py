@@ -1,4 +1,4 @@
-"""A run as a tree of plain values, group by group: composed by Hydra from the files of `configs/`."""
+"""Runs as trees of plain values, group by group, which Hydra composes from the files of `configs/`."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ Tree = dict[str, Any]
 
 
 class Trees(Protocol):
-    """Where trees come from; :class:`UserError` where a file or a value can't be composed."""
+    """Source of trees; it raises :class:`UserError` where a file or a value can't be composed."""
 
     def of_choices(self, choices: Mapping[str, str]) -> Tree:
-        """The tree of group choices alone. It is kept: read it, change nothing in it."""
+        """Return the tree of group choices alone; it is cached, so it must not be modified."""
 
     def of_run(self, overrides: Overrides) -> Tree:
-        """The tree of choices and values."""
+        """Return the tree of choices and values."""
 
 
 class HydraTrees:
-    """Every run composed by Hydra, which takes a tenth of a second."""
+    """Trees that Hydra composes separately for each run, which takes a tenth of a second."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = tuple(folders)
 
     def of_choices(self, choices: Mapping[str, str]) -> Tree:
-        """The tree of group choices alone, kept: the presets that a run is compared with share few of them."""
+        """Return the tree of group choices alone, cached: runs are compared with the same few presets."""
         return _compose_choices(choice_lines(choices), self._folders)
 
     def of_run(self, overrides: Overrides) -> Tree:
-        """The tree of choices and values."""
+        """Return the tree of choices and values."""
         return plain(compose_by_hydra(overrides.lines, self._folders))
 
 
 def choice_lines(choices: Mapping[str, str]) -> tuple[str, ...]:
-    """Override lines that make these choices."""
+    """Return the override lines that make these choices."""
     return tuple(f"{group}={name}" for group, name in choices.items())
 
 
@@ -55,10 +55,10 @@ def _compose_choices(lines: tuple[str, ...], folders: tuple[Path, ...]) -> Tree:
 
 
 def compose_by_hydra(lines: Iterable[str], folders: Sequence[Path]) -> DictConfig:
-    """What Hydra composes, its interpolations not resolved yet.
+    """Compose override lines by Hydra; interpolations are not resolved yet.
 
     Raises:
-        UserError: in one line, what Hydra refuses.
+        UserError: Hydra refuses them; the message is its reason in one line.
     """
     search = [f"hydra.searchpath=[{','.join(map(_quoted_place, folders[1:]))}]"] if folders[1:] else []
     try:
@@ -69,16 +69,16 @@ def compose_by_hydra(lines: Iterable[str], folders: Sequence[Path]) -> DictConfi
 
 
 def _quoted_place(folder: Path) -> str:
-    """A folder as Hydra's grammar takes it, whatever characters its name has."""
+    """Quote a folder for Hydra's grammar, whatever characters its name has."""
     escaped = str(folder).replace("'", r"\'")
     return f"'file://{escaped}'"
 
 
 def plain(config: DictConfig) -> Tree:
-    """A composed config as plain values.
+    """Convert a composed config to plain values.
 
     Raises:
-        UserError: a value can't be resolved or is missing, or the config has not the shape of a run.
+        UserError: a value can't be resolved or is missing, or the config doesn't have the shape of a run.
     """
     try:
         tree = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
@@ -89,11 +89,11 @@ def plain(config: DictConfig) -> Tree:
 
 
 def checked(tree: Tree) -> Tree:
-    """The tree, if it holds groups and a seed and nothing else; :class:`UserError` otherwise."""
+    """Return the tree if it holds groups and a seed and nothing else; :class:`UserError` otherwise."""
     known = {*GROUPS, "seed"} - {"preset"}
     if strange := [key for key in tree if key not in known]:
         raise UserError(
-            f"a config file sets {', '.join(strange)}, which is no group; valid: {', '.join(sorted(known))}"
+            f"a config file sets {', '.join(strange)}, which is not a group; valid: {', '.join(sorted(known))}"
             " (a preset's file starts with the line `# @package _global_`)"
         )
     if loose := [key for key, node in tree.items() if key != "seed" and not isinstance(node, dict)]:

@@ -1,4 +1,4 @@
-"""Where `configs/` lies: inside the package in a wheel, beside it in a checkout."""
+"""Location of `configs/`: inside the package in a wheel, beside it in a checkout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import olsrepro
 
 @cache
 def configs_folder() -> Path:
-    """The folder of config groups, absolute.
+    """Return the absolute path of the folder of config groups.
 
     Raises:
         FileNotFoundError: the installation is broken.
@@ -19,4 +19,4 @@ def configs_folder() -> Path:
     for folder in (package / "configs", package.parent / "configs"):
         if (folder / "config.yaml").is_file():
             return folder
-    raise FileNotFoundError(f"no configs/ inside {package} or beside it; install olsrepro again")
+    raise FileNotFoundError(f"no configs/ inside {package} or beside it; reinstall olsrepro")

@@ -1,4 +1,4 @@
-"""Trees of many runs: one merge for each combination of choices, values set on it."""
+"""Trees of many runs: each combination of choices is merged once, and values are set in copies of it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from olsrepro.settings import UserError
 
 @dataclass(frozen=True)
 class _Base:
-    """The tree of a combination, and whether values can be set on it without changing others that refer to them."""
+    """Tree of a combination, and whether values can be set in it without changing others that refer to them."""
 
     tree: Tree
     is_closed: bool
 
 
 class MergedTrees:
-    """The trees that Hydra would compose, combinations of choices kept.
+    """Trees as Hydra would compose them, with combinations of choices cached.
 
-    Hydra itself is asked for a combination that needs more of it, as with any file of the user's own, and for values
+    Hydra itself composes a combination that needs more of it, such as one with a file of the user's own, and values
     that do, such as one that refers to another.
     """
 
@@ -36,11 +36,11 @@ class MergedTrees:
         self._bases: dict[frozenset[tuple[str, str]], _Base] = {}
 
     def of_choices(self, choices: Mapping[str, str]) -> Tree:
-        """The tree of group choices alone."""
+        """Return the tree of group choices alone."""
         return self._base(choices).tree
 
     def of_run(self, overrides: Overrides) -> Tree:
-        """The tree of choices and values."""
+        """Return the tree of choices and values."""
         try:
             return _with_values(self._base(overrides.choices), overrides.parsed)
         except (NeedsHydra, UserError):
@@ -61,7 +61,7 @@ class MergedTrees:
 
 
 def _with_values(base: _Base, values: Mapping[str, Any]) -> Tree:
-    """A new tree with values of keys that it has; :class:`NeedsHydra` where setting is more than replacing."""
+    """Return a new tree with values of existing keys replaced; :class:`NeedsHydra` where that is not enough."""
     if values and not base.is_closed:
         raise NeedsHydra("an interpolation may refer to a value")
     tree = dict(base.tree)
@@ -72,13 +72,13 @@ def _with_values(base: _Base, values: Mapping[str, Any]) -> Tree:
         group, _, name = key.partition(".")
         node = tree.get(group)
         if not isinstance(node, dict) or name not in node or isinstance(node[name], dict):
-            raise NeedsHydra(f"{key} is no value of {group}")
+            raise NeedsHydra(f"{key} is not a value of {group}")
         tree[group] = {**node, name: _settled(value)}
     return tree
 
 
 def _settled(value: Any) -> Any:
-    """A typed value that stands by itself, with what it takes from the environment."""
+    """Return a typed value with environment variables filled in; :class:`NeedsHydra` if it refers to other values."""
     if isinstance(value, dict) or not is_closed(value):
         raise NeedsHydra(f"{value}")
     return resolved(value)

@@ -1,7 +1,7 @@
-"""The switches of a label method as its config file tells them: defaults with the comments that say where from.
+"""Switches of a label method as its config file gives them: defaults, with the comments that name their sources.
 
-A comment on a value's own line is its source; a line of comment directly below it adds to it. One at the head of a
-block, behind a blank line, is told of the whole block, which ends with the next blank line.
+A comment on a value's own line is its source; comment lines directly below continue it. A comment at the head of a
+block, after a blank line, belongs to the whole block, which ends at the next blank line.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BY_DATASET = "by_dataset"
 
 @dataclass(frozen=True)
 class Value:
-    """A value as the file writes it, and the comment that says where it comes from."""
+    """A value as written in the file, and the comment that says where it comes from."""
 
     text: str
     source: str
@@ -35,10 +35,10 @@ class Switch:
 
     Attributes:
         key: its name.
-        default: what it is if nobody sets it: ``by_dataset.default`` where that says what null stands for.
+        default: its value if it is not set: that of ``by_dataset.default`` where this says what null means.
         source: the comment on its own line.
-        heading: the comment above the block that it stands in.
-        on: what it is on the data sets whose value is another.
+        heading: the comment at the head of its block.
+        on: its values by data set, where they differ from the default.
     """
 
     key: str
@@ -50,19 +50,19 @@ class Switch:
 
 @dataclass(frozen=True)
 class MethodFile:
-    """A method's switches in the order of its file, without its name; ``note`` heads the table of data sets."""
+    """A method's switches in the order of its file, without its name; ``note`` is the comment above ``by_dataset``."""
 
     switches: tuple[Switch, ...]
     note: str = ""
 
 
 def method_file(name: str) -> MethodFile:
-    """What ``configs/method/<name>.yaml`` says."""
+    """Read the switches in ``configs/method/<name>.yaml``."""
     return read_method_file((configs_folder() / "method" / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 def read_method_file(text: str) -> MethodFile:
-    """What the text of a method's config file says."""
+    """Read the switches in the text of a method's config file."""
     lines = _Lines(text)
     nodes = {str(key.value): (key, value) for key, value in yaml.compose(text, yaml.SafeLoader).value}
     table_key, table = nodes.pop(BY_DATASET, (None, None))
@@ -81,7 +81,7 @@ def _switch(lines: _Lines, key_node: Any, node: Any, implied: Mapping[str, Mappi
 
 
 def _implied(lines: _Lines, key_node: Any, tables: Any) -> Iterator[tuple[str, Mapping[str, Value]]]:
-    """What ``by_dataset`` says, data set by data set; a value without a comment has that of what it stands in."""
+    """Yield the values that ``by_dataset`` has for each data set; one without a comment inherits that of its table."""
     for name, table in tables.value:
         outer = [lines.comment(table)] if table.flow_style else []
         above = next(filter(None, (*outer, lines.comment(name), lines.comment(key_node))), "")
@@ -89,32 +89,32 @@ def _implied(lines: _Lines, key_node: Any, tables: Any) -> Iterator[tuple[str, M
 
 
 class _Lines:
-    """The text of a config file, in which nodes find their comments."""
+    """Text of a config file, in which the comments of nodes are found."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._lines = text.splitlines()
 
     def value(self, node: Any, otherwise: str = "") -> Value:
-        """A node as it is written, with the comment on its line."""
+        """Return a node as it is written, with the comment on its line, or ``otherwise`` if it has none."""
         text = self._text[node.start_mark.index : node.end_mark.index]
         return Value(" ".join(text.split()), self.comment(node) or otherwise)
 
     def comment(self, node: Any) -> str:
-        """The comment on the line that a node ends on, and what goes on below it."""
+        """Return the comment on the line that a node ends on, with its continuation below."""
         line = int(node.end_mark.line)
         own = self._lines[line][self._ends.get(line, 0) :]
         return _joined([own, *takewhile(_is_comment, self._lines[line + 1 :])], "; ")
 
     def heading(self, node: Any) -> str:
-        """The comment at the head of the block of lines that a node stands in."""
+        """Return the comment at the head of the block of lines that a node is in."""
         above = self._lines[: node.start_mark.line]
         block = [*takewhile(str.strip, reversed(above))][::-1]
         return _joined(takewhile(_is_comment, block), " ")
 
     @cached_property
     def _ends(self) -> dict[int, int]:
-        """The column behind the last token of every line that has one."""
+        """Column behind the last token of each line that has tokens."""
         ends: dict[int, int] = {}
         for token in yaml.scan(self._text, yaml.SafeLoader):
             if token.end_mark.index > token.start_mark.index:
@@ -128,5 +128,5 @@ def _is_comment(line: str) -> bool:
 
 
 def _joined(comments: Iterable[str], by: str) -> str:
-    """Lines of comment as one text, without their marks."""
+    """Join lines of comment into one text, without their marks."""
     return by.join(filter(None, (line.strip().lstrip("#").strip() for line in comments)))

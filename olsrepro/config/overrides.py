@@ -22,8 +22,8 @@ GROUPS = ("dataset", "backbone", "method", "noise", "recipe", "preset", "runtime
 class Overrides:
     """Group choices (``method=ols``) and values (``method.alpha=0.3``) apart, with the lines for Hydra.
 
-    ``values`` are texts as typed, ``parsed`` the same as Hydra's grammar reads them. ``lines`` set a value in any case:
-    a config file may leave a key to its default.
+    ``values`` are texts as typed, ``parsed`` the same as Hydra's grammar reads them. ``lines`` set a value with ``++``,
+    because a config file may leave a key to its default.
     """
 
     choices: dict[str, str]
@@ -32,26 +32,26 @@ class Overrides:
     lines: tuple[str, ...]
 
     def choices_of(self, *groups: str) -> dict[str, str]:
-        """What is chosen from these groups, where something is."""
+        """Return the choices made from these groups."""
         return {group: self.choices[group] for group in groups if group in self.choices}
 
 
 class ConfigFolders:
-    """The folders of config groups, ours first; each group's names are looked up once."""
+    """Folders of config groups, ours first; each group's names are looked up once."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(paths)
         self._known: dict[str, list[str]] = {}
 
     def choices(self, group: str) -> list[str]:
-        """Names to choose from in a group."""
+        """List the names to choose from in a group."""
         if group not in self._known:
             self._known[group] = group_choices(group, self.paths)
         return self._known[group]
 
 
 def group_choices(group: str, folders: Iterable[Path]) -> list[str]:
-    """Names to choose from in a group, over all config folders."""
+    """List the names to choose from in a group, over all config folders."""
     return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
 
 
@@ -76,7 +76,7 @@ def parse_overrides(lines: Sequence[str], folders: ConfigFolders) -> Overrides:
             _check_choice(key, choices[key], folders.choices(key))
             for_hydra.append(line)
         elif "." not in key and key != "seed":
-            raise UserError(f"{line}: {key} is no group or key; {did_you_mean(key, [*GROUPS, 'seed'])}")
+            raise UserError(f"{line}: unknown key `{key}`; {did_you_mean(key, [*GROUPS, 'seed'])}")
         else:
             values[key], parsed[key] = typed, override.value()
             for_hydra.append(f"++{line}")

@@ -1,4 +1,4 @@
-"""What a network starts from: weights that are published, those of a file, or drawn ones; imports no torch."""
+"""Initial weights of a network: published ones, those of a file, or drawn ones. No torch here."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from olsrepro.training.recipe import RecipeSettings
 
 
 def started(recipe: RecipeSettings, backbone: BackboneSettings) -> RecipeSettings:
-    """The recipe with its ``start`` filled in and the path of a file made absolute.
+    """Return the recipe with its ``start`` filled in and the path of a file made absolute.
 
     Raises:
-        UserError: nobody publishes weights of this backbone, the file can't be read, or what is found is not the
-            ``recipe.start`` that is given.
+        UserError: this backbone has no published weights, the file can't be read, or the weights found are not those
+            of the ``recipe.start`` that is given.
     """
     pretrained, start = recipe.pretrained, None
     if isinstance(pretrained, str):
@@ -31,14 +31,14 @@ def started(recipe: RecipeSettings, backbone: BackboneSettings) -> RecipeSetting
 
 
 def sum_of_file(path: Path) -> str:
-    """``sha256:`` and a file's own, read once while it stays as it is; :class:`UserError` where it can't be read."""
+    """Return ``sha256:`` and a file's checksum, read once until the file changes; :class:`UserError` if unreadable."""
     try:
         state = path.stat()
         return _sum(path, state.st_size, state.st_mtime_ns)
     except OSError as error:
         raise UserError(
             f"recipe.pretrained={path} can't be read: {error.strerror}; name a file of weights, or set"
-            " recipe.pretrained=true (published ones) or false (drawn ones)"
+            " recipe.pretrained=true (published weights) or false (drawn weights)"
         ) from None
 
 
@@ -50,7 +50,7 @@ def _sum(path: Path, size: int, modified_ns: int) -> str:
 def _published(backbone: BackboneSettings) -> str:
     if (weights := backbone.weights()) is not None:
         return weights.file
-    instead = "recipe.pretrained=false, from drawn weights"
+    instead = "recipe.pretrained=false (drawn weights)"
     if replace(backbone, width=1.0, depth_factor=1.0).weights() is not None:
         changed = [key for key in SCALES if getattr(backbone, key) != 1]
         values = " and ".join(f"backbone.{key}={getattr(backbone, key):g}" for key in changed)
@@ -58,8 +58,8 @@ def _published(backbone: BackboneSettings) -> str:
         raise UserError(f"recipe.pretrained=true: no published weights fit {values}; set {whole}, or {instead}")
     known = f" ({backbone.weights_elsewhere})" if backbone.weights_elsewhere else ""
     raise UserError(
-        f"recipe.pretrained=true: nobody publishes weights of backbone={backbone.name} that can be fetched{known}; name"
-        f" a file of them by recipe.pretrained=PATH, or set {instead}"
+        f"recipe.pretrained=true: there are no published weights of backbone={backbone.name} to fetch{known}; name a"
+        f" file of weights with recipe.pretrained=PATH, or set {instead}"
     )
 
 
@@ -71,7 +71,7 @@ def _refuse_other(recipe: RecipeSettings, start: str | None) -> None:
             f"recipe.start={recipe.start} has no effect with recipe.pretrained=false; set recipe.pretrained=true"
             " (published weights) or to the path of a file"
         )
-    raise UserError(f"recipe.start={recipe.start} is not what recipe.pretrained={_shown(recipe)} comes to: {start}")
+    raise UserError(f"recipe.start={recipe.start} does not fit recipe.pretrained={_shown(recipe)}, which is {start}")
 
 
 def _shown(recipe: RecipeSettings) -> str:

@@ -1,4 +1,4 @@
-"""The RunConfig that a record was made of."""
+"""RunConfig of a run, restored from the config in its record."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ def restored(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig:
     """Return the run whose config :meth:`RunConfig.as_dict` gave, to be executed as ``runtime`` says.
 
     Raises:
-        UserError: it holds what the code no longer knows.
+        UserError: it has components or keys that the code no longer has.
     """
     return as_written(config, runtime).shortest()
 
 
 def as_written(config: Mapping[str, Any], runtime: RuntimeSettings) -> RunConfig:
-    """Return the run of a config with each switch at the value that is written, also where the recipe implies it.
+    """Return the run of a config with each switch at its written value, even where the recipe implies it.
 
     Raises:
-        UserError: it holds what the code no longer knows.
+        UserError: it has components or keys that the code no longer has.
     """
     groups = ("noise", "backbone", "method")
     dataset = fill("dataset", config["dataset"])
     return RunConfig(
         dataset=dataset,
         **{group: fill(group, config[group]) for group in groups},
-        recipe=fill("recipe", {"task": dataset.task} | config["recipe"]),  # records of old don't name it
+        recipe=fill("recipe", {"task": dataset.task} | config["recipe"]),  # older records don't name it
         runtime=runtime,
         seed=config["seed"],
         preset=config["preset"],

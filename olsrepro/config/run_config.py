@@ -1,4 +1,4 @@
-"""A run's whole configuration, resolved: what `configs/` and a command line come to."""
+"""Whole configuration of a run, resolved from `configs/` and a command line."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class RunConfig:
     def in_force(self) -> RunConfig:
         """Return the same run with the value in force for each switch that is left to a variant, recipe or seed.
 
-        What is written out is this form; :meth:`shortest` undoes it.
+        This is the form that is written out; :meth:`shortest` undoes it.
         """
         return replace(self, noise=self.noise.in_force(self.seed), method=self.method.in_force(self._context))
 
     def shortest(self) -> RunConfig:
-        """Return the same run with None for each switch that says no more than recipe and seed do.
+        """Return the same run with None for each switch whose value recipe and seed imply anyway.
 
-        A run id is made of this form, so that a value that was left out and the same one typed are one run.
+        A run id is made from this form, so that leaving a value out and typing the same value give one run.
         """
         return replace(self, noise=self.noise.shortest(self.seed), method=self.method.shortest(self._context))
 
@@ -50,5 +50,5 @@ class RunConfig:
         return RunContext(self.dataset, self.recipe.epochs, self.recipe.milestones, self.recipe.batch_size)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the run as plain nested dictionaries, the values in force for what is left to a rule."""
+        """Return the run as plain nested dictionaries, with the values in force (:meth:`in_force`)."""
         return asdict(self.in_force())

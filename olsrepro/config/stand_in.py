@@ -1,4 +1,4 @@
-"""Digits in a set's place are as large as the backbone needs; what augments them shrinks from the original's side."""
+"""Stand-ins of digits: images as large as the backbone needs, with augmentation scaled from the original's side."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ LEAST_HOLE = 2  # pixels: an odd hole is one smaller (data.pixels), so that 1 wo
 
 
 def sized(dataset: DatasetSettings, backbone: BackboneSettings) -> DatasetSettings:
-    """A stand-in of digits with the image size that the backbone takes; any other data set as it is."""
+    """Return a stand-in of digits with the image size that the backbone takes; any other data set unchanged."""
     if not is_of_digits(dataset.name):
         return dataset
     return replace(dataset, image_size=max(LEAST_SIDE, backbone.min_image_size))
 
 
 def shrunk(recipe: RecipeSettings, dataset: DatasetSettings) -> RecipeSettings:
-    """The recipe of a stand-in of digits: padding and CutOut's hole keep their share of the side, and never vanish.
+    """Return the recipe for a stand-in of digits; for any other data set it is unchanged.
 
-    Both are told in pixels of the set that it stands for, whether a recipe or a user tells them.
+    Padding and CutOut's hole keep their share of the side, and never vanish. Both are given in pixels of the data set
+    that digits stand in for, whether by a recipe or by a user.
     """
     if not is_of_digits(dataset.name):
         return recipe
@@ -35,5 +36,5 @@ def shrunk(recipe: RecipeSettings, dataset: DatasetSettings) -> RecipeSettings:
 
 
 def _share(pixels: int, side: int, original: int, least: int) -> int:
-    """``pixels`` times side / original, rounded half up; at least ``least``, but for 0."""
+    """Return ``pixels`` times side / original, rounded half up; at least ``least``, except that 0 stays 0."""
     return max(least, (2 * pixels * side + original) // (2 * original)) if pixels else 0

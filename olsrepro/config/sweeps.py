@@ -10,7 +10,7 @@ from olsrepro.settings import UserError
 
 
 def swept_values(line: str) -> tuple[str, list[str]]:
-    """Key and values of a line: ``method.alpha=0.1,0.3``, ``seed=range(0,3)``, ``method=choice(hard,ls)``.
+    """Return key and values of a line: ``method.alpha=0.1,0.3``, ``seed=range(0,3)``, ``method=choice(hard,ls)``.
 
     Raises:
         UserError: the line can't be read, names a value twice, or asks for all that match a pattern.

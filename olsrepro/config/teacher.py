@@ -1,4 +1,4 @@
-"""Which run teaches a run whose method wants a trained teacher and names none: its own, with hard labels."""
+"""Teacher of a run whose method wants a trained one and names none: the same run with hard labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TAUGHT_WITH = "hard"
 
 
 def teacher_config(config: RunConfig) -> RunConfig | None:
-    """The run of the same data, noise, backbone, recipe and seed with hard labels.
+    """Return the run of the same data, noise, backbone, recipe and seed with hard labels.
 
     None where the method wants no teacher or names a run.
     """

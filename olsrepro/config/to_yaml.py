@@ -8,5 +8,5 @@ from olsrepro.config.run_config import RunConfig
 
 
 def to_yaml(config: RunConfig) -> str:
-    """The resolved config, groups in the order of :class:`RunConfig`."""
+    """Return the resolved config as YAML, groups in the order of :class:`RunConfig`."""
     return OmegaConf.to_yaml(OmegaConf.create(config.as_dict()))

@@ -30,7 +30,7 @@ def _tasks_agree(config: RunConfig) -> None:
     network, data = task_kind(config.backbone.task), task_kind(config.dataset.task)
     if network is not data:
         raise UserError(
-            f"backbone={config.backbone.name} {network.backbone_does}, dataset={config.dataset.name} has"
+            f"backbone={config.backbone.name} {network.backbone_does}, but dataset={config.dataset.name} has"
             f" {data.dataset_has}: choose {data.backbones}, or {network.datasets}"
         )
 
@@ -39,8 +39,8 @@ def _task_takes_it(config: RunConfig) -> None:
     dataset, recipe = config.dataset, config.recipe
     if recipe.task != dataset.task:
         raise UserError(
-            f"this recipe is for {recipe.task}, and dataset={dataset.name} for {dataset.task}: leave recipe=… out, the"
-            f" data set has its own; a recipe of yours says `task: {dataset.task}` in its file"
+            f"this recipe is for {recipe.task}, but dataset={dataset.name} is for {dataset.task}: leave out recipe=…,"
+            f" as the data set has its own; a recipe of yours must say `task: {dataset.task}` in its file"
         )
     task_kind(dataset.task).check_parts(dataset.name, config.method, config.runtime)
 
@@ -55,7 +55,7 @@ def _image_fits_backbone(config: RunConfig) -> None:
         )
     if side % unit:
         raise UserError(
-            f"backbone={config.backbone.name} needs images of a multiple of {unit} pixels;"
+            f"backbone={config.backbone.name} needs images whose side is a multiple of {unit} pixels;"
             f" dataset={config.dataset.name} has {side}: set dataset.input_size={below} or {below + unit}"
         )
 
@@ -64,7 +64,7 @@ def _crop_fits_dataset(config: RunConfig) -> None:
     crop, known = config.recipe.crop, config.dataset.crops
     if crop not in known:
         raise UserError(
-            f"recipe.crop={crop} is no crop of dataset={config.dataset.name}, whose images are"
+            f"recipe.crop={crop} is not a crop for dataset={config.dataset.name}, whose images are"
             f" {'in memory' if config.dataset.is_in_memory else 'photographs'}; valid: {', '.join(known)}"
         )
 
@@ -72,7 +72,7 @@ def _crop_fits_dataset(config: RunConfig) -> None:
 def _cutout_fits_image(config: RunConfig) -> None:
     if config.recipe.cutout > 2 * config.dataset.image_size:
         raise UserError(
-            f"recipe.cutout={config.recipe.cutout} hides any {config.dataset.image_size}-pixel image of"
+            f"recipe.cutout={config.recipe.cutout} hides the whole of any {config.dataset.image_size}-pixel image of"
             f" dataset={config.dataset.name}; half the side, {config.dataset.image_size // 2}, is usual"
         )
 
@@ -93,7 +93,7 @@ def _noise_fits_run(config: RunConfig) -> None:
 def _backbone_has_stages(config: RunConfig) -> None:
     if config.method.needs_stages and not config.backbone.has_stages:
         raise UserError(
-            f"method={config.method.name} puts heads on the stages of its backbone, and backbone={config.backbone.name}"
+            f"method={config.method.name} puts heads on the stages of its backbone, but backbone={config.backbone.name}"
             " names none: choose a ResNet or a ResNeXt, such as resnet20"
         )
 
@@ -102,7 +102,7 @@ def _batch_has_pairs(config: RunConfig) -> None:
     size = config.recipe.batch_size
     if config.method.needs_pairs and size % 2:
         raise UserError(
-            f"recipe.batch_size={size} is odd and method={config.method.name} pairs the halves of a batch: set"
+            f"recipe.batch_size={size} is odd, but method={config.method.name} pairs the halves of a batch: set"
             f" {size + 1}{f' or {size - 1}' if size > 1 else ''}"
         )
 
@@ -111,7 +111,7 @@ def _samples_can_be_remembered(config: RunConfig) -> None:
     method, dataset = config.method, config.dataset
     if method.needs_sample_index and not dataset.sample_index:
         raise UserError(
-            f"method={method.name} remembers predictions by sample, and dataset={dataset.name} has no sample index"
+            f"method={method.name} remembers predictions by sample, but dataset={dataset.name} has no sample index"
             " (dataset.sample_index=false in its config): choose another data set or method"
         )
 

@@ -1,4 +1,4 @@
-"""Data sets as they were read: images in memory, photographs with a class each, photographs with objects."""
+"""Data sets as they are read: images in memory, photographs with a class each, photographs with objects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Size = tuple[float, float]
 class PathTable(Sequence[str]):
     """Paths of many files in two arrays, so that processes that share them copy none.
 
-    A list of a million strings would be copied page by page into every worker, by the mere counting of references.
+    A list of a million strings would be copied page by page into every worker, as counting references writes to it.
     """
 
     def __init__(self, paths: Sequence[str]) -> None:
@@ -42,7 +42,7 @@ class PathTable(Sequence[str]):
         return self._bytes[self._ends[at] : self._ends[at + 1]].tobytes().decode("utf-8", "surrogateescape")
 
     def rows_without(self, paths: Container[str]) -> list[int]:
-        """Return the rows whose paths are none of these, rising."""
+        """Return the rows whose paths are none of these, in rising order."""
         return [row for row, path in enumerate(self) if path not in paths]
 
     def chosen(self, rows: Sequence[int]) -> PathTable:
@@ -63,8 +63,7 @@ class Geometry:
 
 
 class Dataset(ABC):
-    """Training and test set, which answer for themselves; the tasks know what more there is.
-
+    """Training and test set: what every task needs of them, to which subclasses add.
     Attributes:
         class_names: one for each class.
     """
@@ -74,20 +73,20 @@ class Dataset(ABC):
     @property
     @abstractmethod
     def train_size(self) -> int:
-        """Number of training images."""
+        """Number of images in the training set."""
 
     @property
     @abstractmethod
     def test_size(self) -> int:
-        """Number of test images."""
+        """Number of images in the test set."""
 
     @property
     @abstractmethod
     def classes(self) -> Tensor:
-        """Classes that the training set shows, int64 (M,): one an image or one an object."""
+        """Classes in the training set, int64 (M,): one per image, or one per object."""
 
     def facts(self) -> dict[str, object]:
-        """Return what was read, by the names of the facts in the settings."""
+        """Return facts of what was read, by the names that they have in the settings."""
         return {"train_size": self.train_size, "test_size": self.test_size, "num_classes": len(self.class_names)}
 
     @property
@@ -154,16 +153,16 @@ class ImageData(LabelledImages):
 
     @property
     def train_size(self) -> int:
-        """Number of training images."""
+        """Number of images in the training set."""
         return len(self.train_images)
 
     @property
     def test_size(self) -> int:
-        """Number of test images."""
+        """Number of images in the test set."""
         return len(self.test_images)
 
     def facts(self) -> dict[str, object]:
-        """Return what was read, with the shape of an image."""
+        """Return facts of what was read, with the shape of an image."""
         return super().facts() | {"image_size": tuple(self.train_images.shape[1:])}
 
     @classmethod
@@ -175,7 +174,7 @@ class ImageData(LabelledImages):
         std: Sequence[float],
         class_names: Sequence[str],
     ) -> ImageData:
-        """Build it from NumPy arrays: ``train`` and ``test`` are (uint8 images (N, 3, H, W), integer targets (N,))."""
+        """Build a data set of arrays: ``train`` and ``test`` are (uint8 images (N, 3, H, W), integer targets (N,))."""
         import torch
 
         def tensors(images: Pixels, targets: Sequence[int] | Pixels) -> tuple[Tensor, Tensor]:
@@ -201,12 +200,12 @@ class ImageFiles(Dataset):
 
     @property
     def train_size(self) -> int:
-        """Number of training images."""
+        """Number of images in the training set."""
         return len(self.train_paths)
 
     @property
     def test_size(self) -> int:
-        """Number of test images."""
+        """Number of images in the test set."""
         return len(self.test_paths)
 
     @property
@@ -228,7 +227,7 @@ class ImageFiles(Dataset):
 
     @abstractmethod
     def _labels_of(self, train: list[int], test: list[int]) -> Mapping[str, Any]:
-        """Return what is known of the images in some rows of both parts, by field."""
+        """Return the labels of the images in given rows of the training and test set, by field."""
 
     def sample_names(self, samples: Sequence[int]) -> list[str]:
         """Name training samples by their files."""

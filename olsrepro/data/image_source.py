@@ -1,4 +1,4 @@
-"""Images that are read when they are asked for, as a test sees them: from memory or from files."""
+"""Images that are read on demand, as a test sees them: from memory or from files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Images(Protocol):
     def __len__(self) -> int: ...
 
     def pixels(self, indices: Tensor) -> Tensor:
-        """The images at places (B,), each cropped and sized as in a test: uint8 (B, 3, H, W), on the CPU."""
+        """Return the images at indices (B,), cropped and resized as in a test: uint8 (B, 3, H, W), on the CPU."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TensorImages:
         return len(self.targets)
 
     def pixels(self, indices: Tensor) -> Tensor:
-        """As :class:`Images` says."""
+        """Return the images at indices (B,): uint8 (B, 3, H, W), on the CPU."""
         return self.images[indices]
 
 
@@ -58,13 +58,14 @@ class PhotoImages:
         return len(self.targets)
 
     def pixels(self, indices: Tensor) -> Tensor:
-        """As :class:`Images` says; threads share the work, for Pillow lets them run while it decodes and resizes.
+        """Read the images at indices (B,), cropped and resized as in a test: uint8 (B, 3, H, W), on the CPU.
 
+        Threads share the work, which Pillow allows while it decodes and resizes.
         Raises:
             Unreadable: an image can't be decoded.
         """
         found = torch.empty(len(indices), 3, self.geometry.side, self.geometry.side, dtype=torch.uint8)
-        # Which warnings are told is a matter of all threads at once: what decoding sets for itself must not race.
+        # All threads share one filter of warnings, so those that decoding sets for itself must not race.
         with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
             warnings.simplefilter("ignore")
             for place, image in enumerate(pool.map(self._image, indices.tolist())):
@@ -103,7 +104,7 @@ def normalised_batches(
     batch_size: int,
     device: torch.device | str,
 ) -> Iterator[Tensor]:
-    """The images at places (N,) in this order, normalised: float32 (B, 3, H, W) on the device, a short batch last.
+    """Yield the images at indices (N,) in this order, normalised: float32 (B, 3, H, W) on the device, short batch last.
 
     ``mean`` and ``std`` are float32 (3,), of pixels in [0, 1].
     """

@@ -1,4 +1,4 @@
-"""Loaders of labelled images, by what the data set is: pixels on the device, or photographs that workers read."""
+"""Loaders of labelled images, by kind of data set: pixels on the device, or photographs that workers read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TestPass = Callable[[], Iterator[tuple[Tensor, Tensor]]]
 
 @dataclass(frozen=True)
 class ReaderOptions:
-    """How photographs are read: by how many processes, from a cache of resized pixels where there is one."""
+    """Options for reading photographs: the number of worker processes, and a cache of resized pixels, if any."""
 
     workers: int = 0
     cache: PixelCache | None = None
@@ -32,7 +32,7 @@ class Loader(Protocol):
     """Training batches that depend on (seed, epoch, sample index) alone."""
 
     def __len__(self) -> int:
-        """Return the steps in an epoch."""
+        """Return the number of steps in an epoch."""
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield this rank's part of each batch of a 0-based epoch, from step ``start`` on."""
@@ -50,7 +50,7 @@ def pixel_cache(
 ) -> PixelCache | None:
     """Fill a cache of resized pixels in ``folder``, where the data set has photographs whose first transform is fixed.
 
-    Args and errors are those of :meth:`PixelCache.of`; other data sets have nothing to keep: None.
+    Args and errors are those of :meth:`PixelCache.of`; for other data sets nothing is kept, and None is returned.
     """
     return None
 

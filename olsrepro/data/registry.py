@@ -22,12 +22,12 @@ def _readers() -> dict[str, ModuleType]:
 
 
 def dataset_names() -> tuple[str, ...]:
-    """Names of all data sets, sorted."""
+    """Return the names of all data sets, sorted."""
     return tuple(sorted(_readers()))
 
 
 def read_dataset(settings: DatasetSettings, root: Path) -> Dataset:
-    """Read a data set: its pixels where they are held in memory, else which files they are in.
+    """Read a data set: its pixels where they are held in memory, else the list of its files.
 
     Args:
         settings: its name, and the facts that it must agree with.
@@ -58,6 +58,6 @@ def _check_facts(settings: DatasetSettings, data: Dataset) -> None:
         wrong.append(f"a class {int(data.classes.max())}")
     if wrong:
         raise UserError(
-            f"dataset.name={settings.name} was read with {', '.join(wrong)}: its files are not the published ones, see"
-            f" `olsrepro data verify {settings.name}`, or its config has wrong facts"
+            f"dataset.name={settings.name} was read with {', '.join(wrong)}: either its files are not the published"
+            f" ones (see `olsrepro data verify {settings.name}`), or its config has wrong facts"
         )

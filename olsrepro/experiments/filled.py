@@ -43,12 +43,12 @@ class Filled:
             self.found |= outcomes(runs, self.runs_dir, experiment.measure)
 
     def is_finished(self, config: RunConfig) -> bool:
-        """Whether a run was finished at the last look."""
+        """Return whether a run was finished at the last look."""
         outcome = self.found.get(run_id(config))
         return outcome is not None and outcome.state == FINISHED
 
     def table(self, experiment: Experiment, command: str) -> Table:
-        """Build the table of one of the experiments; foot-notes name the command that fills it."""
+        """Build the table of one of the experiments; footnotes name the command that fills it."""
         return build_table(experiment, self.request, self.wanted[experiment.name], self.found, command)
 
     def plotted(self, experiment: Experiment, command: str) -> Plotted:

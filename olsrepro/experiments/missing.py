@@ -1,4 +1,4 @@
-"""What experiments still lack: runs to train, in order and at what cost, facts and evaluations to measure."""
+"""Parts that experiments still lack: runs to train, in order and at what cost, facts and evaluations to measure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def missing_runs(filled: Filled) -> list[Outcome]:
 
 
 def _is_hopeless(outcome: Outcome) -> bool:
-    """Whether it failed in a way that the same numbers lead to again."""
+    """Return whether a run failed in a way that would only repeat itself: its numbers were not finite."""
     return outcome.record is not None and outcome.record["error"]["kind"] == NOT_FINITE
 
 

@@ -16,7 +16,7 @@ from olsrepro.experiments.experiment import SELECTIONS, Experiment
 from olsrepro.settings import UserError
 
 SMOKE = "smoke"
-"""The preset that only tests the machinery; its numbers mean nothing."""
+"""Preset that only tests the machinery; its numbers mean nothing."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What trains in a run, from the run's config: learner and trainer."""
+"""Learner and trainer of a run, built from its config."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def trainer_of(
     stop: StopRequest,
     guard: Callable[[], object],
 ) -> Trainer:
-    """Build a run's trainer, at its last checkpoint if it has one.
+    """Build a run's trainer, resumed from its last checkpoint if it has one.
 
     Args:
         job: the run.
         inputs: data and initial weights.
         device: where it trains.
         teacher: the network that teaches, for methods that want one.
-        observers: are called after each step and epoch.
-        stop: asks for a stop.
+        observers: called after each step and epoch.
+        stop: request for a stop, which signals make.
         guard: called before each checkpoint; raises if this process must not write.
 
     Raises:
@@ -78,10 +78,10 @@ def trainer_of(
 
 
 def _refuse_other_photographs(trainer: Trainer) -> None:
-    """Samples are numbered: a run can't go on without images that it began with, or with more."""
+    """Refuse to resume with other images than the run began with: samples are known by number."""
     first, *_, last = [entry["unreadable"] for entry in (trainer.history[0], *trainer.history)]
     if first != last:
         raise UserError(
-            f"{len(last)} images can't be decoded now and {len(first)} when the run began: put the files back as they"
-            " were, or start anew with --fresh"
+            f"{len(last)} images can't be decoded now, but {len(first)} when the run began: put the files back as they"
+            " were, or start over with --fresh"
         )

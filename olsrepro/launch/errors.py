@@ -1,4 +1,4 @@
-"""Ends of a run that are no result."""
+"""Exceptions that end a run without a result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class RunFailed(Exception):
 
 
 class NeedsRun(Exception):
-    """A run that can't begin before another one is finished: ``config``, which whoever orchestrates trains first."""
+    """A run that can't begin before another one is finished: ``config``, which the caller trains first."""
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__("another run must be finished first")
@@ -21,7 +21,7 @@ class NeedsRun(Exception):
 
 
 class RankFailed(RunFailed):
-    """A rank that failed by itself: the others are elsewhere in the run, so that this process must end."""
+    """A rank that failed by itself: the others are elsewhere in the run, so this process must end."""
 
 
 class Interrupted(Exception):

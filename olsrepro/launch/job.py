@@ -1,4 +1,4 @@
-"""A run being executed: its config, where it lies, and where its progress is told."""
+"""A run being executed: its config, its folder, and the console that shows its progress."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Job:
 
     Attributes:
         config: of the run.
-        console: where its progress is told.
-        pace_s: an epoch's line is told at most every so many seconds.
+        console: shows its progress.
+        pace_s: shortest time in seconds between the lines of two epochs.
     """
 
     config: RunConfig
@@ -36,7 +36,7 @@ class Job:
 
     @property
     def record(self) -> Path:
-        """Path of its record, whether it is there or not."""
+        """Path of its record, whether or not that exists."""
         return self.folder / NAME
 
     def is_finished(self) -> bool:
@@ -44,7 +44,7 @@ class Job:
         record = read_record(self.folder)
         if record is None or record["status"] != FINISHED:
             return False
-        self.say(f"{self.run_id} is finished already; --fresh would train it anew")
+        self.say(f"{self.run_id} is finished already; --fresh would train it again")
         return True
 
     def about(self) -> dict[str, Any]:
@@ -54,6 +54,6 @@ class Job:
         return {"run_id": self.run_id, "config": config}
 
     def say(self, line: str) -> None:
-        """Tell the user a line; of several ranks the first one speaks."""
+        """Print a line for the user; of several ranks only the first one prints."""
         if is_first():
             self.console.print(line, markup=False, highlight=False)

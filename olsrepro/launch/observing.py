@@ -1,4 +1,4 @@
-"""Observers of a training: progress for the user, TensorBoard, and the lease, which another process may have taken."""
+"""Observers of training: progress for the user, TensorBoard, and the lease, which another process may have taken."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from olsrepro.training.trainer import Observer
 
 @dataclass
 class LeaseWatch:
-    """End of the training once another process has taken the lease."""
+    """Observer that ends the training once another process has taken the lease."""
 
     lease: Lease
 
     def on_step(self, progress: TrainingProgress, steps: int) -> None:
-        """Refuse to go on without the lease."""
+        """Refuse to continue without the lease."""
         self.lease.refuse_if_lost()
 
     def on_epoch(self, row: Row) -> None:
-        """Refuse to go on without the lease."""
+        """Refuse to continue without the lease."""
         self.lease.refuse_if_lost()
 
 
 @contextmanager
 def observers_of(job: Job, lease: Lease | None) -> Iterator[Sequence[Observer]]:
-    """Hold the observers of a run; only the rank with the lease has any."""
+    """Open the observers of a run, and close them at its end; only the rank with the lease has any."""
     if lease is None:
         yield []
         return

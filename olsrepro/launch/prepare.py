@@ -1,4 +1,4 @@
-"""Preparation of a run: whatever can be refused is refused here, then the run is this process's to train."""
+"""Preparation of a run: whatever can be refused is refused here, before this process takes it on."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ from olsrepro.training.trainer import Trainer
 
 @dataclass
 class PreparedRun:
-    """A run that can begin: device, data and teacher are there, and the first rank holds its lease.
+    """A run that can begin: device, data and teacher are available, and the first rank holds its lease.
 
     Attributes:
         job: the run.
         device: where it trains.
         inputs: data, labels and initial weights.
-        teacher: the network that teaches it, if one does.
+        teacher: the network that teaches it, if any.
         lease: of the first rank; None on the others, which write nothing.
-        trainer: once it has trained.
+        trainer: set once it has trained.
     """
 
     job: Job
@@ -54,7 +54,7 @@ class PreparedRun:
     trainer: Trainer | None = None
 
     def train(self) -> None:
-        """Train to the last epoch, from the last checkpoint on.
+        """Train to the last epoch, starting from the last checkpoint.
 
         Raises:
             Interrupted: a signal asked for a stop.
@@ -71,11 +71,11 @@ class PreparedRun:
             announce(self.job, trainer, self.device)
             if not trainer.fit():
                 epoch = trainer.progress.epoch + 1
-                raise Interrupted(f"stopped in epoch {epoch}; the same command goes on from there")
+                raise Interrupted(f"stopped in epoch {epoch}; the same command resumes there")
         self.trainer = trainer
 
     def record(self) -> Path:
-        """Write the record of the finished training, on the rank that writes; the record's path."""
+        """Write the record of the finished training, on the rank that writes; return the record's path."""
         assert self.trainer is not None, "train() comes first"
         if self.lease is None:
             return self.job.record
@@ -91,13 +91,13 @@ class PreparedRun:
             raise
         except Exception as error:
             if is_of_lost_rank(error):
-                raise Interrupted("another rank is gone; the same command goes on from the last checkpoint") from error
+                raise Interrupted("another rank is gone; the same command resumes from the last checkpoint") from error
             line = self._recorded(error)
             failed_alike = all_come(self.job.config.runtime.rank_timeout_s)
             raise (RunFailed if failed_alike else RankFailed)(line) from error
 
     def _recorded(self, error: Exception) -> str:
-        """Return the line that tells of a failure, once the rank with the lease has recorded it."""
+        """Record a failure on the rank with the lease, and return a line about it."""
         if self.lease is None:
             return f"{self.job.run_id} failed on rank {rank()}: {type(error).__name__}: {error}"
         self.lease.look()
@@ -108,14 +108,14 @@ class PreparedRun:
 def prepare(job: Job, *, fresh: bool = False) -> Iterator[PreparedRun | None]:
     """Read and check what a run needs, then hold its lease; None where it was finished in the meantime.
 
-    Every rank must call it; what one of them is refused, all are.
+    Every rank must call it; if one of them is refused, all are.
 
     Args:
         job: the run.
         fresh: move an earlier folder of the run aside.
 
     Raises:
-        UserError: the device is not there; data, weights or teacher are missing; ranks can't split the run.
+        UserError: the device is not available; data, weights or teacher are missing; ranks can't split the run.
         Held: another process writes this run.
     """
     device = together(lambda: _prepared_device(job.config))

@@ -1,4 +1,4 @@
-"""The file that a run's network starts from: looked for, fetched where it is published, compared with its name."""
+"""File of a run's initial weights: looked for, fetched if it is published, and compared with its name."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from olsrepro.models.registry import build_network
 from olsrepro.settings import UserError
 
 FOLDER = "weights"
-"""Of published files, in the folder of all data sets."""
+"""Folder of published files, in the folder of all data sets."""
 
 
 def pretrained_file(config: RunConfig, say: Callable[[str], None]) -> Path | None:
-    """The file of weights that a run starts from, checked; None where its weights are drawn.
+    """Return the file of weights that a run starts from, checked; None where its weights are drawn.
 
     A published file that is not in ``data_dir/weights`` is fetched; a second process that wants it waits.
 
     Args:
         config: a composed run.
-        say: told what is fetched, a line at a time.
+        say: called with a line on what is fetched.
 
     Raises:
         UserError: the file is gone, is no longer the one that the run was composed with, or can't be fetched.
@@ -50,7 +50,7 @@ def check_weights(config: RunConfig, path: Path) -> None:
 
 def _given(path: Path, start: str | None) -> Path:
     if (found := sum_of_file(path)) != start:
-        raise UserError(f"recipe.pretrained={path} has changed: the run starts from {start}, and this file is {found}")
+        raise UserError(f"recipe.pretrained={path} has changed: the run starts from {start}, but this file is {found}")
     return path
 
 
@@ -66,6 +66,6 @@ def _published(weights: PublishedWeights, folder: Path, say: Callable[[str], Non
     except UserError as error:
         reason = str(error)
     raise UserError(
-        f"{reason}; put {weights.url} into {folder}, or take another start, which is another run:"
-        " recipe.pretrained=PATH of a file of weights, or false, from drawn ones"
+        f"{reason}; put {weights.url} into {folder}, or choose another start, which makes it another run:"
+        " recipe.pretrained=PATH (a file of weights) or false (drawn weights)"
     )

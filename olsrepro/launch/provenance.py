@@ -1,4 +1,4 @@
-"""Where a number comes from: commit, versions, machine, command."""
+"""Provenance of a number: commit, versions, machine, command."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from olsrepro.distributed.ranks import rank_count
 from olsrepro.training.runtime import RuntimeSettings
 
 _PACKAGES = ("torch", "torchvision", "timm", "hydra-core", "omegaconf", "numpy")
-# What must be the same in two processes for one to go on bitwise where the other stopped.
+# These must be the same in two processes for one to resume bit for bit where the other stopped.
 _BITWISE = ("torch", "device", "threads", "ranks", "accumulate", "channels_last", "compile", "deterministic")
 
 
 def now() -> str:
-    """The time in UTC to the second, ISO 8601."""
+    """Return the time in UTC to the second, ISO 8601."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def this_process(runtime: RuntimeSettings, device: torch.device) -> dict[str, Any]:
-    """One entry of a run's history: who works at it, on what, from which code."""
+    """Return this process's entry in a run's history: its machine, device, switches, versions, code and command."""
     return {
         "started": now(),
         "host": socket.gethostname(),
@@ -53,7 +53,7 @@ def this_process(runtime: RuntimeSettings, device: torch.device) -> dict[str, An
 
 
 def is_bitwise(history: list[dict[str, Any]]) -> bool:
-    """Whether all processes that worked at a run computed alike, so that stopping in between left no trace."""
+    """Return whether all processes that worked on a run computed alike, so that stopping in between left no trace."""
     if len(history) > 1 and not all(entry["deterministic"] or entry["device"].startswith("cpu") for entry in history):
         return False
     return len({tuple(str(entry[key]) for key in _BITWISE) for entry in history}) <= 1
@@ -75,7 +75,7 @@ def _processor() -> str:
 
 
 def _code() -> dict[str, Any]:
-    """Commit of the checkout that the package lies in, a hash of what is not committed; nulls for an installed one."""
+    """Return the commit of the package's checkout and a hash of uncommitted changes; None for an installed package."""
     root = Path(olsrepro.__file__).resolve().parent.parent
     commit = _git(root, "rev-parse", "HEAD") if (root / ".git").exists() else None
     if commit is None:

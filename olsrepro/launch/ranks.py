@@ -25,10 +25,10 @@ def meet(runtime: RuntimeSettings) -> None:
 
 
 def together(action: Callable[[], T]) -> T:
-    """What an action comes to on this rank, if no rank is refused it; every rank must call it.
+    """Return the result of an action on this rank, if no rank is refused it; every rank must call it.
 
     Raises:
-        UserError: that of the first rank that was refused, on all of them.
+        UserError: that of the first rank that was refused, on all ranks.
     """
     result, refusal = _tried(action)
     refusals = [(number, error) for number, error in enumerate(of_all(refusal)) if error is not None]
@@ -48,7 +48,7 @@ def _tried(action: Callable[[], T]) -> tuple[list[T], UserError | None]:
 
 
 def refuse_uneven(config: RunConfig) -> None:
-    """Refuse what can't be split among the ranks, and on each into ``runtime.accumulate`` parts.
+    """Refuse a run that can't be split among the ranks, and on each into ``runtime.accumulate`` parts.
 
     Raises:
         UserError: a batch that doesn't divide; a last batch with fewer images than parts; a method that needs the whole
@@ -63,31 +63,34 @@ def refuse_uneven(config: RunConfig) -> None:
     _refuse_small_rest(config, parts, among)
     if accumulate > 1 and not config.method.splits_steps:
         raise UserError(
-            f"runtime.accumulate={accumulate} does not go with method={config.method.name}, which needs all of a step's"
-            " images at once: set runtime.accumulate=1, and start more ranks if a batch is too large for one"
+            f"runtime.accumulate={accumulate} does not work with method={config.method.name}, which needs all images of"
+            " a step at once: set runtime.accumulate=1, and start more ranks if a batch is too large for one"
         )
     if config.dataset.test_size < ranks:
-        raise UserError(f"dataset={config.dataset.name} has {config.dataset.test_size} test images for {ranks} ranks")
+        raise UserError(
+            f"dataset={config.dataset.name} has only {config.dataset.test_size} test images for {ranks} ranks: start"
+            " fewer ranks"
+        )
 
 
 def refuse_unlike(data: Dataset) -> None:
-    """Refuse photographs of which one rank has left out others than the first one has; every rank must call it.
+    """Refuse data sets from which ranks have left out different photographs; every rank must call it.
 
     Raises:
-        UserError: with the first image that the copies of the data set differ in.
+        UserError: names the first image that one rank can decode and another can't.
     """
     first, *others = of_all(frozenset(data.unreadable))
     for number, left_out in enumerate(others, 1):
         if differ := sorted(first ^ left_out):
             where = (0, number) if differ[0] in first else (number, 0)
             raise UserError(
-                f"{differ[0]} can't be decoded on rank {where[0]} and can on rank {where[1]}: ranks train on one data"
-                " set, so copy its files anew where they are damaged"
+                f"{differ[0]} can be decoded on rank {where[1]} but not on rank {where[0]}: all ranks need the same"
+                " data set, so copy its files again where they are damaged"
             )
 
 
 def _unit(config: RunConfig, parts: int) -> int:
-    """What the images of a batch must be a multiple of; pairs stay together."""
+    """Return the number that the images of a batch must be a multiple of; pairs stay together."""
     return 2 * parts if config.method.needs_pairs else parts
 
 
@@ -99,8 +102,8 @@ def _refuse_undivided(config: RunConfig, parts: int, among: str) -> None:
     pairs = " in pairs" if config.method.needs_pairs else ""
     near = " or ".join(str(number) for number in (below, above) if number)
     raise UserError(
-        f"recipe.batch_size={config.recipe.batch_size}, {size} images a step{pairs}, does not divide by {among};"
-        f" {near} images do"
+        f"recipe.batch_size={config.recipe.batch_size}, {size} images a step{pairs}, is not divisible by {among};"
+        f" {near} images are"
     )
 
 
@@ -111,16 +114,16 @@ def _refuse_small_rest(config: RunConfig, parts: int, among: str) -> None:
     rest = (config.dataset.train_size - aside) % size
     if 0 < rest < _unit(config, parts):
         raise UserError(
-            f"recipe.batch_size={config.recipe.batch_size} leaves a last batch of {rest} of {config.dataset.name}'s"
-            f" training images, too few for {among}; take another batch size"
+            f"recipe.batch_size={config.recipe.batch_size} leaves a last batch of {rest} training images of"
+            f" dataset={config.dataset.name}, too few for {among}; choose another batch size"
         )
 
 
 def ranks_text() -> str:
-    """Return how many ranks there are, as a line about a run has it; nothing for one."""
+    """Return the number of ranks, as a line about a run shows it; empty for a single rank."""
     return f" x {rank_count()} ranks" if rank_count() > 1 else ""
 
 
 def is_of_lost_rank(error: Exception) -> bool:
-    """Whether an error says that a sum over ranks found one of them gone, or waited for it too long."""
+    """Return whether an error means that a sum over ranks found one of them gone, or waited for it too long."""
     return rank_count() > 1 and isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _LOST)

@@ -1,4 +1,4 @@
-"""Reading of a run's data set: every photograph is found to be readable before there is a run."""
+"""Reading of a run's data set: all photographs are checked before the run begins."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from olsrepro.distributed.rank_info import rank_info
 from olsrepro.settings import UserError
 from olsrepro.training.runtime import RuntimeSettings
 
-MOST_WORKERS = 16  # more read no faster than one GPU trains
+MOST_WORKERS = 16  # enough to keep up with one GPU
 
 
 def read_data(config: RunConfig, say: Callable[[str], None]) -> tuple[Dataset, ReaderOptions]:
-    """Read a run's data set and say how its photographs are read.
+    """Read a run's data set, and return it with the options for reading its photographs.
 
     Raises:
         UserError: it is missing, damaged or not what the config says; there is no room for the cache that is wanted.
@@ -35,22 +35,22 @@ def read_data(config: RunConfig, say: Callable[[str], None]) -> tuple[Dataset, R
         )
     except OSError as error:
         raise UserError(
-            f"{folder} can't be written to ({error.strerror or error}); name another folder by runtime.cache_dir"
+            f"{folder} can't be written to ({error.strerror or error}); name another folder with runtime.cache_dir"
         ) from None
 
 
 def cache_folder(runtime: RuntimeSettings) -> Path:
-    """Return the folder that keeps what was found out about photographs."""
+    """Return the folder of resized pixels and of the list of photographs that can't be decoded."""
     return Path(runtime.cache_dir or Path(runtime.data_dir) / "cache").expanduser().absolute()
 
 
 def worker_count(runtime: RuntimeSettings) -> int:
-    """Return the processes that read photographs for this rank: as set, or one for each of its share of the cores."""
+    """Return the number of processes that read photographs for this rank: as set, or one per core of its share."""
     if runtime.workers is not None:
         return runtime.workers
     return max(1, min(MOST_WORKERS, _cores() // rank_info().local_ranks))
 
 
 def _cores() -> int:
-    """Return the cores that this process may use; where a system does not tell, all that there are."""
+    """Count the cores that this process may use, or all of them where the system doesn't say."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""What a run leaves on record: its numbers and where they come from, or why there are none."""
+"""Records of runs: their numbers and where these come from, or why there are none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from olsrepro.training.trainer import Trainer
 
 
 def finished_record(job: Job, trainer: Trainer, inputs: Inputs) -> Record:
-    """The record of a run whose last epoch is made."""
+    """Return the record of a run whose last epoch is done."""
     progress = trainer.progress
     assert progress.best_epoch is not None
     return {
@@ -43,14 +43,14 @@ def finished_record(job: Job, trainer: Trainer, inputs: Inputs) -> Record:
 
 
 def _files(job: Job, trainer: Trainer) -> list[str]:
-    """The files that evaluations read, as far as they are what the record says.
+    """List the files that evaluations read, as far as they are what the record says.
 
-    After a damaged checkpoint and a change of device, the epoch that ``best.pt`` is of may have come out otherwise.
+    After a damaged checkpoint and a change of device, the epoch in ``best.pt`` may have turned out differently.
     """
     if trainer.artifacts.epoch_of("best") == trainer.progress.best_epoch:
         which = ["best", "last"]
     else:
-        job.say(f"the weights of the best epoch, {trainer.progress.best_epoch}, are lost; best.pt is of another")
+        job.say(f"the weights of the best epoch, {trainer.progress.best_epoch}, are lost; best.pt is another epoch's")
         which = ["last"]
     tables = f"{LABEL_TABLES}/epoch_{job.config.recipe.epochs:04d}.safetensors"
     outputs = (f"{one}_{_kind_of_task(job).outputs}.safetensors" for one in which)
@@ -73,7 +73,7 @@ def _identity(job: Job) -> Record:
 
 
 def record_failure(job: Job, error: Exception, device: torch.device) -> str:
-    """Leave a record of the failure if the disk still takes one; the line that tells of it."""
+    """Write a record of the failure if the disk still takes one; return a line about the failure."""
     line = str(error).splitlines()[0] if str(error) else type(error).__name__
     trace = "".join(traceback.format_exception(error)) if not isinstance(error, (UserError, NonFinite)) else None
     detail = {"kind": _kind(error), "message": line, "traceback": trace, "at": now()}

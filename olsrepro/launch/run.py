@@ -1,4 +1,4 @@
-"""One run in this process, or in one for each rank: prepared, trained from its last checkpoint on, recorded."""
+"""A run in this process, or in one for each rank: prepared, trained from its last checkpoint, recorded."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from olsrepro.launch.teacher import missing_teacher
 
 
 def run(config: RunConfig, *, fresh: bool = False, console: Console | None = None, pace_s: float = 0.0) -> Path:
-    """Train a run, or resume it, unless its record is there already; the record's path.
+    """Train a run, or resume it, unless it is finished already; return the record's path.
 
     Args:
         config: a composed, validated run.
-        fresh: move an earlier folder of this run aside and start anew.
-        console: where progress is told; standard output by default.
-        pace_s: an epoch's line is told at most every so many seconds.
+        fresh: move an earlier folder of this run aside and start over.
+        console: shows progress; standard output by default.
+        pace_s: shortest time in seconds between the lines of two epochs.
 
     Raises:
-        UserError: data or weights are missing, the device is not there, a record is damaged, the teacher can't teach.
+        UserError: data or weights are missing, the device is not available, a record is damaged, or the teacher can't
+            teach.
         NeedsRun: the run that teaches it must be finished first.
         Held: another process writes this run.
         Interrupted: a signal asked for a stop; the same command resumes it.
-        RunFailed: the training failed; a record of the failure is left, if it failed on the first rank.
+        RunFailed: the training failed; a record of the failure is written, if it failed on the first rank.
     """
     meet(config.runtime)
     job = Job(config, console or Console(file=sys.stdout, highlight=False, soft_wrap=True), pace_s)

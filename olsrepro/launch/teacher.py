@@ -1,4 +1,4 @@
-"""The network that teaches a run: which run must be finished first, and its best weights, loaded and checked."""
+"""Network that teaches a run: the run that must be finished first, and its best weights, loaded and checked."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from olsrepro.training import checkpoint
 def missing_teacher(config: RunConfig) -> RunConfig | None:
     """Return the run that must be trained before this one: the hard run that teaches it, where the store lacks that.
 
-    Every rank must call it; all learn what the first one found.
+    Every rank must call it; all get what the first one found.
 
     Raises:
-        UserError: the run that should teach can't.
+        UserError: the run named as teacher can't teach this one.
     """
     own = teacher_config(config)
     return own if from_first(teacher_record(config) is None) else None
@@ -38,12 +38,12 @@ def load_teacher(config: RunConfig, device: torch.device) -> nn.Module | None:
         return None
     record = teacher_record(config)
     if record is None:
-        raise UserError(f"method={config.method.name} needs a teacher, and its hard run {folder.name} is not finished")
+        raise UserError(f"method={config.method.name} needs a teacher, but its hard run {folder.name} is not finished")
     path = folder / WEIGHTS
     if not path.is_file() or sha256(path) != record["files"][WEIGHTS]:
         raise UserError(
-            f"{path} is gone or is not what its record names; train {folder.name} anew with --fresh, or name another"
-            " run by method.teacher"
+            f"{path} is gone or is not the file that its record names; train {folder.name} again with --fresh, or name"
+            " another run with method.teacher=RUN_ID"
         )
     with torch.random.fork_rng(devices=[]):
         network = build_backbone(config.backbone, config.dataset.num_classes)

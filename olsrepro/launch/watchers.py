@@ -1,4 +1,4 @@
-"""Who watches a training: a progress bar on a terminal, a line for each epoch elsewhere, TensorBoard."""
+"""Observers that show progress: a bar on a terminal, a line for each epoch elsewhere, TensorBoard."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 RowTexts = Sequence[tuple[str, str]]
-"""(Key, format) of what an epoch's line has of a row beside rate, loss and speed."""
+"""Keys of a row that an epoch's line shows beside rate, loss and speed, each with its format."""
 
 
 def epoch_line(row: Row, epochs: int, row_texts: RowTexts) -> str:
-    """Return one line about an epoch."""
+    """Return the line that reports an epoch."""
     errors = "".join(text.format(row[key]) for key, text in row_texts)
     return (
         f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}  lr {row['lr']:<8.3g} train loss {row['train_loss']:.4f}"
@@ -30,7 +30,7 @@ def epoch_line(row: Row, epochs: int, row_texts: RowTexts) -> str:
 
 
 class Pace:
-    """Lets something through at most every ``every_s`` seconds; everything if that is 0."""
+    """Limit that lets something through at most every ``every_s`` seconds; everything if that is 0."""
 
     def __init__(self, every_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._every_s = every_s
@@ -38,7 +38,7 @@ class Pace:
         self._last = clock()
 
     def is_due(self) -> bool:
-        """Whether it is time again; if so, the wait starts anew."""
+        """Return whether the time has passed; if so, it starts again."""
         now = self._clock()
         if self._every_s and now - self._last < self._every_s:
             return False
@@ -47,7 +47,7 @@ class Pace:
 
 
 class Lines:
-    """A line for an epoch, at most every ``every_s`` seconds."""
+    """Observer that prints a line for an epoch, at most every ``every_s`` seconds."""
 
     def __init__(
         self, epochs: int, say: Callable[[str], None], every_s: float = 0.0, *, row_texts: RowTexts = ()
@@ -58,16 +58,16 @@ class Lines:
         self._pace = Pace(every_s)
 
     def on_step(self, progress: TrainingProgress, steps: int) -> None:
-        """Nothing: lines are for epochs."""
+        """Do nothing: lines are for epochs."""
 
     def on_epoch(self, row: Row) -> None:
-        """Say the epoch's line."""
+        """Print the epoch's line, if one is due."""
         if self._pace.is_due():
             self._say(epoch_line(row, self._epochs, self._row_texts))
 
 
 class Bar:
-    """A bar with the time left, and the epochs' lines above it, from the first step on; a context manager."""
+    """Progress bar with the time left, shown from the first step on, and epochs' lines above it; a context manager."""
 
     def __init__(self, epochs: int, console: Console, every_s: float = 0.0, *, row_texts: RowTexts = ()) -> None:
         self._row_texts = row_texts
@@ -88,22 +88,22 @@ class Bar:
         self._bar.stop()
 
     def on_step(self, progress: TrainingProgress, steps: int) -> None:
-        """Move the bar."""
+        """Move the bar to the steps done."""
         done = progress.epoch * steps + progress.step
-        if not self._begun:  # the time left is judged from this process alone, not from what was done before
+        if not self._begun:  # the time left is estimated from this process alone, not from what was done before
             self._bar.start()
             self._bar.reset(self._task, total=self._epochs * steps, completed=done - 1)
             self._begun = True
         self._bar.update(self._task, completed=done, description=f"epoch {progress.epoch + 1}/{self._epochs}")
 
     def on_epoch(self, row: Row) -> None:
-        """Print the epoch's line above the bar."""
+        """Print the epoch's line above the bar, if one is due."""
         if self._pace.is_due():
             self._bar.console.print(epoch_line(row, self._epochs, self._row_texts), highlight=False)
 
 
 class TensorBoard:
-    """Scalars of each epoch; points that an earlier process wrote past the checkpoint are purged, not doubled."""
+    """Observer that writes each epoch's scalars; points that an earlier process wrote past a checkpoint are purged."""
 
     def __init__(self, folder: Path, scalars: Sequence[str]) -> None:
         self._folder = folder
@@ -111,7 +111,7 @@ class TensorBoard:
         self._open: SummaryWriter | None = None
 
     def on_step(self, progress: TrainingProgress, steps: int) -> None:
-        """Nothing: curves are of epochs."""
+        """Do nothing: curves are of epochs."""
 
     def on_epoch(self, row: Row) -> None:
         """Write the epoch's scalars and flush them."""
@@ -121,7 +121,7 @@ class TensorBoard:
         writer.flush()
 
     def close(self) -> None:
-        """Close the event file."""
+        """Close the event file, if one is open."""
         if self._open is not None:
             self._open.close()
 

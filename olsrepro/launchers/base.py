@@ -1,4 +1,4 @@
-"""What a launcher is, and what it says of the runs that it was given. No torch here."""
+"""Interface of launchers, and their report on the runs that they were given. No torch here."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from olsrepro.config.run_config import RunConfig
 
 @dataclass(frozen=True)
 class Launched:
-    """What came of a set of runs.
+    """Outcome of training a set of runs.
 
     Attributes:
-        trained: how many are finished.
+        trained: number of runs that are finished.
         failed: a line on each that could not be finished.
         held: a line on each that another process is writing.
-        interrupted: why the rest was not begun, after a signal or the loss of a rank: the same runs resume where they
-            stopped; empty: nothing stopped them.
+        interrupted: reason why the rest was not started, after a signal or the loss of a rank: the same runs resume
+            where they stopped; empty: nothing stopped them.
     """
 
     trained: int = 0
@@ -28,15 +28,15 @@ class Launched:
 
 
 class Launcher(Protocol):
-    """Trains runs somewhere: in this process, or in others."""
+    """Launcher of runs somewhere: in this process, or in others."""
 
     def train(self, configs: Sequence[RunConfig]) -> Launched:
         """Train runs as far as they can be trained; a failure does not keep the rest from training.
 
         Args:
-            configs: at least one, in the order in which they are wanted; a run comes after the one that teaches it.
+            configs: at least one, in the order in which to train them; a run comes after the one that teaches it.
 
         Raises:
-            UserError: something that the runs need is not here; nothing was started.
+            UserError: something that the runs need is missing; nothing was started.
             RankFailed: of several ranks this one failed by itself, so that this process must end.
         """

@@ -1,4 +1,4 @@
-"""A run and what it depends on: the run that teaches it is trained first, or waited for where another process does."""
+"""A run with its dependency: the run that teaches it is trained first, or waited for if another process trains it."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def _finish(teacher: RunConfig, student: RunConfig, console: Console | None, pac
         _train_or_wait(teacher, console, pace_s)
     except RunFailed as error:
         raise type(error)(
-            f"{run_id(student)} has no teacher (method.teacher=null takes its hard-label run): {error}\nmend that run,"
-            " or name a finished one by method.teacher=RUN_ID"
+            f"{run_id(student)} has no teacher (method.teacher=null takes its hard-label run): {error}\nfix that run,"
+            " or name a finished one with method.teacher=RUN_ID"
         ) from None
 
 
@@ -53,7 +53,7 @@ def _train_or_wait(config: RunConfig, console: Console | None, pace_s: float) ->
 
 
 def _wait(folder: Path, console: Console | None) -> None:
-    """Wait until nobody alive writes a run any more; whether it is finished then, its record says."""
+    """Wait until no living process writes a run any more; its record then says whether it is finished."""
     is_told = False
     while (holder := from_first(_living_holder(folder) if is_first() else None)) is not None:
         if not is_told:

@@ -1,5 +1,4 @@
-"""Experiments are filled: facts measured, missing runs trained, finished ones evaluated, each only where it is missing.
-
+"""Filling of experiments: facts are measured, missing runs trained, finished ones evaluated, each only if missing.
 torch is loaded only where something is trained or measured.
 """
 
@@ -20,13 +19,13 @@ Wish = tuple[RunConfig, EvaluationSettings]
 
 @dataclass(frozen=True)
 class Filling:
-    """What came of filling experiments.
+    """Outcome of filling a set of experiments.
 
     Attributes:
-        launched: what came of the runs that were missing.
+        launched: outcome of training the runs that were missing.
         unmeasured: a line on each evaluation that could not be made.
-        declined: whether the cost was not agreed to, so that nothing was trained.
-        left_to_first: whether this is another rank than the first, which alone evaluates and shows what came of it.
+        declined: whether the cost was declined, so that nothing was trained.
+        left_to_first: whether this is not the first rank, which alone evaluates and shows the results.
     """
 
     launched: Launched = field(default_factory=Launched)
@@ -41,14 +40,14 @@ def fill(filled: Filled, launcher: Launcher, *, agree: Callable[[str], bool], sa
     Under ``torchrun`` every rank must call it.
 
     Args:
-        filled: what is wanted; afterwards its outcomes are new.
+        filled: the experiments; afterwards their outcomes are up to date.
         launcher: trains the runs.
-        agree: is told in a line what the training takes, if anything is missing, and says whether to go on; alike on
-            all ranks.
-        say: is told in lines which evaluations are made, and which could not be.
+        agree: called with a line on the cost of training, if runs are missing; returns whether to train them, the same
+            on all ranks.
+        say: called with a line on each evaluation that is made, and on each that could not be.
 
     Raises:
-        UserError: a device or a data set is not here; nothing was started.
+        UserError: a device or a data set is missing; nothing was started.
         RankFailed: of several ranks this one failed by itself.
     """
     is_first = rank_info().rank == 0
@@ -76,7 +75,7 @@ def _measure_facts(filled: Filled) -> None:
 
 
 def _refuse_unready(wishes: Sequence[Wish]) -> None:
-    """Refuse evaluations whose data are not here, before anything is trained."""
+    """Refuse evaluations whose data are missing, before anything is trained."""
     if wishes:
         from olsrepro.launch.finished.evaluate import refuse_unready
 

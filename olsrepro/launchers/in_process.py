@@ -1,4 +1,4 @@
-"""The launcher ``in_process``: runs one after another in this process. It loads torch when it is given runs."""
+"""Launcher that trains runs one after another in this process. It loads torch when it is given runs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from olsrepro.launchers.base import Launched
 
 @dataclass(frozen=True)
 class InProcess:
-    """Trains runs one after another in this process, or on the ranks that ``torchrun`` has started with it.
+    """Launcher of runs one after another in this process, or on the ranks that ``torchrun`` has started with it.
 
     Attributes:
-        console: where progress is told: as a bar on a terminal, in lines elsewhere.
+        console: where progress is shown: as a bar on a terminal, in lines elsewhere.
     """
 
     console: Console
 
     def train(self, configs: Sequence[RunConfig]) -> Launched:
-        """Train runs in order, as :class:`olsrepro.launchers.base.Launcher` says; every rank must call it."""
+        """Train runs in order, as :class:`olsrepro.launchers.base.Launcher` describes; every rank must call it."""
         from olsrepro.launchers.many import run_many
 
         return run_many(configs, self.console)

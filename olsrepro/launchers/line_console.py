@@ -1,4 +1,4 @@
-"""A console of which somebody is told each line."""
+"""Console that passes each line to a function."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rich.console import Console
 
 
 def line_console(say: Callable[[str], None]) -> Console:
-    """Return a console, no terminal, whose lines are said one by one, without their line breaks."""
+    """Return a console that is not a terminal and passes its lines to ``say`` one by one, without line breaks."""
     return Console(file=_Lines(say), highlight=False, soft_wrap=True, force_terminal=False)
 
 
 class _Lines(io.StringIO):
-    """A text file that hands on each line once it is whole."""
+    """Text file that passes each line on once it is complete."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         super().__init__()

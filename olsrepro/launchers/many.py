@@ -1,4 +1,4 @@
-"""Many runs, one after another in this process: a failure is told and the rest goes on."""
+"""Many runs, one after another in this process: a failure is reported, and the rest are trained all the same."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Launched:
     """Train runs in order, each with an epoch's line at most every :data:`PACE_S` seconds; every rank must call it.
 
     Raises:
-        UserError: a device, a data set or a teacher that they need is not here; nothing was started.
+        UserError: a device, a data set or a teacher that they need is missing; nothing was started.
         RankFailed: of several ranks this one failed by itself.
     """
     meet(configs[0].runtime)
@@ -57,16 +57,16 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Launched:
 
 
 def _refuse_other_runs(configs: Sequence[RunConfig], first: Sequence[str]) -> None:
-    """Each rank has looked by itself for what the store lacks."""
+    """Refuse runs other than the first rank's: each rank has looked for itself which ones the store lacks."""
     if [run_id(config) for config in configs] != list(first):
         raise UserError(
-            "it has found other runs missing than rank 0 has: another process may just have written one, and the same"
-            f" command goes on; or {configs[0].runtime.runs_dir} is not one folder for all machines"
+            "other runs are missing here than on rank 0: if another process has just finished one, repeat the command;"
+            f" otherwise {configs[0].runtime.runs_dir} is not one folder that all machines share"
         )
 
 
 def _refuse_unready(configs: Sequence[RunConfig], say: Callable[[str], None]) -> None:
-    """Every device, data set, file of weights and teacher is looked at, before the first run."""
+    """Refuse runs before the first one starts, if a device, data set, file of weights or teacher is missing."""
     prepared = {(config.runtime.device, config.runtime.channels_last): config.runtime for config in configs}
     for runtime in prepared.values():
         prepare_device(runtime)

@@ -1,4 +1,4 @@
-"""A table by a call from Python, as the command ``olsrepro table`` fills it."""
+"""Tables filled from Python as the command ``olsrepro table`` fills them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from olsrepro.launchers.line_console import line_console
 
 
 def _say_nothing(line: str) -> None:
-    """Keep a line to oneself."""
+    """Ignore a line that is meant for the user."""
 
 
 def fill_table(
@@ -33,21 +33,20 @@ def fill_table(
 ) -> Table:
     """Train and measure what a table lacks, and return it; a second call trains nothing and loads no torch.
 
-    Runs that fail are missing in the table, whose foot-notes say why: ``table.is_complete`` is then false. Under
-    ``torchrun`` every rank must call it, once; the first one's table has what is evaluated after training.
+    Runs that fail are missing from the table, whose footnotes say why; ``table.is_complete`` is then false. Under
+    ``torchrun`` every rank must call it, once; only the first rank's table has what is evaluated after training.
 
     Args:
         name: of a table, as for ``olsrepro table``: ``2``, ``demo``; or of a figure, ``figure7a``.
         overrides: ``key=value``, as for ``olsrepro table``: ``preset=short``, ``seeds=3``, ``recipe.epochs=8``.
         runs_dir: the store; None: ``OLSREPRO_RUNS``, or ``./runs``.
         launcher: trains what is missing; None: this process does.
-        say: is told, line by line, what is to be trained and how it goes; on the first rank alone.
+        say: called with each line on what is to be trained and on its progress, on the first rank only.
 
     Raises:
-        UserError: a name or an override is not known, or a device or a data set is not here; nothing was started.
-        Interrupted: a signal asked for a stop; the same call resumes the training. As the next one, it is of
-            ``olsrepro.launch.errors``.
-        RankFailed: of several ranks this one failed by itself.
+        UserError: a name or an override is not known, or a device or a data set is missing; nothing was started.
+        Interrupted: a signal asked for a stop; the same call resumes the training (``olsrepro.launch.errors``).
+        RankFailed: of several ranks this one failed by itself (``olsrepro.launch.errors``).
     """
     request = parse_request([*overrides, *([] if runs_dir is None else [_runs_line(fspath(runs_dir))])])
     experiment = find(name, "table")
@@ -73,6 +72,6 @@ def _refuse_interrupted(filling: Filling) -> None:
 
 
 def _runs_line(folder: str) -> str:
-    """Return the override, in which Hydra's grammar wants special characters in quotes."""
+    """Return the override of the store's folder, in quotes where Hydra's grammar asks for them."""
     is_plain = re.fullmatch(r"[\w/.:+@-]+", folder, re.ASCII)
     return f"runtime.runs_dir={folder if is_plain else json.dumps(folder, ensure_ascii=False)}"

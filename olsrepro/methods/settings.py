@@ -48,7 +48,7 @@ class CleanSet:
 
 @dataclass(frozen=True)
 class RunContext:
-    """What of a run the switches of its method may follow, where they are left at None.
+    """Parts of a run that the switches of its method may follow, where they are left at None.
 
     Attributes:
         dataset: of the run.

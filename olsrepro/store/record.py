@@ -47,7 +47,7 @@ def read_record(folder: Path) -> Record | None:
 
 
 def _refused(path: Path, why: str) -> UserError:
-    return UserError(f"{path} {why}; move it away, or start anew with --fresh")
+    return UserError(f"{path} {why}; move it away, or start over with --fresh")
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> Path:

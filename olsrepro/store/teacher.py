@@ -51,11 +51,11 @@ def _refuse_failed(record: Record, folder: Path) -> None:
     if record["status"] == FAILED:
         raise UserError(
             f"method.teacher={folder.name}: that run failed ({record['error']['kind']}: {record['error']['message']});"
-            " train it anew with --fresh, or name another finished run"
+            " train it again with --fresh, or name another finished run"
         )
     if WEIGHTS not in record["files"]:
         raise UserError(
-            f"method.teacher={folder.name}: the weights of its best epoch are lost; train it anew with --fresh"
+            f"method.teacher={folder.name}: the weights of its best epoch are lost; train it again with --fresh"
         )
 
 

@@ -1,4 +1,4 @@
-"""The files that a training leaves beside its record, each written whole or not at all."""
+"""Files that a training leaves beside its record, each written whole or not at all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENSEMBLE = "ensemble_sums.safetensors"
 
 
 class Artifacts:
-    """Writes a run's curves, weights (``best.pt``, ``last.pt``, an ensemble's), test logits, label tables and sums.
+    """Writer of a run's curves, weights (``best.pt``, ``last.pt``, an ensemble's), test logits, label tables and sums.
 
     Args:
         folder: of the run.
@@ -38,40 +38,40 @@ class Artifacts:
         self._metadata = {"run_id": about["run_id"]} if about else {}
 
     def curves(self, rows: Iterable[Row]) -> None:
-        """All rows so far, one JSON object a line."""
+        """Write all rows so far, one JSON object per line."""
         write_text(self.folder / CURVES, "".join(json.dumps(row) + "\n" for row in rows))
 
     def written_epochs(self) -> int:
-        """How many epochs the curves have."""
+        """Count the epochs that the curves have."""
         path = self.folder / CURVES
         return len(path.read_text().splitlines()) if path.exists() else 0
 
     def epoch_of(self, which: str) -> int:
-        """The epoch, counted from 1, that ``{which}.pt`` holds the weights of."""
+        """Return the epoch, counted from 1, whose weights ``{which}.pt`` holds."""
         return int(checkpoint.load(self.folder / f"{which}.pt")["epoch"])
 
     def weights(self, which: str, network: nn.Module, epoch: int, evaluation: Evaluation) -> None:
-        """``{which}.pt`` (weights, epoch counted from 1, the test's numbers, the run) and the test's raw output."""
+        """Write ``{which}.pt`` (weights, epoch from 1, the test's numbers, the run) and the test's raw output."""
         self._weights(f"{which}.pt", network, epoch, evaluation)
         self._tensors(f"{which}_{evaluation.kind}.safetensors", dict(evaluation.outputs))
 
     def epoch_weights(self, network: nn.Module, epoch: int, evaluation: Evaluation) -> None:
-        """``epochs/epoch_0015.pt``, as ``best.pt``, for an ensemble; epochs are counted from 1."""
+        """Write ``epochs/epoch_0015.pt``, in the form of ``best.pt``, for an ensemble; epochs are counted from 1."""
         (self.folder / EPOCHS).mkdir(exist_ok=True)
         self._weights(f"{EPOCHS}/epoch_{epoch:04d}.pt", network, epoch, evaluation)
 
     def kept_epochs(self) -> list[int]:
-        """The epochs that :meth:`epoch_weights` has files of, rising."""
+        """List the epochs that :meth:`epoch_weights` has written files of, in rising order."""
         names = (re.fullmatch(r"epoch_(\d+)\.pt", path.name) for path in (self.folder / EPOCHS).glob("*.pt"))
         return sorted(int(name[1]) for name in names if name)
 
     def label_table(self, epoch: int, table: Tensor) -> None:
-        """The soft labels in force after an epoch, counted from 1."""
+        """Write the soft labels in force after an epoch, counted from 1."""
         (self.folder / LABEL_TABLES).mkdir(exist_ok=True)
         self._tensors(f"{LABEL_TABLES}/epoch_{epoch:04d}.safetensors", {"soft_labels": table})
 
     def ensemble(self, sums: Mapping[int, Tensor], members: Mapping[int, list[int]]) -> None:
-        """The sums of test probabilities by ensemble size; which epochs each holds is in the file's metadata."""
+        """Write the sums of test probabilities by ensemble size; the file's metadata has the epochs in each."""
         names = {str(size): json.dumps(members[size]) for size in sums}
         self._tensors(ENSEMBLE, {str(size): total for size, total in sums.items()}, names)
 

@@ -13,32 +13,31 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class WeightAverage:
-    """``a <- d a + (1 - d) w`` after each optimiser step, from ``a`` = the initial weights on.
-
-    It runs over parameters and floating buffers, such as running statistics; other buffers are copied. torch's
-    ``AveragedModel`` is not it: that drops the initial weights and averages counts too. EfficientNet's own code has
-    d = 0.9999 and lets it rise from 0.1 on over the first 90 000 steps; here it is one number.
+    """Running average of weights: ``a <- d a + (1 - d) w`` after each optimiser step, from the initial weights on.
+    It covers parameters and floating-point buffers, such as running statistics; other buffers are copied. torch's
+    ``AveragedModel`` differs: it drops the initial weights and averages counts too. EfficientNet's own code has
+    d = 0.9999, rising from 0.1 over the first 90 000 steps; here d is constant.
 
     Args:
-        network: that learns, with its initial weights, on its device and neither compiled nor wrapped.
-        tested: what a test calls, as :meth:`LabelMethod.tested` makes it of the network: that itself, or a module
+        network: the one that learns, with its initial weights, on its device and neither compiled nor wrapped.
+        tested: the module that a test calls, as :meth:`LabelMethod.tested` returns it: the network itself, or a module
             around it whose heads are averaged too.
         decay: d, above 0 and below 1.
 
     Attributes:
-        network: the average of ``network``, a copy of its own that takes no gradient, in evaluation mode.
-        tested: likewise of ``tested``; it holds the average of the network where ``tested`` holds the network.
+        network: the average of ``network``, a separate copy without gradients, in evaluation mode.
+        tested: the average of ``tested``; it holds the average of the network where ``tested`` holds the network.
     """
 
     def __init__(self, network: nn.Module, tested: nn.Module, decay: float) -> None:
-        self.network, self.tested = copy.deepcopy((network, tested))  # together, so that one goes on holding the other
+        self.network, self.tested = copy.deepcopy((network, tested))  # together, so that one still holds the other
         self.tested.eval().requires_grad_(False)
         self._learning = tested
         self._average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def update(self) -> None:
-        """The optimiser has stepped once more; no wait for the device."""
+        """Update the average after a step of the optimiser, without waiting for the device."""
         pairs = list(zip(_tensors(self.tested), _tensors(self._learning), strict=True))
         floating = [(average, now) for average, now in pairs if average.is_floating_point()]
         self._average(*map(list, zip(*floating, strict=True)), None)
@@ -47,11 +46,11 @@ class WeightAverage:
                 average.copy_(now)
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain tensors by the keys of ``tested``."""
+        """Return plain tensors by the keys of ``tested``."""
         return self.tested.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state taken with :meth:`state_dict`."""
+        """Resume from a state taken with :meth:`state_dict`."""
         self.tested.load_state_dict(state)
 
 

@@ -1,4 +1,4 @@
-"""Where batch normalisation takes its statistics from, in whatever network: one rank, all ranks, or the past."""
+"""Source of batch normalisation's statistics, in any network: one rank, all ranks, or the running statistics."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ T = TypeVar("T", bound=nn.Module)
 
 
 def apply_batch_norm(kind: str, module: T) -> T:
-    """The module with its batch norms as ``recipe.batch_norm`` says; parameters, buffers and their keys stay the same.
+    """Return the module with its batch norms as ``recipe.batch_norm`` says; parameters, buffers and keys stay the same.
 
     Args:
         kind: ``local`` changes nothing. ``frozen``: running statistics normalise and never move, in training as in a
             test; scale and shift still learn. ``sync``: statistics of a step's images on all ranks; changes nothing
-            where there is but one.
+            on a single rank.
         module: a network, or a label method with heads; it is changed in place and returned, unless it is a single
             batch norm that becomes another.
 
@@ -37,24 +37,24 @@ def apply_batch_norm(kind: str, module: T) -> T:
 def check_batch_norm(kind: str, method: MethodSettings, device: torch.device) -> None:
     """Refuse (:class:`UserError`) what torch can't do with statistics of several ranks.
 
-    They are taken on CUDA devices only, and can't be differentiated forwards or twice.
+    It takes them on CUDA devices only, and can't differentiate them in forward mode or twice.
     """
     if kind != "sync" or rank_count() == 1:
         return
     if device.type != "cuda":
         raise UserError(
-            f"recipe.batch_norm=sync needs CUDA devices, and these {rank_count()} ranks train on {device.type}; set"
+            f"recipe.batch_norm=sync needs CUDA devices, but these {rank_count()} ranks train on {device.type}; set"
             " recipe.batch_norm=local"
         )
     if method.takes_meta_gradient:
         raise UserError(
-            f"recipe.batch_norm=sync does not go with method={method.name}, whose meta-gradient torch can't take"
+            f"recipe.batch_norm=sync does not work with method={method.name}, whose meta-gradient torch can't take"
             " through statistics of several ranks; set recipe.batch_norm=local"
         )
 
 
 class _Frozen(_BatchNorm):
-    """A batch norm that is in evaluation mode whatever mode is set; what is inside it, such as dropout, follows."""
+    """A batch norm that stays in evaluation mode whatever mode is set; modules inside it, such as dropout, follow."""
 
     def train(self: T, mode: bool = True) -> T:
         super().train(mode)
@@ -64,12 +64,12 @@ class _Frozen(_BatchNorm):
 
 @cache
 def _frozen_kind(kind: type[_BatchNorm]) -> type[_Frozen]:
-    """The frozen form of a class of batch norms, with all that it does besides: timm's apply an activation."""
+    """Return the frozen form of a class of batch norms, with all that it does besides: timm's apply an activation."""
     return type(f"Frozen{kind.__name__}", (_Frozen, kind), {})
 
 
 def _frozen(module: T) -> T:
-    # Layers change their class, not their identity: methods and stages that hold a layer go on holding it.
+    # Layers change their class, not their identity: methods and stages that hold a layer still hold it.
     for name, layer in module.named_modules():
         if not isinstance(layer, _BatchNorm) or isinstance(layer, _Frozen):
             continue

@@ -28,8 +28,8 @@ def save(path: Path, state: State) -> None:
     """Write a state atomically. torch stores it as a ZIP whose CRC-32 sums :func:`load` checks.
 
     Raises:
-        TypeError: something in it is no plain container, tensor, number or string, so that no safe load would take it.
-        StorageError: the disk is full, or the folder can't be written.
+        TypeError: something in it is not a plain container, tensor, number or string, which a safe load would refuse.
+        StorageError: the disk is full, or the folder can't be written to.
     """
     _refuse_foreign(state)
     written = io.BytesIO()  # torch would report a full disk as an error of its own archive
@@ -61,7 +61,7 @@ def _check_sums(content: io.BytesIO) -> None:
     with zipfile.ZipFile(content) as archive:
         damaged = archive.testzip()
         for member in archive.infolist():
-            if member.external_attr & _FOLDER:  # torch would read nothing and leave the tensor as memory happens to be
+            if member.external_attr & _FOLDER:  # torch would read nothing and leave the tensor uninitialised
                 damaged = member.filename
     if damaged is not None:
         raise CorruptCheckpoint(f"{damaged} is damaged")
@@ -69,7 +69,7 @@ def _check_sums(content: io.BytesIO) -> None:
 
 
 def _refuse_foreign(value: object, where: str = "state") -> None:
-    """Exact types only: a string's subclass, as ``torch.__version__`` is one, is refused by a safe load too."""
+    """Refuse all but exact plain types: a safe load refuses subclasses too, such as that of ``torch.__version__``."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             _refuse_foreign(key, f"{where}.{key}")
@@ -78,14 +78,14 @@ def _refuse_foreign(value: object, where: str = "state") -> None:
         for at, item in enumerate(cast("list[object]", value)):
             _refuse_foreign(item, f"{where}[{at}]")
     elif type(value) not in _PLAIN:
-        raise TypeError(f"{where} is a {type(value).__name__}, which no checkpoint may hold")
+        raise TypeError(f"{where} is a {type(value).__name__}, which a checkpoint can't hold")
 
 
 class CheckpointFolder:
-    """The two newest checkpoints of a run: ``checkpoint.pt`` and, until the next one is whole, its predecessor.
+    """Two newest checkpoints of a run: ``checkpoint.pt`` and its predecessor.
 
-    The predecessor of one inside an epoch stays that of the epoch's beginning, which any number of ranks can go on
-    from. ``guard`` is called before each is written, and raises if this process must not write any more.
+    Inside an epoch the predecessor remains that of the epoch's beginning, from which any number of ranks can resume.
+    ``guard`` is called before each is written, and raises if this process must not write any more.
     """
 
     def __init__(
@@ -98,9 +98,9 @@ class CheckpointFolder:
         self._newest_is_inside_epoch = False
 
     def save(self, state: State) -> None:
-        """Write a new checkpoint; at every moment a whole one stands there, a damaged one never as predecessor.
+        """Write a new checkpoint; a whole one exists at every moment, and a damaged one never becomes the predecessor.
 
-        ``state["inside_epoch"]`` tells, where it is there, whether the epoch it is of goes on.
+        ``state["inside_epoch"]``, if present, says whether it was taken before the end of an epoch.
         """
         self._guard()
         if self._newest_is_worth_keeping():
@@ -114,9 +114,9 @@ class CheckpointFolder:
         return not self._newest_is_inside_epoch or not (self.folder / PREDECESSOR).exists()
 
     def newest(self, refusal: Callable[[State], str | None] = lambda state: None) -> State | None:
-        """The newest whole checkpoint, None where there is none; one that is not taken is named.
+        """Return the newest whole checkpoint, None if there is none; each one that is passed over is reported.
 
-        ``refusal`` says of a state why it can't be gone on from, or None.
+        ``refusal`` returns the reason why a state can't be resumed from, or None.
         """
         passed_over = False
         for name in (NAME, PREDECESSOR):
@@ -128,14 +128,14 @@ class CheckpointFolder:
                 passed_over = True
                 continue
             if passed_over:
-                self._say(f"going on from {name}")
+                self._say(f"resuming from {name}")
             return state
         if passed_over:
             self._say("no whole checkpoint is left; starting from the beginning")
         return None
 
     def _whole(self, name: str, refusal: Callable[[State], str | None]) -> tuple[State | None, str | None]:
-        """The state in a file, or None and why it is not taken."""
+        """Return the state in a file, or None and the reason why it is passed over."""
         try:
             state = load(self.folder / name)
         except CorruptCheckpoint as error:

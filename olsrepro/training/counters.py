@@ -1,4 +1,4 @@
-"""What is counted while an epoch trains: on the device, read once at its end."""
+"""Counters of an epoch's training: kept on the device, read once at its end."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TrainingCounts:
 class StepCounters:
     """Images, loss, and the step of the first loss that was not finite, of one epoch; no step waits for the device.
 
-    Each rank counts its own samples; what is read is of all of them, so that every rank must read.
+    Each rank counts its own samples; reading sums over all ranks, so every rank must read.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -50,46 +50,45 @@ class StepCounters:
         self._bad_step = torch.full((), NO_STEP, dtype=torch.int64, device=device)
 
     def reset(self) -> None:
-        """Start a new epoch."""
+        """Set all counts to zero for a new epoch."""
         self._images = 0
         self._loss.zero_()
         self._bad_step.fill_(NO_STEP)
 
     @torch.no_grad()
     def count_step(self, step: int, images: int, loss: Tensor) -> None:
-        """Count a mean loss over some images."""
+        """Count a step's images and their mean loss."""
         loss = loss.detach().double()
         self._loss += loss * images
         self._images += images
         self._bad_step.masked_fill_(~loss.isfinite() & (self._bad_step > step), step)
 
     def first_bad_step(self) -> int | None:
-        """The epoch's first step with a loss that is not finite (reads the device)."""
+        """Return the epoch's first step with a loss that is not finite, None without one (reads the device)."""
         step = int(lowest(self._bad_step))
         return None if step == NO_STEP else step
 
     def images(self) -> int:
-        """Images that steps trained on (reads the device)."""
+        """Count the images that steps trained on (reads the device)."""
         return int(total_of(self._images, self._loss))
 
     def mean_loss(self) -> float:
-        """Over the images (reads the device)."""
+        """Return the mean loss over the images (reads the device)."""
         return float(summed(self._loss)) / max(1, self.images())
 
     def state_dict(self) -> dict[str, Any]:
-        """The running counts, for a checkpoint inside an epoch."""
+        """Return the running counts, for a checkpoint inside an epoch."""
         return {"images": self._images, "loss": self._loss, "bad_step": self._bad_step}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from counts taken with :meth:`state_dict`."""
+        """Resume from counts taken with :meth:`state_dict`."""
         self._images = state["images"]
         self._loss.copy_(state["loss"])
         self._bad_step.copy_(state["bad_step"])
 
 
 class EpochCounters(StepCounters):
-    """And how many samples were hit, by label status.
-
+    """Step counters that also count hits by label status.
     Args:
         true_targets: the labels before noise, (N,) on the device.
     """
@@ -100,13 +99,13 @@ class EpochCounters(StepCounters):
         self._counts = torch.zeros(5, dtype=torch.int64, device=true_targets.device)
 
     def reset(self) -> None:
-        """Start a new epoch."""
+        """Set all counts to zero for a new epoch."""
         super().reset()
         self._counts.zero_()
 
     @torch.no_grad()
     def add(self, step: int, batch: Batch, output: StepOutput) -> None:
-        """Count one step's batch."""
+        """Count the samples, hits and loss of one step's batch."""
         if output.logits is not None:
             self._counts += _counted(predicted(output.logits), batch.targets, self._true[batch.indices])
         self.count_step(step, len(batch.targets), output.loss)
@@ -123,27 +122,27 @@ class EpochCounters(StepCounters):
 
     @torch.no_grad()
     def share_true(self, labels: Tensor) -> float:
-        """Share of labels (N,), where they are not -1, that are the true classes (reads the device)."""
+        """Return the share of labels (N,), where they are not -1, that are the true classes (reads the device)."""
         seen = labels >= 0
         return float((labels[seen] == self._true[seen]).double().mean())
 
     def read(self) -> TrainingCounts:
-        """The counts so far (reads the device)."""
+        """Return the counts so far (reads the device)."""
         kept, flipped, hit_kept, hit_wrong, hit_true = (int(count) for count in summed(self._counts).tolist())
         return TrainingCounts(kept, flipped, hit_kept, hit_wrong, hit_true, self.mean_loss())
 
     def state_dict(self) -> dict[str, Any]:
-        """The running counts, for a checkpoint inside an epoch."""
+        """Return the running counts, for a checkpoint inside an epoch."""
         return super().state_dict() | {"counts": self._counts}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from counts taken with :meth:`state_dict`."""
+        """Resume from counts taken with :meth:`state_dict`."""
         super().load_state_dict(state)
         self._counts.copy_(state["counts"])
 
 
 def _counted(guess: Tensor, given: Tensor, true: Tensor) -> Tensor:
-    """How many are kept, flipped, hit and kept, hit and flipped, flipped and true (int64 (5,)), of (B,) each."""
+    """Count kept, flipped, hit and kept, hit and flipped, flipped and true samples, int64 (5,), of (B,) each."""
     hit, flipped = guess == given, true != given
     kept = ~flipped
     return torch.stack([kept, flipped, hit & kept, hit & flipped, (guess == true) & flipped]).sum(dim=1)

@@ -1,4 +1,4 @@
-"""The device that a run trains on, with threads and determinism as its settings say."""
+"""Device that a run trains on, with threads and determinism as its settings say."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from olsrepro.training.runtime import RuntimeSettings
 
 
 def prepare_device(runtime: RuntimeSettings) -> torch.device:
-    """The device to train on, with threads and determinism set for this process.
+    """Set threads and determinism for this process, and return the device to train on.
 
     Raises:
-        UserError: the device is not there, or can't do what is asked.
+        UserError: the device is not available, or can't do what is asked.
     """
     device = _choose_device(_own_device(runtime.device, rank_info()))
     if runtime.channels_last and device.type == "cpu":
@@ -33,7 +33,7 @@ def prepare_device(runtime: RuntimeSettings) -> torch.device:
 
 
 def _prepare_cuda(deterministic: bool) -> None:
-    """Determinism of cuDNN, cuBLAS and torch; a CPU needs nothing: its kernels are deterministic as they are."""
+    """Set determinism of cuDNN, cuBLAS and torch; a CPU needs nothing, because its kernels are deterministic."""
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not deterministic
     torch.use_deterministic_algorithms(deterministic)
@@ -42,11 +42,11 @@ def _prepare_cuda(deterministic: bool) -> None:
 
 
 def _own_device(name: str, here: RankInfo) -> str:
-    """Of several ranks on a machine each has the GPU of its own number."""
+    """Return the name of this rank's device: of several ranks on a machine, each has the GPU of its own number."""
     if here.ranks == 1 or name == "cpu" or not torch.cuda.is_available():
         return name
     if name.startswith("cuda:"):
-        raise UserError(f"runtime.device={name} is one GPU, and there are {here.ranks} ranks; set runtime.device=cuda")
+        raise UserError(f"runtime.device={name} is one GPU, but there are {here.ranks} ranks; set runtime.device=cuda")
     return f"cuda:{here.local_rank}"
 
 

@@ -1,4 +1,4 @@
-"""Ensembles over a training's epochs (Table III): sums of test probabilities, and the members' weights if asked for."""
+"""Ensembles over a training's epochs (Table III): sums of test probabilities, and the members' weights if wanted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from olsrepro.training.task import Evaluation
 
 @dataclass
 class EnsembleCollector:
-    """Sums for ensembles of several sizes; with none asked for it takes nothing and writes nothing.
+    """Collector of sums for ensembles of several sizes; without sizes it collects and writes nothing.
 
     Attributes:
         sums: by ensemble size.
@@ -53,5 +53,5 @@ class EnsembleCollector:
         return self.sums.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from sums taken with :meth:`state_dict`."""
+        """Resume from sums taken with :meth:`state_dict`."""
         self.sums.load_state_dict(state)

@@ -1,4 +1,4 @@
-"""What learns: the network, its label method, the optimiser; built from settings."""
+"""Network, label method and optimiser of a run, built from settings."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ State = dict[str, Any]
 
 @dataclass
 class Learner:
-    """The network, its label method and the optimiser.
+    """Network, its label method and the optimiser.
 
-    ``forward`` is what a training step calls and ``tested`` what a test calls: what the method makes of the network, or
-    a compiled form of it. The checkpoint is always of the network and the method themselves. ``learning_rate`` is a
-    function of the place in the training, in epochs. With ``average`` the test is of the running average of the
-    network's weights.
+    ``forward`` is the module that a training step calls and ``tested`` the one that a test calls: those that the method
+    returns for the network, or compiled forms of them. The checkpoint is always of the network and the method
+    themselves. ``learning_rate`` is a function of the position in the training, in epochs. With ``average`` the test is
+    of the running average of the network's weights.
     """
 
     network: nn.Module
@@ -49,40 +49,43 @@ class Learner:
 
     @property
     def kept(self) -> nn.Module:
-        """The network whose weights a test measures and a run leaves."""
+        """Network whose weights a test measures and a run keeps."""
         return self.network if self.average is None else self.average.network
 
     def optimised(self) -> Iterator[nn.Parameter]:
-        """The parameters that the optimiser moves."""
+        """Yield the parameters that the optimiser changes."""
         return (parameter for group in self.optimizer.param_groups for parameter in group["params"])
 
     def set_learning_rate(self, position: float) -> None:
-        """Take up the rate of a place in the training, in epochs."""
+        """Set the learning rate to that of a position in the training, in epochs."""
         rate = self.learning_rate(position)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
     def step(self) -> None:
-        """Move the weights by their gradients."""
+        """Change the weights by their gradients, and update the method and the average."""
         self.optimizer.step()
         self.method.after_step()
         if self.average is not None:
             self.average.update()
 
     def state_dict(self) -> State:
-        """Weights, their average and the optimiser's state: the same on all ranks, as the method's is not."""
+        """Return weights, their average and the optimiser's state: the same on all ranks, unlike the method's state."""
         average = {} if self.average is None else self.average.state_dict()
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "average": average}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from a state taken with :meth:`state_dict`."""
+        """Resume from a state taken with :meth:`state_dict`."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
 
     def is_finite(self) -> bool:
-        """Whether every weight and buffer of the network and every weight of the method is finite (one device read)."""
+        """Return whether all weights and buffers of the network and all weights of the method are finite.
+
+        It reads the device once.
+        """
         tensors = [*self.network.state_dict().values(), *self.method.parameters()]
         floating = [t.detach() for t in tensors if t.is_floating_point() and t.numel()]
         return bool(torch.stack([tensor.abs().amax().float() for tensor in floating]).isfinite().all())
@@ -100,12 +103,12 @@ def build_learner(
     training_set: TrainingSet | None = None,
     weights: Path | None = None,
 ) -> Learner:
-    """Network, label method and optimiser of a run.
+    """Build network, label method and optimiser of a run.
 
     Initial weights are drawn on the CPU from (seed, "init"), the trunk first, so that all methods of one seed start
-    from one trunk on every device. ``teacher`` is a trained network for a method that wants one, ``training_set`` all
-    training images for one that looks at them. ``weights`` is a file of weights that replace the trunk's draws before
-    the method sees it; all that is drawn is the same without it.
+    from the same trunk on every device. ``teacher`` is a trained network for a method that wants one, ``training_set``
+    all training images for one that goes through them. ``weights`` is a file of weights that replace the trunk's drawn
+    ones before the method sees it; the draws are the same with and without it.
     """
     own = method.own_recipe(recipe.epochs)
     rate = recipe.rate_at if own is None else own.rate_at
@@ -131,7 +134,7 @@ def build_learner(
     network = network.to(device).to(memory_format=layout)
     label_method = label_method.to(device).to(memory_format=layout)
     optimizer = build_optimizer([*network.parameters(), *label_method.optimised()], recipe, own)
-    torch.manual_seed(address(seed, "stream", *([rank()] if rank() else [])))  # ranks drop other features out
+    torch.manual_seed(address(seed, "stream", *([rank()] if rank() else [])))  # dropout differs between ranks
     return _learner(network, label_method, optimizer, rate, recipe, runtime, device)
 
 
@@ -144,7 +147,7 @@ def _learner(
     runtime: RuntimeSettings,
     device: torch.device,
 ) -> Learner:
-    """With what steps and tests call: averaged, compiled, as the run says."""
+    """Build the learner with the modules that steps and tests call: averaged and compiled as the run says."""
     trained, tested = method.trained(network), method.tested(network)
     average = WeightAverage(network, tested, recipe.ema_decay) if recipe.ema_decay else None
     tested = tested if average is None else average.tested

@@ -1,4 +1,4 @@
-"""On the CPU, memory that a training step frees is kept for the next one, and comes in large pages."""
+"""Memory on the CPU: what a training step frees is kept for the next one, and comes in large pages."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ NEVER = 2**31 - 1
 
 
 def spare_page_faults() -> None:
-    """Have glibc's allocator keep what is freed, and torch's ask for huge pages; nothing where there is no glibc.
+    """Make glibc's allocator keep what is freed, and torch's ask for huge pages; do nothing without glibc.
 
-    Otherwise a step's activations go back to the system and every page of them is fetched and zeroed anew in the next
-    step: a seventh of the time of ResNet-20 at 256 images, half of that of a batch of photographs, which is larger than
-    what glibc keeps. To be called before the first large tensor is made.
+    Otherwise a step's activations are returned to the system, and each of their pages is fetched and zeroed again in
+    the next step: a seventh of the time of ResNet-20 at 256 images, half of that of a batch of photographs, which is
+    larger than what glibc keeps. Call it before the first large tensor is made.
     """
     if platform.libc_ver()[0] != "glibc":
         return

@@ -1,4 +1,4 @@
-"""Where a training stands: plain numbers that travel in its checkpoint."""
+"""Progress of a training: plain numbers that are kept in its checkpoint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class TrainingProgress:
     Attributes:
         epoch: the 0-based running epoch, equal to the number of finished ones.
         step: steps made in it.
-        seconds: seconds of training in it, over all processes that worked at it.
+        seconds: seconds of training in it, over all processes that worked on it.
         rows: one row of the curve for each finished epoch; ``row["epoch"]`` counts from 1.
         best_epoch: the row with the lowest objective, the first of equals; None before the first test.
         best_objective: that objective.
@@ -29,7 +29,7 @@ class TrainingProgress:
     best_objective: float = float("inf")
 
     def finish_epoch(self, row: Row, objective: float) -> bool:
-        """Append an epoch's row and move on to the next; whether it is the best so far (the first of equals)."""
+        """Append an epoch's row and move on to the next; return whether it is the best so far (the first of equals)."""
         is_best = self.best_epoch is None or objective < self.best_objective
         self.rows.append(row)
         self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
@@ -38,10 +38,10 @@ class TrainingProgress:
         return is_best
 
     def state_dict(self) -> dict[str, Any]:
-        """As a plain dictionary."""
+        """Return the progress as a plain dictionary."""
         return asdict(self)
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> TrainingProgress:
-        """From :meth:`state_dict`."""
+        """Build the progress from the dictionary of :meth:`state_dict`."""
         return cls(**state)

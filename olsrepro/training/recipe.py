@@ -1,4 +1,4 @@
-"""Settings of the recipe: what is trained how long, by which optimiser, on which images. No torch here."""
+"""Settings of the recipe: length of training, optimiser, schedule, augmentation, precision. No torch here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from olsrepro.training.schedule import stepped_rate
 
 PRECISIONS = ("fp32", "bf16")
 REPLACED = ("lr", "milestones", "gamma", "momentum", "nesterov", "weight_decay")
-"""What of a recipe a method's own recipe replaces."""
+"""Keys of a recipe that a method's own recipe replaces."""
 TRAIN_ERRORS = ("running", "eval")
 BATCH_NORMS = ("local", "sync", "frozen")
 
@@ -27,8 +27,8 @@ class RecipeSettings(Component):
     ``batch_norm`` takes its statistics from the images that one rank has in one pass (``local``), of all ranks
     (``sync``), or changes none (``frozen``). With ``ema_decay`` above 0 a running average of the weights is tested and
     kept. ``pretrained`` starts the backbone from published weights (true) or from a file (its path); ``start`` says
-    which these are: a published name, or ``sha256:`` and the file's; composing a run fills it in. ``task`` is what the
-    recipe is for.
+    which these are: a published name, or ``sha256:`` and the file's; composing a run fills it in. ``task`` names the
+    task that the recipe is for.
     """
 
     epochs: int = 300
@@ -66,8 +66,8 @@ class RecipeSettings(Component):
         check_choice("batch_norm", self.batch_norm, BATCH_NORMS)
         check_range("ema_decay", self.ema_decay, 0, 1)
         if self.ema_decay == 1:
-            raise ValueError("ema_decay=1 would keep the initial weights for ever; set it below 1, such as 0.9999")
-        _ = self.augment  # checks its part
+            raise ValueError("ema_decay=1 would keep the initial weights for ever; set it below 1, for example 0.9999")
+        _ = self.augment  # checks the values of that part
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov=true needs a momentum above 0; set nesterov=false")
         if list(self.milestones) != sorted(self.milestones) or any(m < 1 for m in self.milestones):
@@ -75,20 +75,20 @@ class RecipeSettings(Component):
 
     @property
     def augment(self) -> AugmentSettings:
-        """The part of the recipe that changes training images."""
+        """Part of the recipe that changes training images."""
         return AugmentSettings(**{item.name: getattr(self, item.name) for item in fields(AugmentSettings)})
 
     def rate_at(self, position: float) -> float:
-        """The rate at a place in the training, in epochs: ``lr`` times ``gamma`` for each milestone that is reached.
+        """Return the rate at a position in the training, in epochs: ``lr`` times ``gamma`` for each milestone reached.
 
         Source: paper V-A.
         """
         return stepped_rate(position, self.lr, self.gamma, self.milestones)
 
     def training_area(self, side: int) -> float:
-        """Pixels of a training image, in the mean; ``side`` is the data set's."""
+        """Return the mean area of a training image in square pixels; ``side`` is the data set's."""
         return float(side**2)
 
     def identity(self) -> dict[str, Any]:
-        """As for every component; milestones that are never reached change nothing."""
+        """Return what a run id covers, as for every component; milestones that are never reached are left out."""
         return super().identity() | {"milestones": [m for m in self.milestones if m < self.epochs]}

@@ -1,4 +1,4 @@
-"""Settings of the runtime: how and where a run is executed. No torch here."""
+"""Settings of a run's execution: how and where it is executed. No torch here."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ KEEPS = ("sums", "grid")
 
 @dataclass(frozen=True)
 class RuntimeSettings:
-    """How and where a run is executed; none of it changes what is trained, all of it is kept as provenance.
+    """Settings of how and where a run is executed; they don't change what is trained, and are kept as provenance.
 
     For ensembles over its epochs (Table III) a run keeps sums of test probabilities for each number of models in
     ``ensemble_sizes``, over the epochs that ``ensemble_grid`` takes; with ``keep=grid`` their weights as well.
 
-    A step's batch is split among the ranks and, with ``accumulate``, on each rank into so many passes one after
-    another; a rank waits ``rank_timeout_s`` seconds for the others in a step. Photographs are read by ``workers``
-    processes a rank (None: as many as there are cores for it). With ``pixel_cache`` those whose first transform is the
-    same in every epoch are kept resized in ``cache_dir`` (None: the folder ``cache`` of ``data_dir``), where it is also
-    remembered which can be decoded.
+    A step's batch is split among the ranks and, on each rank, into ``accumulate`` successive passes; a rank waits
+    ``rank_timeout_s`` seconds for the others in a step. Photographs are read by ``workers`` processes per rank (None:
+    as many as there are cores for it). With ``pixel_cache`` those whose first transform is the same in every epoch are
+    kept resized in ``cache_dir`` (None: the folder ``cache`` of ``data_dir``), which also holds the list of those that
+    can't be decoded.
     """
 
     device: str = "auto"

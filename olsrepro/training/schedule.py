@@ -1,4 +1,4 @@
-"""Learning rates by the place in the training, in epochs. No torch here."""
+"""Learning rates by the position in the training, in epochs. No torch here."""
 
 from __future__ import annotations
 

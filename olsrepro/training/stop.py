@@ -1,4 +1,4 @@
-"""SIGTERM, SIGINT and SIGUSR1 ask for a stop at the next step instead of ending the process."""
+"""Requests for a stop: SIGTERM, SIGINT and SIGUSR1 ask for one at the next step instead of ending the process."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGUSR1") i
 
 
 class StopRequest:
-    """A flag that the signals set, as a context manager; a second SIGINT ends the process in Python's own way.
+    """Flag that the signals set, as a context manager; a second SIGINT ends the process in Python's own way.
 
-    One key press may come twice at once: from the terminal, and passed on by ``torchrun``.
+    One key press may arrive twice at once: from the terminal, and passed on by ``torchrun``.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,4 +1,4 @@
-"""Task kinds: what composing, planning and recording know of a task. No torch here."""
+"""Task kinds: properties of tasks for composing, planning and recording. No torch here."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class TaskKind(ABC):
 
     @abstractmethod
     def output_bytes(self, num_classes: int) -> int:
-        """Return the bytes kept of one test image."""
+        """Return the number of bytes that a run keeps of one test image."""
 
     @abstractmethod
     def check_parts(self, dataset: str, method: MethodSettings, runtime: RuntimeSettings) -> None:
-        """Refuse (:class:`UserError`) what the task can do nothing with.
+        """Refuse (:class:`UserError`) a method or switches of the runtime that don't apply to the task.
 
         Args:
             dataset: name of the data set.

@@ -1,6 +1,4 @@
-"""The loop: one for every task, method, data set, device and number of ranks. It can stop after any step and go on
-bitwise.
-"""
+"""Training loop, one for all tasks, methods, data sets, devices and numbers of ranks; it resumes after any step."""
 
 from __future__ import annotations
 
@@ -27,43 +25,43 @@ from olsrepro.training.task import Evaluation, NonFinite, Task
 
 
 class Observer(Protocol):
-    """Somebody who watches a training: a progress bar, TensorBoard."""
+    """Observer of a training, such as a progress bar or TensorBoard."""
 
     def on_step(self, progress: TrainingProgress, steps: int) -> None:
-        """A step of an epoch of ``steps`` was made."""
+        """Observe that a step was made, in an epoch of ``steps``."""
 
     def on_epoch(self, row: Row) -> None:
-        """An epoch was finished, tested and written down."""
+        """Observe that an epoch was finished, tested and written to files."""
 
 
 class Collector(Protocol):
-    """Something that is gathered from the tests of a training and written at its end, such as an ensemble's sums."""
+    """Collector of results from the tests of a training, written at its end, such as an ensemble's sums."""
 
     @property
     def name(self) -> str:
         """Key of its state in a checkpoint."""
 
     def add(self, epoch: int, evaluation: Evaluation) -> None:
-        """Take what it wants of an epoch's test; epochs are counted from 1."""
+        """Collect results of an epoch's test; epochs are counted from 1."""
 
     def write(
         self, artifacts: Artifacts, epoch: int, network: nn.Module, evaluation: Evaluation, *, last: bool
     ) -> None:
-        """Write its files of an epoch; ``last`` is the training's."""
+        """Write its files of an epoch; ``last`` says whether it is the training's last."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return its state, for a checkpoint."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state taken with :meth:`state_dict`."""
+        """Resume from a state taken with :meth:`state_dict`."""
 
 
 @dataclass
 class Trainer:
-    """Trains a learner at a task, writing checkpoints and artifacts; :meth:`fit` goes on from the last checkpoint.
+    """Training of a learner at a task, with checkpoints and artifacts; after :meth:`resume` it continues bit for bit.
 
-    ``history`` is kept in the checkpoint untouched: one entry for each process that worked at the run. Of several ranks
-    each has a trainer, whose calls go alike; the first one's alone reads and writes.
+    ``history`` is kept in the checkpoint untouched: one entry for each process that worked on the run. Each rank has a
+    trainer and makes the same calls; only the first rank's reads and writes files.
     """
 
     task: Task
@@ -88,11 +86,11 @@ class Trainer:
 
     @property
     def written_epochs(self) -> int:
-        """Finished epochs whose files are written; one less than finished after a kill between checkpoint and files."""
+        """Number of finished epochs whose files are written; one less than all after a kill before the files."""
         return min(from_first(self.artifacts.written_epochs()), self.progress.epoch)
 
     def resume(self) -> bool:
-        """Load the newest checkpoint that can be gone on from, if there is one; whether there was."""
+        """Load the newest checkpoint that can be resumed from, if there is one; return whether there was."""
         state = from_first(self.checkpoints.newest(_unfit) if is_first() else None)
         if state is None:
             return False
@@ -105,7 +103,7 @@ class Trainer:
         return True
 
     def _load_own(self, states: Sequence[State]) -> None:
-        """What each rank has for itself; another number of ranks than wrote it shares what is left of it."""
+        """Load this rank's own state; if another number of ranks wrote it, as much of it as can be shared out."""
         method, at = self.learner.method, rank()
         if len(states) == rank_count():
             method.load_state_dict(states[at]["method"])
@@ -152,7 +150,7 @@ class Trainer:
         return True
 
     def _step(self, parts: Sequence[Any]) -> None:
-        """One step of the optimiser, on the parts of a batch that are this rank's, one after another."""
+        """Make one step of the optimiser, on this rank's parts of a batch, one after another."""
         learner = self.learner
         learner.optimizer.zero_grad(set_to_none=True)
         for batch in parts:
@@ -168,7 +166,7 @@ class Trainer:
         self._refuse_non_finite()
         self.learner.method.end_epoch()
         from_method = self.task.end_epoch(self.progress.epoch, self.learner.method, self.learner.tested)
-        self.progress.seconds = self.clock() - self._began  # with the method's own passes; the test is no training
+        self.progress.seconds = self.clock() - self._began  # with the method's own passes, without the test
         evaluation = self._evaluate()
         row = self._row(evaluation, from_method)
         self.task.counters.reset()
@@ -196,7 +194,7 @@ class Trainer:
         }
 
     def _write_down(self, evaluation: Evaluation) -> None:
-        """The finished epoch's files after its checkpoint, the curves last: :meth:`fit` sees what a kill left out."""
+        """Write the finished epoch's files after its checkpoint, curves last: :meth:`fit` sees what a kill left out."""
         if not is_first():
             return
         self._write_artifacts(evaluation)
@@ -233,7 +231,7 @@ class Trainer:
         self._last_checkpoint = self.clock()
 
     def _own_state(self) -> State:
-        """What differs between ranks: what the method and the counters took from their samples, random generators."""
+        """Return the state that differs between ranks: of the method, the counters and the random generators."""
         own = {"method": self.learner.method.state_dict(), "counters": self.task.counters.state_dict()}
         own["random"] = random_state(self.device)
         return own if rank_count() == 1 else _on_cpu(own)
@@ -255,13 +253,13 @@ class Trainer:
 
 
 def _unfit(state: State) -> str | None:
-    """Why these ranks can't go on from a state: inside an epoch each rank of those that wrote it has its own part."""
+    """Return why these ranks can't resume from a state, or None: inside an epoch each rank's own part is needed."""
     if "ranks" not in state:
         return "was written by an earlier version of olsrepro"
     ranks = len(state["ranks"])
     if not state["inside_epoch"] or ranks == rank_count():
         return None
-    return f"was written inside an epoch by {ranks} rank{'s' * (ranks > 1)}, and now there are {rank_count()}"
+    return f"was written inside an epoch by {ranks} rank{'s' * (ranks > 1)}, not by {rank_count()}"
 
 
 def _on_cpu(value: Any) -> Any:

@@ -86,7 +86,7 @@ def test_sigterm_writes_a_checkpoint_and_exits_with_75_and_the_same_command_goes
     process.send_signal(signal.SIGTERM)
     code, _, err = finish(process)
     assert code == 75
-    assert "goes on from there" in err
+    assert "resumes there" in err
     stopped = torch.load(run_folder(runs) / "checkpoint.pt", weights_only=True)["progress"]
     assert not (run_folder(runs) / "lease.json").exists()
     process = start(LONG, runs)
@@ -94,7 +94,7 @@ def test_sigterm_writes_a_checkpoint_and_exits_with_75_and_the_same_command_goes
     process.send_signal(signal.SIGINT)
     code, out, _ = finish(process)
     assert code == 75
-    assert f"going on after epoch {stopped['epoch']}, step {stopped['step']}" in out
+    assert f"resuming after epoch {stopped['epoch']}, step {stopped['step']}" in out
 
 
 def test_a_second_writer_is_refused_and_a_killed_ones_lease_is_taken_over(runs: Path) -> None:

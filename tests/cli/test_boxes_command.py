@@ -81,14 +81,17 @@ def test_what_is_drawn_is_what_the_best_epochs_test_kept(detector: RunConfig) ->
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["CLASSIFIER"], "CLASSIFIER classifies images of dataset=digits; it has found no boxes"),
-        (["0000000000000000-s0"], "0000000000000000-s0 is no run in "),
-        (["DETECTOR", "--output", "there.png"], "--output there.png is there already; name another file"),
+        (["CLASSIFIER"], "CLASSIFIER classifies images of dataset=digits; it has no boxes"),
+        (["0000000000000000-s0"], "there is no run 0000000000000000-s0 in "),
+        (["DETECTOR", "--output", "there.png"], "--output there.png already exists; name another file"),
         (["DETECTOR", "--output", "b.jpg"], "b.jpg must end with a picture's suffix; did you mean .png or .svg?"),
         (["DETECTOR", "--score", "2"], "--score=2 must be in [0, 1]"),
         (["DETECTOR", "--score", "nan"], "--score=nan must be in [0, 1]"),
         (["DETECTOR", "--images", "0"], "--images=0 must be at least 1"),
-        (["DETECTOR", "method=ols"], "method=ols: a finished run has its values; only runtime.KEY=VALUE can be set"),
+        (
+            ["DETECTOR", "method=ols"],
+            "method=ols: a finished run's config can't be changed; only runtime.KEY=VALUE can",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -122,7 +125,7 @@ def test_boxes_that_are_gone_and_data_that_are_gone_are_told_in_one_line(
     (runs / name / "best_detections.safetensors").unlink()
     assert main([*command, data]) == 2
     gone = runs / name / "best_detections.safetensors"
-    expected = f"olsrepro: {gone} is gone or is not what its record names; --fresh trains the run anew\n"
+    expected = f"olsrepro: {gone} is gone or is not the file that its record names; --fresh trains the run again\n"
     assert capsys.readouterr().err == expected
     record = json.loads((runs / name / "record.json").read_text())
     assert record["status"] == "finished"

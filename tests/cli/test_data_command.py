@@ -128,7 +128,7 @@ def test_verifying_a_copy_put_there_by_hand_counts_its_images_and_says_so(
     assert main(["data", "verify", "aircraft", "--data-dir", str(root)]) == exit_codes.DONE
     first, *_, last = capsys.readouterr().out.splitlines()
     assert first == f"no sum   {root}/fgvc-aircraft-2013b/data/images: 28 images, as published"
-    assert last.startswith("aircraft: put there by hand")
+    assert last.startswith("aircraft: copied by hand")
 
 
 def test_of_a_list_of_our_own_only_what_differs_is_shown(

@@ -106,4 +106,4 @@ def test_missing_data_name_the_command_that_fetches_them(told: Told, tmp_path: P
 def test_an_evaluation_of_classifiers_is_refused(told: Told, detector: RunConfig) -> None:
     name = run_id(detector)
     err = told("evaluate", name, "ece", code=2)
-    assert err == f"olsrepro: evaluation=ece measures runs of classification, and {name} is one of detection\n"
+    assert err == f"olsrepro: evaluation=ece measures runs of classification, but {name} is a run of detection\n"

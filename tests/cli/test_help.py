@@ -10,7 +10,7 @@ import pytest
 
 import olsrepro
 from olsrepro.cli import exit_codes
-from olsrepro.cli.main import main
+from olsrepro.cli.main import COMMANDS, main
 from olsrepro.config.locate import configs_folder
 from olsrepro.config.overrides import GROUPS, group_choices
 
@@ -25,7 +25,9 @@ def help_of(*command: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("train",), ("data",), ("data", "list"), ("data", "fetch"), ("data", "verify")], ids=" ".join
+    "command",
+    [(), *((name,) for name in COMMANDS), ("data", "list"), ("data", "fetch"), ("data", "verify")],
+    ids=" ".join,
 )
 def test_every_command_has_a_help_within_the_width_of_a_page(
     command: tuple[str, ...], capsys: pytest.CaptureFixture[str]

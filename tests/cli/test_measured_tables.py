@@ -64,8 +64,8 @@ def test_several_figures_are_files_with_their_names(store: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["table", "12", "--output", "table.png"], "a table is no picture"),
-        (["figure", "1", "--output", "here.png"], "is there already; name another file, or add --overwrite"),
+        (["table", "12", "--output", "table.png"], "a table can't be a picture"),
+        (["figure", "1", "--output", "here.png"], "already exists; name another file, or add --overwrite"),
         (["table", "7", "fgsm.epsilon=4/255"], "table7 does not use fgsm; it uses no evaluation"),
         (["table", "12", "dataset=digits"], "dataset=digits has no human labels"),
     ],

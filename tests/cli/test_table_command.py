@@ -166,7 +166,7 @@ def test_output_goes_to_a_file_whose_suffix_names_the_format_and_never_over_anot
     assert main(command) == 0
     assert (tmp_path / "out" / "table2.md").read_text() == (GOLDEN / "table2.md").read_text()
     assert main(command) == 2
-    assert "is there already; name another file, or add --overwrite" in capsys.readouterr().err
+    assert "already exists; name another file, or add --overwrite" in capsys.readouterr().err
     assert main([*command, "--overwrite"]) == 0
 
 
@@ -179,7 +179,7 @@ def test_a_user_at_a_terminal_is_asked_before_anything_is_trained(
         monkeypatch.setattr("sys.stdin", terminal)
         assert main(["figure", "7a", *TINY]) == 0
     os.close(mine)
-    assert "go on? [y/N] nothing was trained" in capsys.readouterr().err
+    assert "continue? [y/N] nothing was trained" in capsys.readouterr().err
     assert not list(runs.glob("*-s*"))
 
 
@@ -192,7 +192,7 @@ def test_a_missing_data_set_is_told_before_the_first_run(runs: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["table"], "name what you want"),
+        (["table"], "name an experiment, such as 2 or demo, or all"),
         (["table", "13"], "13 is not a table, figure or sweep"),
         (["table", "tabel2"], "tabel2 is not a table, figure or sweep; did you mean table2"),
         (["figure", "2"], "Figure 2 is a drawing"),
@@ -205,7 +205,7 @@ def test_a_missing_data_set_is_told_before_the_first_run(runs: Path, capsys: pyt
         (["show", "2.olz.resnet34"], "table2 has no row olz; did you mean ols"),
         (["show", "4.r50_reported.top1"], ""),
         (["plan", "all", "--format", "jsn"], "--format jsn is not known; did you mean json"),
-        (["show", "0000000000000000-s0"], "is no cell (TABLE.ROW.COLUMN) and no run in"),
+        (["show", "0000000000000000-s0"], "is neither a cell (TABLE.ROW.COLUMN) nor a run in"),
     ],
 )
 def test_a_mistake_is_one_line_with_what_is_right(

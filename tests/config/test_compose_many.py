@@ -237,5 +237,5 @@ def test_the_first_wrong_request_is_told() -> None:
 
 
 def test_a_config_dir_that_is_no_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is no folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         compose_many([[]], tmp_path / "nowhere")

@@ -33,7 +33,7 @@ def test_side_heads_on_a_backbone_without_stages_are_refused(method: str) -> Non
 
 def test_an_odd_batch_for_pairs_is_refused_with_its_neighbours() -> None:
     with pytest.raises(
-        UserError, match=r"^recipe.batch_size=127 is odd and method=pairwise_confusion .* set 128 or 126"
+        UserError, match=r"^recipe.batch_size=127 is odd, but method=pairwise_confusion .* set 128 or 126"
     ):
         compose_run(["method=pairwise_confusion", "recipe.batch_size=127"])
 

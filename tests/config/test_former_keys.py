@@ -86,4 +86,4 @@ def test_an_idle_key_of_a_users_file_can_not_be_set(tmp_path: Path) -> None:
 
 def test_a_users_file_must_name_the_kind(tmp_path: Path) -> None:
     own = user_folder.write(tmp_path / "own", {"noise/mine.yaml": "rate: 0.25\n"})
-    assert user_folder.refusal(["noise=mine"], own) == "noise.kind is missing in the config file of this noise"
+    assert user_folder.refusal(["noise=mine"], own) == "noise.kind is missing from the config file of this noise"

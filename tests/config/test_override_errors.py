@@ -14,7 +14,7 @@ MISTAKES = [
     ("metod=ols", ["metod=ols", "did you mean method?"]),
     ("methd.alpha=1", ["methd.alpha=1", "did you mean method?"]),
     ("sede=1", ["sede=1", "did you mean seed?"]),
-    ("epochs=4", ["epochs=4", "is no group or key"]),
+    ("epochs=4", ["epochs=4", "unknown key `epochs`"]),
     ("method=olss", ["method=olss", "did you mean ols"]),
     ("method=?", ["method=?", f"valid: {', '.join(method_names())}"]),
     ("dataset=cifar-100", ["dataset=cifar-100", "did you mean cifar100"]),
@@ -30,10 +30,10 @@ MISTAKES = [
     ("recipe.epoch=5", ["recipe.epoch=5", "did you mean epochs?"]),
     ("recipe.epochs.more=5", ["recipe.epochs.more=5", "did you mean epochs?"]),
     ("backbone.widht=1", ["backbone.widht=1", "did you mean width?"]),
-    ("noise.rat=0.1", ["noise.rat=0.1", "noise.kind=none", "nothing to set"]),
+    ("noise.rat=0.1", ["noise.rat=0.1", "noise.kind=none", "no keys to set"]),
     ("noise=symmetric noise.rat=0.1", ["noise.rat=0.1", "did you mean rate"]),
     ("runtime.thread=2", ["runtime.thread=2", "did you mean threads?"]),
-    ("dataset.nam=x", ["dataset.nam=x", "nothing to set"]),
+    ("dataset.nam=x", ["dataset.nam=x", "no keys to set"]),
     ("preset.epochs=5", ["preset.epochs=5", "preset=NAME"]),
     ("recipe.reference={epochs:3}", ["recipe.reference={epochs:3}", "has no reference"]),
     ("method.by_dataset=null", ["method.by_dataset=null", "has no by_dataset"]),
@@ -64,9 +64,9 @@ MISTAKES = [
     ("recipe.lr=[", ["recipe.lr=[", "can't be read"]),
     ("recipe.lr={", ["recipe.lr={", "can't be read"]),
     ("runtime.data_dir=a=b", ["runtime.data_dir=a=b", "quote"]),
-    ("hydra.job.chdir=true", ["hydra.job.chdir=true", "hydra is no group"]),
-    ("hydra.run.dir=/tmp", ["hydra.run.dir=/tmp", "hydra is no group"]),
-    ("hydra.searchpath=[]", ["hydra.searchpath=[]", "hydra is no group"]),
+    ("hydra.job.chdir=true", ["hydra.job.chdir=true", "unknown key `hydra`"]),
+    ("hydra.run.dir=/tmp", ["hydra.run.dir=/tmp", "unknown key `hydra`"]),
+    ("hydra.searchpath=[]", ["hydra.searchpath=[]", "unknown key `hydra`"]),
     ("hydra/launcher=basic", ["hydra/launcher=basic", "valid: backbone, dataset"]),
     ("recipe.lr=${foo}", ["recipe.lr", "foo"]),
     ("recipe.lr=${oc.env:NOT_SET_ANYWHERE}", ["recipe.lr", "NOT_SET_ANYWHERE"]),
@@ -137,7 +137,7 @@ def test_a_mistake_is_answered_with_key_value_and_what_would_be_right(lines: str
 def test_a_config_dir_that_is_no_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "nowhere", tmp_path / "file"):
-        assert user_folder.refusal([], place) == f"--config-dir {place} is no folder"
+        assert user_folder.refusal([], place) == f"--config-dir {place} is not a folder"
 
 
 FAULTY_FILES = [

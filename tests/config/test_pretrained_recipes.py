@@ -94,18 +94,18 @@ def test_a_file_that_cannot_be_read_is_refused(path: str) -> None:
     message = refusal([f"recipe.pretrained={path}"])
     assert message.startswith("recipe.pretrained=/")
     assert "can't be read" in message
-    assert message.endswith("set recipe.pretrained=true (published ones) or false (drawn ones)")
+    assert message.endswith("set recipe.pretrained=true (published weights) or false (drawn weights)")
 
 
 def test_a_start_that_is_typed_is_compared(weights: Path) -> None:
     assert compose_run([*FROM_PUBLISHED, "recipe.start=resnet50-0676ba61.pth"]) == compose_run(FROM_PUBLISHED)
     assert refusal([*FROM_PUBLISHED, "recipe.start=resnet50-11ad3fa6.pth"]) == (
-        "recipe.start=resnet50-11ad3fa6.pth is not what recipe.pretrained=true comes to: resnet50-0676ba61.pth"
+        "recipe.start=resnet50-11ad3fa6.pth does not fit recipe.pretrained=true, which is resnet50-0676ba61.pth"
     )
     own = f"sha256:{sha256(b'some weights').hexdigest()}"
     assert start_of(f"recipe.pretrained={weights}", f"recipe.start='{own}'") == own
     message = refusal([f"recipe.pretrained={weights}", "recipe.start='sha256:00'"])
-    assert message == f"recipe.start=sha256:00 is not what recipe.pretrained={weights} comes to: {own}"
+    assert message == f"recipe.start=sha256:00 does not fit recipe.pretrained={weights}, which is {own}"
 
 
 def test_a_start_without_pretrained_weights_is_refused() -> None:
@@ -116,8 +116,8 @@ def test_a_start_without_pretrained_weights_is_refused() -> None:
 
 def test_a_backbone_that_nobody_publishes_is_refused_with_what_to_do() -> None:
     assert refusal(["backbone=resnet20", "recipe.pretrained=true"]) == (
-        "recipe.pretrained=true: nobody publishes weights of backbone=resnet20 that can be fetched; name a file of them"
-        " by recipe.pretrained=PATH, or set recipe.pretrained=false, from drawn weights"
+        "recipe.pretrained=true: there are no published weights of backbone=resnet20 to fetch; name a file of weights"
+        " with recipe.pretrained=PATH, or set recipe.pretrained=false (drawn weights)"
     )
 
 
@@ -168,7 +168,7 @@ def test_a_preset_is_told_by_its_start(tmp_path: Path) -> None:
     assert compose_run(whole, own) == config
     assert compose_run([*whole, "recipe.pretrained=false"], own).preset == "custom"
     assert compose_run([*base, "backbone=resnet20", "recipe.pretrained=false"], own).preset == "custom"
-    assert "nobody publishes weights of backbone=resnet20" in refusal([*base, "backbone=resnet20"], own)
+    assert "there are no published weights of backbone=resnet20" in refusal([*base, "backbone=resnet20"], own)
 
 
 def test_a_key_that_a_recipes_file_leaves_to_its_default_can_be_set(tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ class Boxes(DatasetSettings):
 def test_a_detector_on_a_data_set_of_single_labels_is_refused() -> None:
     with pytest.raises(
         UserError,
-        match=r"^backbone=yolo_mobilenetv2 detects objects, dataset=cifar10 has one label an image: choose a backbone"
-        r" that classifies, such as resnet56, or dataset=voc$",
+        match=r"^backbone=yolo_mobilenetv2 detects objects, but dataset=cifar10 has one label per image: choose a"
+        r" backbone that classifies, such as resnet56, or dataset=voc$",
     ):
         compose_run(["dataset=cifar10", "backbone=yolo_mobilenetv2"])
 
@@ -38,8 +38,8 @@ def test_a_detector_on_a_data_set_of_single_labels_is_refused() -> None:
 def test_a_classifier_on_a_data_set_of_objects_is_refused() -> None:
     with pytest.raises(
         UserError,
-        match=r"^backbone=resnet20 classifies images, dataset=crates has boxes of objects: choose"
-        r" backbone=yolo_mobilenetv2, or a data set with one label an image, such as cifar100$",
+        match=r"^backbone=resnet20 classifies images, but dataset=crates has boxes of objects: choose"
+        r" backbone=yolo_mobilenetv2, or a data set with one label per image, such as cifar100$",
     ):
         validate(replace(compose_run(["backbone=resnet20"]), dataset=Boxes()))
 
@@ -47,11 +47,14 @@ def test_a_classifier_on_a_data_set_of_objects_is_refused() -> None:
 @pytest.mark.parametrize(
     ("side", "words"),
     [
-        (24, r"needs images of at least 32 pixels; dataset=crates has 24"),
-        (100, r"needs images of a multiple of 32 pixels; dataset=crates has 100: set dataset.input_size=96 or 128$"),
+        (24, r"of at least 32 pixels; dataset=crates has 24"),
+        (
+            100,
+            r"whose side is a multiple of 32 pixels; dataset=crates has 100: set dataset.input_size=96 or 128$",
+        ),
     ],
 )
 def test_a_detector_is_refused_a_side_that_its_strides_do_not_divide(side: int, words: str) -> None:
     config = replace(compose_run([]), dataset=Boxes(image_size=side), backbone=YoloMobileNet())
-    with pytest.raises(UserError, match=rf"^backbone=yolo_mobilenetv2 {words}"):
+    with pytest.raises(UserError, match=rf"^backbone=yolo_mobilenetv2 needs images {words}"):
         validate(config)

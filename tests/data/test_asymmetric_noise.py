@@ -209,12 +209,12 @@ def test_the_map_of_cifar10_is_for_any_ten_classes(dataset: str) -> None:
         ("noise.seed=-1", "noise.seed=-1 must be at least 0"),
         ("noise.selection=exactly", "noise.selection=exactly is not known; did you mean exact"),
         ("noise.scope=remaning", "noise.scope=remaning is not known; did you mean remaining?"),
-        ("noise.scope=remaining", "noise.scope=remaining leaves out a clean set, and method=ols has none"),
+        ("noise.scope=remaining", "noise.scope=remaining leaves out a clean set, but method=ols has none"),
         ("noise.pool=all", "noise.pool=all: noise.kind=asymmetric has no pool; symmetric has it"),
         ("noise.maps=pairs", "noise.maps=pairs: noise.kind=asymmetric has no maps; did you mean map?"),
         (
             "dataset=shapes@voc backbone=yolo_mobilenetv2",
-            "noise=asymmetric is for labels of images; dataset=shapes@voc has boxes",
+            "noise=asymmetric is for labels of images, but dataset=shapes@voc has boxes; set noise=none",
         ),
     ],
 )

@@ -246,7 +246,7 @@ def test_cifar100n_is_its_file_by_the_key_of_the_hundred_classes(tmp_path: Path)
         ),
         (
             "noise=symmetric noise.path=a.npy",
-            "noise.path=a.npy: noise.kind=symmetric has no path; file has it: choose another by noise=…",
+            "noise.path=a.npy: noise.kind=symmetric has no path; file has it: choose another with noise=…",
         ),
     ],
 )

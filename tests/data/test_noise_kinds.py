@@ -255,7 +255,7 @@ def test_every_switch_that_is_not_at_its_default_is_another_run() -> None:
 
 
 def test_a_scope_without_a_clean_set_is_refused() -> None:
-    with pytest.raises(UserError, match=r"^noise.scope=remaining leaves out a clean set, and method=ols has none"):
+    with pytest.raises(UserError, match=r"^noise.scope=remaining leaves out a clean set, but method=ols has none"):
         compose_run(["noise=symmetric", "noise.scope=remaining", "method=ols"])
 
 
@@ -272,7 +272,7 @@ def test_a_scope_without_a_clean_set_is_refused() -> None:
         ("noise=file noise.rate=0.4", "noise.rate=0.4: noise.kind=file has no rate; "),
         (
             "noise.kind=symmetric",
-            "noise.kind=symmetric: kind describes the noise and can't be set; choose another by noise=…",
+            "noise.kind=symmetric: kind describes the noise and can't be set; choose another with noise=…",
         ),
     ],
 )

@@ -143,7 +143,7 @@ def test_a_set_with_other_sizes_than_its_settings_is_refused(tmp_path: Path) -> 
     photo_files.write(tmp_path, "cub", test=2)
     told = refusal(tmp_path, "cub")
     assert told.startswith("dataset.name=cub was read with test_size 6 instead of 9: ")
-    assert "see `olsrepro data verify cub`, or its config has wrong facts" in told
+    assert "see `olsrepro data verify cub`), or its config has wrong facts" in told
     assert "num_classes 3 instead of 2" in refusal(tmp_path, "cub", photo_files.Sizes(2, 12, 6))
 
 

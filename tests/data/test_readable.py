@@ -56,7 +56,7 @@ def test_they_are_left_out_with_their_targets_and_listed(data: Photographs, tmp_
     damage(data, "train/2.jpg", "train/9.jpg", "test/3.jpg")
     found, (_, told) = checked(data, tmp_path, skip=True)
     assert told.startswith(f"3 images of photos of mine can't be decoded: {data.root / 'train/2.jpg'} (")
-    assert told.endswith("; left out, as dataset.skip_unreadable=true says")
+    assert told.endswith("; left out because of dataset.skip_unreadable=true")
     kept = [number for number in range(20) if number not in (2, 9)]
     assert list(found.train_paths) == [f"train/{number}.jpg" for number in kept]
     assert torch.equal(found.train_targets, data.train_targets[kept])

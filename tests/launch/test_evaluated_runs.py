@@ -120,7 +120,7 @@ def test_labels_of_classes_are_learnt_or_as_the_method_makes_them(runs: Path) ->
     torch.testing.assert_close(smooth, 0.9 * torch.eye(10) + 0.01)
     torch.testing.assert_close(learnt.sum(1), torch.ones(10))
     assert not torch.allclose(learnt, torch.full((10, 10), 0.1))
-    with pytest.raises(UserError, match=r"method=sce has no labels of classes; hard, ls, ols and byot_ols have"):
+    with pytest.raises(UserError, match=r"method=sce has no labels of classes; hard, ls, ols and byot_ols have them"):
         finished(composed(runs, "sce")).label_table()
 
 
@@ -147,12 +147,12 @@ def test_weights_that_are_not_those_of_the_record_are_refused(runs: Path) -> Non
     config = composed(runs, "sce")
     named = {**record_of(config), "files": {"best.pt": "0"}}
     changed = Finished(config, folder_of(config), named, "best", torch.device("cpu"))
-    with pytest.raises(UserError, match=r"best\.pt is gone or is not what its record names; --fresh"):
+    with pytest.raises(UserError, match=r"best\.pt is gone or is not the file that its record names; --fresh"):
         changed.network()
 
 
 def test_a_run_that_is_not_finished_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is not finished, so that nothing can be measured of it"):
+    with pytest.raises(UserError, match="is not finished, so nothing can be measured of it"):
         evaluate(composed(tmp_path / "runs", "hard"), settings_of("ece"))
 
 
@@ -194,7 +194,7 @@ def test_the_true_labels_are_given_also_where_training_had_noise(tmp_path: Path)
 def test_a_run_that_was_tested_by_its_heads_together_is_not_measured_by_its_network_alone(tmp_path: Path) -> None:
     config = compose_run([*LINES, "method=byot", "method.eval=ensemble"])
     together = Finished(config, tmp_path, {}, "last", torch.device("cpu"))
-    with pytest.raises(UserError, match=r"was tested by its heads together.*method.eval=main"):
+    with pytest.raises(UserError, match=r"was tested by all its heads together.*method.eval=main"):
         together.network()
 
 
@@ -227,12 +227,12 @@ def test_a_detectors_own_sizes_are_in_proportion_to_its_data_sets(detector: RunC
 
 @pytest.mark.parametrize("name", OF_CLASSIFIERS)
 def test_no_evaluation_of_classifiers_measures_a_detector(name: str, detector: RunConfig) -> None:
-    with pytest.raises(UserError, match=rf"^evaluation={name} measures runs of classification, and .* of detection$"):
+    with pytest.raises(UserError, match=rf"^evaluation={name} measures runs of classification, but .* of detection$"):
         evaluate(detector, settings_of(name))
 
 
 def test_no_evaluation_of_detectors_measures_a_classifier(runs: Path) -> None:
-    with pytest.raises(UserError, match=r"^evaluation=detection measures runs of detection, and .* of classification$"):
+    with pytest.raises(UserError, match=r"^evaluation=detection measures runs of detection, but .* of classification$"):
         evaluate(composed(runs, "ls"), read_settings({"name": "detection"}))
 
 

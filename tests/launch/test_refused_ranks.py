@@ -29,45 +29,45 @@ def refusal(*lines: str) -> str:
         (
             4,
             ["recipe.batch_size=66"],
-            "recipe.batch_size=66, 66 images a step, does not divide by 4 ranks x runtime.accumulate=1;"
-            " 64 or 68 images do",
+            "recipe.batch_size=66, 66 images a step, is not divisible by 4 ranks x runtime.accumulate=1;"
+            " 64 or 68 images are",
         ),
         (
             1,
             ["recipe.batch_size=65", "runtime.accumulate=2"],
-            "recipe.batch_size=65, 65 images a step, does not divide by 1 rank x runtime.accumulate=2;"
-            " 64 or 66 images do",
+            "recipe.batch_size=65, 65 images a step, is not divisible by 1 rank x runtime.accumulate=2;"
+            " 64 or 66 images are",
         ),
         (
             3,
             ["recipe.batch_size=4", "runtime.accumulate=2"],
-            "recipe.batch_size=4, 4 images a step, does not divide by 3 ranks x runtime.accumulate=2; 6 images do",
+            "recipe.batch_size=4, 4 images a step, is not divisible by 3 ranks x runtime.accumulate=2; 6 images are",
         ),
         (
             4,
             ["recipe.batch_size=36", "method=pairwise_confusion"],
-            "recipe.batch_size=36, 36 images a step in pairs, does not divide by 4 ranks x runtime.accumulate=1;"
-            " 32 or 40 images do",
+            "recipe.batch_size=36, 36 images a step in pairs, is not divisible by 4 ranks x runtime.accumulate=1;"
+            " 32 or 40 images are",
         ),
         (
             2,
             ["recipe.batch_size=66", "method=ddgsd", "method.batch=forwards"],
-            "recipe.batch_size=66, 33 images a step, does not divide by 2 ranks x runtime.accumulate=1;"
-            " 32 or 34 images do",
+            "recipe.batch_size=66, 33 images a step, is not divisible by 2 ranks x runtime.accumulate=1;"
+            " 32 or 34 images are",
         ),
         (
             8,
             ["recipe.batch_size=16", "runtime.accumulate=2"],  # 1437 = 89 · 16 + 13
-            "recipe.batch_size=16 leaves a last batch of 13 of digits's training images, too few for 8 ranks x"
-            " runtime.accumulate=2; take another batch size",
+            "recipe.batch_size=16 leaves a last batch of 13 training images of dataset=digits, too few for 8 ranks x"
+            " runtime.accumulate=2; choose another batch size",
         ),
         (
             1,
             ["recipe.batch_size=64", "runtime.accumulate=2", "method=l2rw"],
-            "runtime.accumulate=2 does not go with method=l2rw, which needs all of a step's images at once: set"
+            "runtime.accumulate=2 does not work with method=l2rw, which needs all images of a step at once: set"
             " runtime.accumulate=1, and start more ranks if a batch is too large for one",
         ),
-        (400, ["recipe.batch_size=800"], "dataset=digits has 360 test images for 400 ranks"),
+        (400, ["recipe.batch_size=800"], "dataset=digits has only 360 test images for 400 ranks: start fewer ranks"),
     ],
 )
 def test_it_is_refused(monkeypatch: pytest.MonkeyPatch, count: int, lines: list[str], expected: str) -> None:

@@ -111,7 +111,7 @@ def test_where_nothing_can_be_fetched_the_file_its_url_and_its_place_are_named(
     (tmp_path / "site" / published.file).unlink()
     folder = place(config, published).parent
     assert refusal(config).startswith(f"{published.file} could not be fetched ({published.url}: ")
-    assert f"; put {published.url} into {folder}, or take another start, which is another run:" in refusal(config)
+    assert f"; put {published.url} into {folder}, or choose another start" in refusal(config)
 
 
 def test_a_folder_that_cannot_be_made_is_refused(published: PublishedWeights, tmp_path: Path) -> None:

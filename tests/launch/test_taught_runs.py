@@ -83,7 +83,7 @@ def test_weights_that_are_not_those_of_the_record_are_refused(tmp_path: Path) ->
     other: nn.Module = build_backbone(config.backbone, config.dataset.num_classes)
     checkpoint.save(best, {"epoch": 1, "weights": other.state_dict(), "test": {}})
     with pytest.raises(
-        UserError, match=r"best\.pt is gone or is not what its record names; train .* anew with --fresh"
+        UserError, match=r"best\.pt is gone or is not the file that its record names; train .* again with --fresh"
     ):
         load_teacher(config, torch.device("cpu"))
 

@@ -78,7 +78,7 @@ def last_row(folder: Path) -> dict[str, Any]:
 def test_it_is_named_before_training(data: Path, damaged: list[Path], tmp_path: Path, workers: int) -> None:
     line = refused(photo_run("cub", data, tmp_path / "runs", f"runtime.workers={workers}"))
     assert line.startswith(f"3 images of CUB_200_2011 can't be decoded: {damaged[0]} (")
-    assert line.endswith("or leave them out by dataset.skip_unreadable=true")
+    assert line.endswith("or leave them out with dataset.skip_unreadable=true")
 
 
 def test_it_is_left_out_and_recorded_and_labels_are_drawn_for_the_others(
@@ -107,7 +107,7 @@ def test_a_run_does_not_go_on_with_other_images_than_it_began_with(
     config = photo_run("cub", data, tmp_path / "runs", SKIP)
     assert train_config(config, ("step", 2)) == -signal.SIGKILL
     damaged[0].write_bytes(photo_files.photograph(2))  # samples after it would take other numbers
-    with pytest.raises(RunFailed, match="2 images can't be decoded now and 3 when the run began: put the files back"):
+    with pytest.raises(RunFailed, match="2 images can't be decoded now, but 3 when the run began: put the files back"):
         trained(config)
     photo_files.truncate(damaged[0])
     assert record_of(trained(config))["status"] == "finished"
@@ -145,7 +145,7 @@ def test_labels_of_a_file_are_refused_where_an_image_is_left_out(
     np.save(path := tmp_path / "labels.npy", np.zeros(TRAIN, dtype=np.int64))
     line = refused(photo_run("cub", data, tmp_path / "runs", SKIP, "noise=file", f"noise.path={path}"))
     assert line.startswith(
-        f"noise.path={path} has labels of all training images, also of 2 that are left out by {SKIP}"
+        f"noise.path={path} has labels for all training images, including 2 that are left out by {SKIP}"
     )
 
 
@@ -162,7 +162,7 @@ def test_ranks_whose_copies_differ_are_refused(
 
     refuse_unlike(ours)
     monkeypatch.setattr(ranks, "of_all", others)
-    with pytest.raises(UserError, match=f"{path} can't be decoded on rank 0 and can on rank 2: "):
+    with pytest.raises(UserError, match=f"{path} can be decoded on rank 2 but not on rank 0: "):
         refuse_unlike(ours)
 
 
@@ -176,7 +176,7 @@ def test_what_is_left_is_split_among_ranks_or_refused(
     for number in (1, 2, 3, 4):
         photo_files.truncate(image(data, number))
     line = refused(config)
-    assert line.startswith("recipe.batch_size=6 leaves a last batch of 2 of cub's training images, too few for ")
+    assert line.startswith("recipe.batch_size=6 leaves a last batch of 2 training images of dataset=cub, too few for ")
 
 
 def test_a_cache_folder_that_can_not_be_written_is_told(data: Path, tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_cache_folder_that_can_not_be_written_is_told(data: Path, tmp_path: Pa
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         line = refused(photo_run("cub", data, tmp_path / "runs", f"runtime.cache_dir={folder}"))
         assert line.startswith(f"{folder} can't be written to (")
-        assert line.endswith("name another folder by runtime.cache_dir")
+        assert line.endswith("name another folder with runtime.cache_dir")
 
 
 def test_a_full_disk_is_told_with_the_place_of_the_cache(

@@ -211,7 +211,7 @@ def test_one_rank_shares_with_nobody_on_any_device() -> None:
 
 def test_ranks_on_cpus_are_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_norm, "rank_count", lambda: 2)
-    line = r"^recipe\.batch_norm=sync needs CUDA devices, and these 2 ranks train on cpu; set recipe\.batch_norm=local$"
+    line = r"^recipe\.batch_norm=sync needs CUDA devices, but these 2 ranks train on cpu; set recipe\.batch_norm=local$"
     with pytest.raises(UserError, match=line):
         check_batch_norm("sync", settings_class("ols")(), CPU)
 
@@ -233,7 +233,7 @@ def test_meta_gradients_do_not_go_with_statistics_of_several_ranks(name: str, mo
     monkeypatch.setattr(batch_norm, "rank_count", lambda: 2)
     check_batch_norm("frozen", method, CUDA)
     check_batch_norm("sync", settings_class("ols")(), CUDA)
-    with pytest.raises(UserError, match=rf"^recipe\.batch_norm=sync does not go with method={name}, .*norm=local$"):
+    with pytest.raises(UserError, match=rf"^recipe\.batch_norm=sync does not work with method={name}, .*norm=local$"):
         check_batch_norm("sync", method, CUDA)
 
 

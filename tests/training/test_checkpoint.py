@@ -180,7 +180,7 @@ def test_a_damaged_checkpoint_is_named_and_its_predecessor_taken(
     assert_is(folder.newest(), 1)
     assert len(said) == 2
     assert re.match(rf"{re.escape(NAME)}: .*; trying the one before it", said[0])
-    assert said[1] == f"going on from {PREDECESSOR}"
+    assert said[1] == f"resuming from {PREDECESSOR}"
 
 
 @pytest.mark.parametrize("damage", [tear, flip])

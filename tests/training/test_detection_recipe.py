@@ -111,14 +111,17 @@ def test_a_training_image_has_the_mean_area_of_the_sizes() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("method=byot", "method=byot labels images, and dataset=voc has objects"),
-        ("noise=symmetric", "noise=symmetric is for labels of images; dataset=voc has boxes"),
-        ("runtime.ensemble_sizes=[2]", "runtime.ensemble_sizes=[2] is for classifiers; set []"),
-        ("recipe=cifar", "this recipe is for classification, and dataset=voc for detection: leave recipe=… out"),
+        ("method=byot", "method=byot labels images, but dataset=voc has objects"),
+        ("noise=symmetric", "noise=symmetric is for labels of images, but dataset=voc has boxes; set noise=none"),
+        ("runtime.ensemble_sizes=[2]", "runtime.ensemble_sizes=[2] is for classifiers; set runtime.ensemble_sizes=[]"),
+        ("recipe=cifar", "this recipe is for classification, but dataset=voc is for detection: leave out recipe=…"),
         ("recipe.cutout=4", "recipe.cutout=4 has no effect on a detector's images; set cutout=0"),
         ("recipe.padding=4", "recipe.padding=4 has no effect on a detector's images; set padding=0"),
-        ("recipe.milestones=[10]", "recipe.milestones=[10] has no effect: the rate follows a cosine; set []"),
-        ("recipe.train_error=eval", "recipe.train_error=eval has no effect: a detector has no training error"),
+        (
+            "recipe.milestones=[10]",
+            "recipe.milestones=[10] has no effect: the rate follows a cosine; set milestones=[]",
+        ),
+        ("recipe.train_error=eval", "recipe.train_error=eval has no effect on a detector; set train_error=running"),
         ("recipe.sizes=[100]", "recipe.sizes=[100] must be multiples of 32 pixels"),
         ("recipe.sizes=[64,0]", "recipe.sizes=[64, 0] must be multiples of 32 pixels"),
         ("recipe.sizes=64", "recipe.sizes=64 must be a list of whole numbers"),
@@ -128,7 +131,7 @@ def test_a_training_image_has_the_mean_area_of_the_sizes() -> None:
         ("recipe.loss_scale=0", "recipe.loss_scale=0 must be above 0"),
         ("recipe.warmup_epochs=-1", "recipe.warmup_epochs=-1 must be at least 0"),
         ("recipe.ciou_alpha=author", "recipe.ciou_alpha=author is not known; did you mean authors?"),
-        ("dataset.input_size=100", "backbone=yolo_mobilenetv2 needs images of a multiple of 32 pixels"),
+        ("dataset.input_size=100", "backbone=yolo_mobilenetv2 needs images whose side is a multiple of 32 pixels"),
     ],
 )
 def test_what_a_detector_can_do_nothing_with_is_refused(line: str, message: str) -> None:
@@ -138,7 +141,9 @@ def test_what_a_detector_can_do_nothing_with_is_refused(line: str, message: str)
 
 def test_a_classifier_is_refused_a_detectors_recipe_and_its_keys() -> None:
     classifier = ["dataset=cifar10", "backbone=resnet20"]
-    assert refusal(*classifier, "recipe=voc").startswith("this recipe is for detection, and dataset=cifar10 for class")
+    assert refusal(*classifier, "recipe=voc").startswith(
+        "this recipe is for detection, but dataset=cifar10 is for class"
+    )
     assert refusal(*classifier, "recipe.sizes=[320]").startswith("recipe.sizes=[320]: recipe has no sizes")
 
 

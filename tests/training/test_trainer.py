@@ -272,7 +272,7 @@ def test_a_torn_checkpoint_costs_steps_and_no_bits(
     (tmp_path / name).write_bytes(content[: len(content) // 2])
     assert toy_trainer(tmp_path, ensemble_sizes=[1, 2]).fit()
     assert outcome(tmp_path) == whole
-    assert ("going on from checkpoint.previous.pt" in capsys.readouterr().out) == (name == "checkpoint.pt")
+    assert ("resuming from checkpoint.previous.pt" in capsys.readouterr().out) == (name == "checkpoint.pt")
 
 
 def test_the_history_keeps_every_process(tmp_path: Path) -> None:

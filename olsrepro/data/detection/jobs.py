@@ -97,7 +97,7 @@ class MadeStep(NamedTuple):
 
 @dataclass(frozen=True)
 class StepJob:
-    """Photographs of one step."""
+    """Job that makes the photographs of one step."""
 
     own: ImagesJob
     second: ImagesJob | None

@@ -75,7 +75,7 @@ class Source:
 
     @property
     def place(self) -> str:
-        """Path under the root."""
+        """Path of its folder under the root."""
         return self.folder
 
     @property

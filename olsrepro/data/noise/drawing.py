@@ -1,4 +1,4 @@
-"""Which labels are drawn anew: a count of all, a share of each class, or each by itself; addressed draws."""
+"""Selection of the labels that are drawn anew: a count of all, a share of each class, or each by itself."""
 
 from __future__ import annotations
 

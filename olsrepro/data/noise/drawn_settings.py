@@ -1,4 +1,4 @@
-"""What the settings of noise that is drawn share: how many labels, which, and from what seed (no torch here)."""
+"""Settings common to noise that is drawn: how many labels, which, and from what seed (no torch here)."""
 
 from __future__ import annotations
 
@@ -62,6 +62,6 @@ class DrawnSettings(NoiseSettings):
         super().check_fits(dataset, method, has_clean_set=has_clean_set)
         if self.scope == "remaining" and not has_clean_set:
             raise UserError(
-                f"noise.scope=remaining leaves out a clean set, and method={method} has none: set noise.scope=all, or"
+                f"noise.scope=remaining leaves out a clean set, but method={method} has none: set noise.scope=all, or"
                 " choose l2rw or mw_net"
             )

@@ -1,4 +1,4 @@
-"""The labels that a run trains on: those of its kind of noise, and true ones where a method holds samples out."""
+"""Labels that a run trains on: those of its kind of noise, and true ones where a method holds samples out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from olsrepro.data.noise.settings import NoiseSettings
 
 @dataclass(frozen=True)
 class NoisyLabels:
-    """The labels to train on.
+    """Labels that a run trains on.
 
     Attributes:
         targets: int64 (N,).

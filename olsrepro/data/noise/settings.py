@@ -1,4 +1,4 @@
-"""What the settings of all kinds of label noise share (no torch here)."""
+"""Base of the settings of all kinds of label noise (no torch here)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ class NoiseSettings(Component):
             UserError: the message says what doesn't fit, and what to set.
         """
         if dataset.task != "classification":
-            raise UserError(f"noise={self.kind} is for labels of images; dataset={dataset.name} has boxes")
+            raise UserError(
+                f"noise={self.kind} is for labels of images, but dataset={dataset.name} has boxes; set noise=none"
+            )
         self.check_classes(dataset.num_classes, f"dataset={dataset.name}")
 
     def check_classes(self, num_classes: int, of: str = "the data set") -> None:

@@ -1,6 +1,6 @@
-"""The check before training that every photograph can be decoded, and is of the size that its annotation states.
+"""Check before training that every photograph can be decoded, and has the size that its annotation states.
 
-What it found is remembered for the same files and sizes.
+The result is remembered for the same files and sizes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _AT_ONCE = 64
 _NAMED = 3
 
 Reasons = dict[str, str]
-"""Why images can't be used, by their paths as the data set gives them."""
+"""Reasons why images can't be used, by their paths as the data set gives them."""
 
 
 class _Found(NamedTuple):
@@ -39,35 +39,37 @@ D = TypeVar("D", bound=Dataset)
 
 
 def readable(data: D, folder: Path, *, skip_unreadable: bool, workers: int, say: Callable[[str], None] = print) -> D:
-    """The data set, of whose images each can be decoded.
+    """Return the data set with only images that can be decoded, or refuse it.
 
     Args:
         data: as it was read.
-        folder: where what was found is remembered.
-        skip_unreadable: whether images that can't be decoded are left out; else there must be none.
-        workers: processes that look; with 0 this one does.
-        say: told before all images are read, and which are left out.
+        folder: where the result of the check is remembered.
+        skip_unreadable: whether images that can't be decoded are left out; otherwise they are refused.
+        workers: processes that try the images; 0: this one.
+        say: called with a line before all images are read, and with one on those that are left out.
 
     Raises:
-        UserError: with the first few of those that can't be decoded, and their number; or as
-            :func:`unreadable_images`.
+        UserError: images can't be decoded, of which it names the first few and counts all; or none would be left; or
+            as :func:`unreadable_images`.
     """
     found = unreadable_images(data, folder, workers=workers, say=say)
     if found and not skip_unreadable:
         raise UserError(
-            f"{_undecoded(data, found)}; put the original files there, or leave them out by"
+            f"{_undecoded(data, found)}; put the original files there, or leave them out with"
             " dataset.skip_unreadable=true"
         )
     if found:
-        say(f"{_undecoded(data, found)}; left out, as dataset.skip_unreadable=true says")
+        say(f"{_undecoded(data, found)}; left out because of dataset.skip_unreadable=true")
     return without_unreadable(data, found)
 
 
 def unreadable_images(data: Dataset, folder: Path, *, workers: int, say: Callable[[str], None] = print) -> Reasons:
-    """Find the images that can't be decoded: all are tried, unless these files, unchanged, have been tried before.
+    """Find the images that can't be decoded.
+
+    All are tried, unless files of these sizes and times have been tried before: then only those that failed are.
 
     Raises:
-        UserError: images are not of the sizes that their annotations state.
+        UserError: images have other sizes than their annotations state.
     """
     found = _found(data, folder, workers=workers, say=say)
     if found.foreign:
@@ -85,7 +87,7 @@ def _found(data: Dataset, folder: Path, *, workers: int, say: Callable[[str], No
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{memory.name}.lock"):
         if (suspects := _remembered(memory)) is not None:
-            return _tried(root, suspects, stated, 0)  # what was wrong with them may have been the disk
+            return _tried(root, suspects, stated, 0)  # the fault may have been the disk's
         say(f"reading each of the {len(paths):,} images in {root} once, to find any that can't be decoded")
         found = _tried(root, paths, stated, workers)
         write_json(memory, {"images": len(paths), **found._asdict()})
@@ -93,11 +95,11 @@ def _found(data: Dataset, folder: Path, *, workers: int, say: Callable[[str], No
 
 
 def _remembered(memory: Path) -> list[str] | None:
-    """The images that could not be used when all were tried; None where it isn't known."""
+    """Return the images that could not be used when all were tried; None where that isn't known."""
     try:
         known = json.loads(memory.read_bytes())
         return [*known["unreadable"], *known.get("foreign", ())]  # older files have none, of images without annotations
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # never looked, or the file is damaged: look again
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # never tried, or the file is damaged: try again
         return None
 
 
@@ -145,9 +147,9 @@ def _tried(root: Path, paths: Sequence[str], stated: Mapping[str, Size], workers
 
 
 def _state_of(root: Path, paths: Sequence[str], stated: Mapping[str, Size]) -> str:
-    """A name for these files as they are: paths, sizes and times of their last change, and the stated sizes if any.
+    """Return a hash that names the state of these files: paths, sizes, times of their last change, stated sizes if any.
 
-    What was found before there was a look at stated sizes bears another name, so that it is not believed.
+    A result from before sizes were compared has another name, and so is not used.
     """
     digest = hashlib.sha256(str(root.absolute()).encode("utf-8", "surrogateescape"))
     for path in paths:

@@ -1,1 +1,1 @@
-"""Finished runs: their weights and files, and what is measured of them."""
+"""Finished runs: their weights and files, and their evaluations."""

@@ -22,10 +22,10 @@ from olsrepro.training import checkpoint
 
 @lru_cache(maxsize=1)
 def _read(settings: DatasetSettings, root: Path, left_out: tuple[str, ...]) -> Dataset:
-    """Read the data set that a run saw; of runs that are measured one after another, most share it.
+    """Read the data set of a run, cached because most runs that are measured one after another share it.
 
-    ``left_out`` are the images that the run did without. They stay out if they can be decoded by now: what the run
-    left behind, such as its logits, does not count them.
+    ``left_out`` are the images that the run left out. They stay out even if they can be decoded now, because the run's
+    own results, such as its logits, don't cover them.
     """
     return without_unreadable(read_dataset(settings, root), dict.fromkeys(left_out, "the run could not decode it"))
 
@@ -35,7 +35,7 @@ class FinishedRun:
 
     Args:
         config: of the run.
-        folder: where it lies.
+        folder: of the run.
         record: of the run, which is finished.
         weights: ``best`` or ``last``.
         device: where it is measured.
@@ -64,7 +64,7 @@ class FinishedRun:
         return state
 
     def _outputs(self, kind: str) -> dict[str, Tensor]:
-        """Load what the run's own test of these weights left."""
+        """Load the output of the run's own test of these weights."""
         self._files.checked(f"{self._weights}.pt")  # where these weights are lost, the output is of another epoch too
         return self._files.tensors(f"{self._weights}_{kind}.safetensors")
 

@@ -1,4 +1,4 @@
-"""What a finished detection run found in the first of its test images."""
+"""Boxes that a finished run of a detector found in the first of its test images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Seen:
-    """Test images (H, W, 3), uint8, with their objects and what was found in each."""
+    """Test images (H, W, 3), uint8, with their objects and the detections in each."""
 
     images: list[npt.NDArray[np.uint8]]
     objects: Objects
@@ -34,13 +34,13 @@ class Seen:
 
 
 def found_boxes(config: RunConfig, count: int, least_score: float) -> Seen:
-    """The boxes that the best epoch's own test kept, of the first ``count`` test images and scores above the least.
+    """Return the first ``count`` test images with the boxes that the best epoch's test kept, if above the least score.
 
     Raises:
-        UserError: the run is no detector's, or the file of its boxes is gone.
+        UserError: the run is not a detector's, or the file of its boxes is gone.
     """
     if config.dataset.task != "detection":
-        raise UserError(f"{run_id(config)} classifies images of dataset={config.dataset.name}; it has found no boxes")
+        raise UserError(f"{run_id(config)} classifies images of dataset={config.dataset.name}; it has no boxes")
     folder = Path(config.runtime.runs_dir) / run_id(config)
     record = read_record(folder)
     assert record is not None, "the config is a finished run's"

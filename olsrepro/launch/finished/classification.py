@@ -1,4 +1,4 @@
-"""A finished classifier: what evaluations ask for is read from its folder and its data set, once."""
+"""A finished classifier as evaluations see it, read from its folder and its data set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from olsrepro.training.classification.settings import KIND
 
 
 class Finished(FinishedRun):
-    """A finished classifier, as :class:`~olsrepro.evaluation.subject.Subject` says."""
+    """A finished classifier, as a :class:`~olsrepro.evaluation.subject.Subject` for evaluations."""
 
     def __init__(self, config: RunConfig, folder: Path, record: Record, weights: str, device: torch.device) -> None:
         super().__init__(config, folder, record, weights, device)
@@ -40,16 +40,16 @@ class Finished(FinishedRun):
 
     @property
     def mean(self) -> Tensor:
-        """Float32 (3,), of pixels in [0, 1]."""
+        """Mean that images are normalised by: float32 (3,), of pixels in [0, 1]."""
         return self._data.mean
 
     @property
     def std(self) -> Tensor:
-        """Float32 (3,), of pixels in [0, 1]."""
+        """Standard deviation that images are normalised by: float32 (3,), of pixels in [0, 1]."""
         return self._data.std
 
     def network(self) -> Backbone:
-        """The network with the chosen weights, as ``Subject`` says.
+        """Return the network with the chosen weights: evaluation mode, float32, on the device, no weight gradients.
 
         Raises:
             UserError: the file of weights is gone, or is not the one that the record names; or the run was tested by
@@ -68,21 +68,21 @@ class Finished(FinishedRun):
     def _refuse_headed(self) -> None:
         if not self._config.method.is_tested_by_network:
             raise UserError(
-                f"{self.name} was tested by its heads together, whose weights a run does not keep; measure a run with"
-                " method.eval=main"
+                f"{self.name} was tested by all its heads together, whose weights a run does not keep; measure a run"
+                " with method.eval=main"
             )
 
     def test_logits(self) -> tuple[Tensor, Tensor]:
-        """Logits (N, K) float32 of the chosen weights on the test set, and its labels (N,)."""
+        """Return logits (N, K) float32 of the chosen weights on the test set, and its labels (N,)."""
         stored = self._outputs(KIND.outputs)
         return stored["logits"].float(), stored["targets"]
 
     def images(self, split: str) -> Images:
-        """The images of ``train`` or ``test`` with their true labels."""
+        """Return the images of ``train`` or ``test`` with their true labels."""
         return split_of(self._data, split)
 
     def label_table(self) -> Tensor:
-        """The labels of all classes after the last epoch, (K, K): learnt, or as the method makes them.
+        """Return the labels of all classes after the last epoch, (K, K): learnt, or computed by the method.
 
         Raises:
             UserError: the method has no labels of classes.
@@ -94,14 +94,16 @@ class Finished(FinishedRun):
         if method.labels_classes:
             built = build_method(method, MethodContext(classes, self.seed))
             return built.class_targets(torch.arange(classes))
-        raise UserError(f"{self.name}: method={method.name} has no labels of classes; hard, ls, ols and byot_ols have")
+        raise UserError(
+            f"{self.name}: method={method.name} has no labels of classes; hard, ls, ols and byot_ols have them"
+        )
 
     def human_labels(self) -> HumanLabels:
-        """What people see in the test images."""
+        """Return people's labels of the test images; :class:`UserError` if the data set has none."""
         return human_labels(self._config.dataset.name, self._data, Path(self._config.runtime.data_dir))
 
     def probability_sums(self) -> Mapping[int, tuple[Tensor, list[int]]]:
-        """Sums of test probabilities by ensemble size, with the epochs in each; none where the run kept none."""
+        """Return sums of test probabilities by ensemble size, with the epochs in each; empty if the run kept none."""
         if not (self._folder / artifacts.ENSEMBLE).is_file():
             return {}
         path = self._files.named(artifacts.ENSEMBLE)
@@ -110,11 +112,11 @@ class Finished(FinishedRun):
             return {int(size): (file.get_tensor(size), _epochs(members[size])) for size in file.keys()}  # noqa: SIM118
 
     def kept_epochs(self) -> list[int]:
-        """The epochs whose weights lie beside the record."""
+        """List the epochs whose weights are kept beside the record."""
         return artifacts.Artifacts(self._folder).kept_epochs()
 
     def epoch_networks(self, epochs: Sequence[int]) -> Iterator[Backbone]:
-        """For each of some kept epochs its network, one at a time."""
+        """Yield the networks of given kept epochs, in this order, one at a time."""
         for epoch in epochs:
             path = self._folder / artifacts.EPOCHS / f"epoch_{epoch:04d}.pt"
             yield self._network_of(checkpoint.load(path)["weights"])

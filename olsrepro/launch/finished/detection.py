@@ -24,7 +24,7 @@ from olsrepro.training.detection.settings import KIND
 
 
 class Finished(FinishedRun):
-    """A finished detector, as :class:`~olsrepro.evaluation.subject.DetectorSubject` says."""
+    """A finished detector, as a :class:`~olsrepro.evaluation.subject.DetectorSubject` for evaluations."""
 
     def __init__(self, config: RunConfig, folder: Path, record: Record, weights: str, device: torch.device) -> None:
         super().__init__(config, folder, record, weights, device)
@@ -36,7 +36,7 @@ class Finished(FinishedRun):
         return cast(DetectionSet, self._dataset)
 
     def network(self) -> Detector:
-        """The network with the chosen weights: evaluation mode, float32, on the device, no weight takes a gradient."""
+        """Return the network with the chosen weights: evaluation mode, float32, on the device, no weight gradients."""
         state = self._state()
         with torch.random.fork_rng(devices=[]):
             network = build_detector(self._config.backbone, self._config.dataset.num_classes)
@@ -44,11 +44,11 @@ class Finished(FinishedRun):
         return network.float().to(self.device).eval().requires_grad_(False)
 
     def test_objects(self) -> Objects:
-        """The objects in the test images in order."""
+        """Return the objects in the test images in order."""
         return self.data.test_objects
 
     def detection_test(self, size: int, flip: bool, batch_size: int) -> Iterator[tuple[Tensor, Sequence[Placement]]]:
-        """The test images in order, letter-boxed, and where each lies in its box."""
+        """Yield test images in order, letter-boxed: (B, 3, size, size) on the device, and their places in the box."""
         every = slice(0, len(self.data.test_paths))
         return test_batches(
             self.data,
@@ -61,7 +61,7 @@ class Finished(FinishedRun):
         )
 
     def test_detections(self) -> list[Detections]:
-        """The boxes that the run's own test of these weights kept, of each test image."""
+        """Return the boxes in each test image that the run's own test of these weights kept."""
         stored = self._outputs(KIND.outputs)
         every = Detections(stored["boxes"], stored["scores"], stored["classes"])
         return [every.at(rows) for rows in torch.arange(len(every)).tensor_split(stored["starts"][1:-1])]

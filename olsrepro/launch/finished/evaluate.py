@@ -30,15 +30,15 @@ Wish = tuple[RunConfig, EvaluationSettings]
 
 
 def evaluate(config: RunConfig, settings: EvaluationSettings, say: Callable[[str], None] | None = None) -> Path:
-    """Measure a finished run, unless that was done; the record's path.
+    """Measure a finished run, unless that was done before; return the record's path.
 
     Args:
         config: of the run.
-        settings: what is measured, and how.
-        say: is told what is measured; nobody by default.
+        settings: of the evaluation.
+        say: called with a line on what is measured; None: nothing is said.
 
     Raises:
-        UserError: the run is not finished, or has not what the evaluation needs.
+        UserError: the run is not finished, or lacks what the evaluation needs.
     """
     folder = Path(config.runtime.runs_dir) / run_id(config)
     target = evaluation_folder(folder, settings)
@@ -59,13 +59,13 @@ def evaluate(config: RunConfig, settings: EvaluationSettings, say: Callable[[str
 def _refuse_other_task(config: RunConfig, settings: EvaluationSettings) -> None:
     if settings.task != config.dataset.task:
         raise UserError(
-            f"evaluation={settings.name} measures runs of {settings.task}, and {run_id(config)} is one of"
+            f"evaluation={settings.name} measures runs of {settings.task}, but {run_id(config)} is a run of"
             f" {config.dataset.task}"
         )
 
 
 def evaluate_many(wishes: Sequence[Wish], say: Callable[[str], None]) -> list[str]:
-    """Make evaluations in order; a line on each that could not be made, told at once too."""
+    """Make evaluations in order; return a line on each that could not be made, which ``say`` gets at once."""
     problems = []
     for config, settings in wishes:
         try:
@@ -77,10 +77,10 @@ def evaluate_many(wishes: Sequence[Wish], say: Callable[[str], None]) -> list[st
 
 
 def refuse_unready(wishes: Sequence[Wish]) -> None:
-    """Look before anything is trained whether the data that evaluations need are here.
+    """Refuse evaluations whose data are missing, before anything is trained.
 
     Raises:
-        UserError: they are not.
+        UserError: the labels of people that one needs, or the data set that they are of, are missing.
     """
     asked = [config for config, settings in wishes if settings.needs_human_labels]
     for config in {(config.dataset.name, config.runtime.data_dir): config for config in asked}.values():
@@ -91,7 +91,7 @@ def refuse_unready(wishes: Sequence[Wish]) -> None:
 def _finished(folder: Path) -> Record:
     record = read_record(folder)
     if record is None or record["status"] != FINISHED:
-        raise UserError(f"{folder.name} is not finished, so that nothing can be measured of it")
+        raise UserError(f"{folder.name} is not finished, so nothing can be measured of it")
     return record
 
 

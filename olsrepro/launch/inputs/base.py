@@ -17,8 +17,7 @@ from olsrepro.training.task import Task
 
 @dataclass(frozen=True)
 class Inputs(ABC):
-    """Data and initial weights of a run, which know their task.
-
+    """Data and initial weights of a run at some task.
     Each task has a subclass: ``TaskInputs`` in the module of its name beside this one.
 
     Attributes:
@@ -38,18 +37,18 @@ class Inputs(ABC):
 
     @abstractmethod
     def task(self, config: RunConfig, device: torch.device) -> Task:
-        """Build the task that a run trains at."""
+        """Build the task that the run is trained on."""
 
     @property
     def warning(self) -> str | None:
-        """One line for the user, or None."""
+        """Warning for the user in one line, or None."""
         return None
 
     def record_fields(self, config: RunConfig) -> dict[str, Any]:
-        """Return what a record says of the inputs."""
+        """Return the record's fields on the inputs."""
         return {"unreadable": list(self.data.unreadable)} if self.data.unreadable else {}
 
     def sized(self, config: RunConfig) -> RunConfig:
-        """Return the run with the sizes of its data set as it was read: images may have been left out."""
+        """Return the run with the sizes of its data set as read: images may have been left out."""
         train, test = self.data.train_size, self.data.test_size
         return replace(config, dataset=replace(config.dataset, train_size=train, test_size=test))

@@ -21,12 +21,11 @@ from olsrepro.training.classification.task import ClassificationTask
 
 @dataclass(frozen=True)
 class TaskInputs(Inputs):
-    """Labelled images.
-
+    """Labelled images, and the labels given to them.
     Attributes:
         data: the data set.
         labels: given ones.
-        clean: the samples of the method's clean set, int64 and rising, if it wants one.
+        clean: samples of the method's clean set, int64 and rising, if it wants one.
     """
 
     data: LabelledImages
@@ -35,7 +34,7 @@ class TaskInputs(Inputs):
 
     @classmethod
     def of(cls, config: RunConfig, data: Dataset, reader: ReaderOptions, weights: Path | None) -> TaskInputs:
-        """Add clean set and given labels."""
+        """Add the method's clean set and the given labels."""
         images = cast(LabelledImages, data)
         config.noise.check_complete(missing=config.dataset.train_size - images.train_size)
         clean = clean_samples(config, images)
@@ -43,7 +42,7 @@ class TaskInputs(Inputs):
         return cls(images, reader, weights, labels, clean)
 
     def task(self, config: RunConfig, device: torch.device) -> ClassificationTask:
-        """Build the task that a run trains at."""
+        """Build the task that the run is trained on."""
         return ClassificationTask(
             self.data,
             self.labels,
@@ -59,17 +58,17 @@ class TaskInputs(Inputs):
 
     @property
     def warning(self) -> str | None:
-        """One line on the given labels, or None."""
+        """Warning about the given labels in one line, or None."""
         return self.labels.warning
 
     def record_fields(self, config: RunConfig) -> dict[str, Any]:
-        """Return what a record says of the labels, the clean set and images that were left out."""
+        """Return the record's fields on the labels, the clean set and images that were left out."""
         clean = {} if self.clean is None else {"clean_set": self.clean.tolist()}
         return {"noise": noise_fields(config, self.labels)} | clean | super().record_fields(config)
 
 
 def noise_fields(config: RunConfig, labels: NoisyLabels) -> dict[str, Any]:
-    """Return all switches of the noise and what they led to, for a record."""
+    """Return all switches of the noise and its measured outcome, for a record."""
     return asdict(config.noise.in_force(config.seed)) | {
         "measured_rate": labels.rate,
         "flipped": int(labels.flipped.sum()),

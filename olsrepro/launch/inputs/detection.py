@@ -18,17 +18,17 @@ from olsrepro.training.detection.task import DetectionTask
 
 @dataclass(frozen=True)
 class TaskInputs(Inputs):
-    """Photographs with objects."""
+    """Photographs with the objects in them."""
 
     data: DetectionSet
 
     @classmethod
     def of(cls, config: RunConfig, data: Dataset, reader: ReaderOptions, weights: Path | None) -> TaskInputs:
-        """Take them as they were read."""
+        """Return the inputs as they were read: a detector needs nothing more."""
         return cls(cast(DetectionSet, data), reader, weights)
 
     def task(self, config: RunConfig, device: torch.device) -> DetectionTask:
-        """Build the task that a run trains at."""
+        """Build the task that the run is trained on."""
         return DetectionTask(
             self.data,
             cast(DetectionRecipe, config.recipe),

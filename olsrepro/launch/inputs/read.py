@@ -1,4 +1,4 @@
-"""Reading of a run's inputs, by the task that its data set sets."""
+"""Reading of a run's inputs, by the task of its data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measured facts that need no training: what lies in a data set's files, what a label method does in one step."""
+"""Facts measured without training: the contents of a data set's files, the behaviour of a label method in one step."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _IMAGES = 8
 
 
 def measure(kind: str, config: RunConfig) -> Path:
-    """Measure the facts of a run's data set or method and leave them in the store; the record's path.
+    """Measure the facts of a run's data set or method and store them; return the record's path.
 
     Args:
         kind: ``dataset`` or ``method``.
@@ -41,7 +41,7 @@ def measure(kind: str, config: RunConfig) -> Path:
 
 
 def leave_facts(kind: str, config: RunConfig, facts: Facts, device: torch.device) -> Path:
-    """Leave facts in the store with what they are about, where and by what they were measured; the record's path."""
+    """Store facts with their subject, and where and by what they were measured; return the record's path."""
     name = facts_id(kind, config)
     record = {
         "run_id": name,
@@ -57,7 +57,7 @@ def leave_facts(kind: str, config: RunConfig, facts: Facts, device: torch.device
 
 
 def dataset_facts(config: RunConfig) -> Facts:
-    """Classes that occur in the training labels, training and test images, counted in what is read (Table V)."""
+    """Count classes that occur in the training labels, training images and test images in what is read (Table V)."""
     data = read_dataset(config.dataset, Path(config.runtime.data_dir))
     return {
         "categories": float(len(set(data.classes.tolist()))),
@@ -67,7 +67,7 @@ def dataset_facts(config: RunConfig) -> Facts:
 
 
 def method_facts(config: RunConfig) -> Facts:
-    """What a label method does in a training step of the last epoch (Table I).
+    """Measure what a label method does in a training step of the last epoch (Table I).
 
     ``forward_passes`` counts the images that go through any backbone, in batches; ``teacher`` is 1 if another network
     than the trained one is called; ``special_network`` is 1 if what is trained has weights that the plain backbone
@@ -95,7 +95,7 @@ def _learner(config: RunConfig) -> Learner:
 
 
 def _untrained_teacher(config: RunConfig) -> nn.Module | None:
-    """Stands in for a trained network: which weights it has changes none of the facts."""
+    """Return a stand-in for a trained network, whose weights change none of the facts; None if none is wanted."""
     if not config.method.wants_teacher:
         return None
     with torch.random.fork_rng(devices=[]):
@@ -104,7 +104,7 @@ def _untrained_teacher(config: RunConfig) -> nn.Module | None:
 
 
 def _batch(config: RunConfig) -> Batch:
-    """Noise for images; every class is there twice, so that targets can be compared within one."""
+    """Return a batch of noise images in which each class occurs twice, so that targets can be compared within one."""
     side = config.dataset.image_size
     views = 1 + len(config.method.more_views(config.recipe.augment))
     wants_clean = config.method.clean_set() is not None
@@ -117,7 +117,7 @@ def _batch(config: RunConfig) -> Batch:
 
 
 def _started(config: RunConfig) -> Learner:
-    """With epochs behind it: labels that a method forms while it trains are no longer those that it began with."""
+    """Return a learner after some epochs: labels that a method forms in training are no longer its initial ones."""
     learner, batch = _learner(config), _batch(config)
     for epoch in sorted({0, max(0, config.recipe.epochs - 2)}):
         learner.method(learner.forward, replace(batch, epoch=epoch)).loss.backward()
@@ -134,12 +134,12 @@ class _Images:
         self._batch = batch
 
     def batches(self, epoch: int, *, augmented: bool) -> Iterator[Batch]:
-        """The batch, as of that epoch."""
+        """Yield the batch, as part of that epoch."""
         yield replace(self._batch, epoch=epoch)
 
 
 def _passes(learner: Learner, batch: Batch) -> list[tuple[nn.Module, int]]:
-    """Of every forward pass of one step: the convolution that sees the images, and how many they are."""
+    """List the forward passes of one step, each as the convolution that sees the images and the number of images."""
     seen: list[tuple[nn.Module, int]] = []
 
     def note(module: nn.Module, inputs: Any) -> None:
@@ -155,11 +155,11 @@ def _passes(learner: Learner, batch: Batch) -> list[tuple[nn.Module, int]]:
 
 
 def _is_class_level(config: RunConfig) -> bool:
-    """Whether equal logits and equal classes get equal gradients, whatever the images are.
+    """Return whether equal logits and equal classes get equal gradients, whatever the images are.
 
-    The logits of one head in one pass are replaced by zeros: what then tells two images of a class apart in the
-    gradient at these zeros is their target, and nothing else. Every head and pass takes its turn; views that go through
-    the network together are passes of their own.
+    The logits of one head in one pass are replaced by zeros: then only their targets can make the gradients at these
+    zeros differ between two images of a class. Each head and pass takes its turn; views that go through the network
+    together count as separate passes.
     """
     learner, batch = _started(config), _batch(config)
     pairs = [(i, i + 1) for i in range(0, _IMAGES, 2)]
@@ -184,7 +184,7 @@ def _gradient_at_zero(learner: Learner, batch: Batch, place: int) -> Tensor | No
 
 @contextmanager
 def _replaced_logits(place: int) -> Iterator[list[Tensor]]:
-    """Zeros instead of the logits of one pass of a classifier, counted from 0; the list holds every pass's logits."""
+    """Replace the logits of one pass of a classifier, counted from 0, by zeros; the list holds each pass's logits."""
     passes: list[Tensor] = []
 
     def replace(module: nn.Module, inputs: Any, output: Any) -> Tensor | None:

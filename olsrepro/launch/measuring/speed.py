@@ -1,4 +1,4 @@
-"""How fast networks train here: a few bare steps on random images, timed, where no run has shown it yet."""
+"""Training speed of networks here, from a few bare steps on random images, where no run has shown it yet."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ Say = Callable[[str], None]
 
 
 def time_networks(configs: Iterable[RunConfig], speeds: Speeds, say: Say) -> None:
-    """Time every network, image size and precision of some runs whose speed is not known; a record each in the store.
+    """Time each network, image size and precision of some runs whose speed is not known, and store a record of each.
 
     Args:
         configs: of the runs; they share a device and a store.
-        speeds: what the store has. A speed of steps on another device than this is timed anew, one of runs is not.
-        say: gets one line for each.
+        speeds: those in the store. A speed of bare steps on another device is measured again, one of runs is not.
+        say: called with one line for each.
 
     Raises:
-        UserError: the device is not there; or a network doesn't fit into its memory.
+        UserError: the device is not available; or a network doesn't fit into its memory.
     """
     runs = list(configs)
     if not runs:
@@ -50,7 +50,7 @@ def time_networks(configs: Iterable[RunConfig], speeds: Speeds, say: Say) -> Non
 
 
 def unknown(configs: Iterable[RunConfig], speeds: Speeds, here: str) -> list[RunConfig]:
-    """One run for each network, image size and precision that neither a run nor steps on this device have timed."""
+    """Return one run for each network, image size and precision that no run and no steps on this device have timed."""
     found: dict[str, RunConfig] = {}
     for config in configs:
         speed = speed_of(config, speeds)
@@ -61,14 +61,14 @@ def unknown(configs: Iterable[RunConfig], speeds: Speeds, here: str) -> list[Run
 
 @dataclass(frozen=True)
 class Timed:
-    """The speed of bare steps, and the images in each."""
+    """Speed of bare steps, and the number of images in each."""
 
     images_per_s: float
     batch_size: int
 
 
 def time_network(config: RunConfig, device: torch.device) -> Timed:
-    """Forward pass, backward pass and SGD of a run's backbone by itself; ``runtime.compile`` is left out.
+    """Time forward pass, backward pass and SGD of a run's backbone by itself; ``runtime.compile`` is ignored.
 
     Raises:
         UserError: not even the smallest batch fits into the device's memory.
@@ -86,7 +86,7 @@ def time_network(config: RunConfig, device: torch.device) -> Timed:
 
 
 def batch_sizes(whole: int, side: int, device: str) -> list[int]:
-    """The batches to time for a recipe's batch of ``whole`` images: a small one; on a GPU also those twice as large."""
+    """Return the batch sizes to time for a recipe's batch of ``whole`` images: a small one, on a GPU its doubles."""
     small = max(2, min(whole, _PIXELS // side**2))
     sizes = [small]
     while device != "cpu" and sizes[-1] < whole:
@@ -95,7 +95,10 @@ def batch_sizes(whole: int, side: int, device: str) -> list[int]:
 
 
 def stepper(config: RunConfig, network: nn.Module, device: torch.device) -> Callable[[int], None]:
-    """What makes one step on so many images and waits until it is done; the learning rate is 0, so nothing diverges."""
+    """Return a function that makes one step on a given number of images and waits until it is done.
+
+    The learning rate is 0, so that nothing diverges.
+    """
     layout = torch.channels_last if config.runtime.channels_last else torch.contiguous_format
     network = network.to(device).to(memory_format=layout).train()
     optimizer = build_optimizer(list(network.parameters()), replace(config.recipe, lr=0.0))
@@ -118,9 +121,9 @@ def stepper(config: RunConfig, network: nn.Module, device: torch.device) -> Call
 
 
 def bare_loss(output: Tensor | Sequence[Tensor]) -> Tensor:
-    """Something to go back from: of logits (B, K) the cross entropy with class 0, of a detector's maps their squares.
+    """Return a loss to differentiate: for logits (B, K) cross entropy with class 0, for a detector's maps mean squares.
 
-    What a detector's own loss takes beside its network is left out, as its objects are.
+    The time that a detector's own loss would take is left out, since there are no objects.
     """
     if isinstance(output, Tensor):
         return F.cross_entropy(output, torch.zeros(len(output), dtype=torch.int64, device=output.device))
@@ -130,7 +133,7 @@ def bare_loss(output: Tensor | Sequence[Tensor]) -> Tensor:
 def largest(
     step: Callable[[int], None], sizes: Sequence[int], seconds: float, clock: Callable[[], float] = time.perf_counter
 ) -> Timed | None:
-    """The speed of the largest batch that fits, by so many seconds for each size; None where none does."""
+    """Return the speed of the largest batch that fits, after ``seconds`` of steps for each size; None if none fits."""
     found = None
     for size in sizes:
         try:

@@ -1,1 +1,1 @@
-"""The task of classifying images of one label each."""
+"""Task of classifying images with one label each."""

@@ -1,4 +1,4 @@
-"""Classification as composing, planning and recording know it. No torch here."""
+"""Classification for composing, planning and recording. No torch here."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class ClassificationKind(TaskKind):
     """Images of one class each, tested by top-1 and top-5 error."""
 
     def output_bytes(self, num_classes: int) -> int:
-        """Return the bytes of an image's logits."""
+        """Return the number of bytes of an image's logits."""
         return num_classes * _LOGIT_BYTES
 
     def check_parts(self, dataset: str, method: MethodSettings, runtime: RuntimeSettings) -> None:
-        """Refuse nothing: every method and ensemble is for classifiers."""
+        """Refuse nothing: all methods and ensembles work for classifiers."""
 
 
 KIND = ClassificationKind(
@@ -33,7 +33,7 @@ KIND = ClassificationKind(
         ("test_top5_err", " {:6.2f} % top-5"),
     ),
     backbone_does="classifies images",
-    dataset_has="one label an image",
+    dataset_has="one label per image",
     backbones="a backbone that classifies, such as resnet56",
-    datasets="a data set with one label an image, such as cifar100",
+    datasets="a data set with one label per image, such as cifar100",
 )

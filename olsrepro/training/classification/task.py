@@ -1,4 +1,4 @@
-"""The task of classifying images of one label each."""
+"""Task of classifying images with one label each."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ EVALUATION_BATCH = 500
 
 
 class ClassificationTask:
-    """Images of one label each; tested by top-1 and top-5 error.
+    """Classification of images with one label each, tested by top-1 and top-5 error.
 
     Args:
         data: training and test set.
         labels: given ones of the training set.
-        recipe: batch size and augmentation.
-        method: which views and clean images it wants.
+        recipe: has batch size and augmentation.
+        method: says which views and clean images it wants.
         seed: of the run.
         device: where batches are made.
         channels_last: memory format of images.
-        clean: the samples of the method's clean set.
+        clean: samples of the method's clean set.
         reader: how photographs are read.
-        accumulate: parts that each rank's share of a batch comes in.
+        accumulate: number of parts that each rank's share of a batch is split into.
     """
 
     def __init__(
@@ -92,25 +92,25 @@ class ClassificationTask:
         self.counters = EpochCounters(data.train_targets.to(device))
 
     def steps_per_epoch(self) -> int:
-        """Optimiser steps in an epoch."""
+        """Return the number of optimiser steps in an epoch."""
         return len(self._loader)
 
     def batches(self, epoch: int, start: int) -> Iterator[Sequence[Batch]]:
-        """This rank's share of each batch of an epoch, in parts, from step ``start`` on."""
+        """Yield this rank's share of each batch of an epoch, in parts, from step ``start`` on."""
         for batch in self._loader.epoch(epoch, start):
             yield batch.parts(self._accumulate, in_pairs=self._in_pairs)
 
     def loss(self, method: LabelMethod, network: nn.Module, batch: Batch) -> StepOutput:
-        """The method's loss of a batch, and logits."""
+        """Return the method's loss of a batch, with the logits."""
         output: StepOutput = method(network, batch)
         return output
 
     def images_seen(self) -> int:
-        """Images trained on in this epoch so far, on all ranks."""
+        """Count the images trained on in this epoch so far, on all ranks."""
         return self.counters.images()
 
     def training_fields(self) -> dict[str, Any]:
-        """Mean loss, error against the given labels, and the exact counts behind it."""
+        """Return mean loss, error against the given labels, and the exact counts behind it."""
         counts = self.counters.read()
         numbers = asdict(counts)
         return {"train_loss": numbers.pop("mean_loss"), "train_err": counts.train_err} | {
@@ -119,7 +119,7 @@ class ClassificationTask:
 
     @torch.no_grad()
     def evaluate(self, network: nn.Module) -> Evaluation:
-        """Top-1 and top-5 error on the test set in evaluation mode, each image once, ranks sharing them."""
+        """Measure top-1 and top-5 error on the test set in evaluation mode, each image once, ranks sharing them."""
         network.eval()
         logits = gathered(torch.cat([network(images).float() for images, _ in self._test_batches()]))
         network.train()
@@ -136,11 +136,11 @@ class ClassificationTask:
         )
 
     def training_set(self) -> LoadedTrainingSet:
-        """All images that steps train on."""
+        """Return all images that steps train on."""
         return LoadedTrainingSet(self._loader)
 
     def end_epoch(self, epoch: int, method: LabelMethod, network: nn.Module) -> dict[str, Any]:
-        """Count what no step could; fields of the row that come from the method."""
+        """Count again with predictions made after the steps, if any; return the row's fields from the method."""
         predictions = method.predictions()
         if predictions is None and self._recipe.train_error == "eval":
             predictions = predicted_classes(
@@ -154,24 +154,24 @@ class ClassificationTask:
         return fields
 
     def files_of(self, epoch: int, step: int) -> str:
-        """The training indices of one batch; their files, where they have some."""
+        """Name the samples of one batch by their files, or by their indices where they have none."""
         return shortened(self._data.sample_names(self._loader.samples_of(epoch, step)))
 
 
 class LoadedTrainingSet:
-    """The training set of a loader, as ``methods.base.TrainingSet`` says."""
+    """Training set of a loader, as a ``methods.base.TrainingSet``."""
 
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
 
     def batches(self, epoch: int, *, augmented: bool) -> Iterator[Batch]:
-        """Every image that steps train on, once, by rising sample index."""
+        """Yield every image that steps train on, once, by rising sample index."""
         return self._loader.whole(epoch, augmented=augmented)
 
 
 @torch.no_grad()
 def predicted_classes(network: nn.Module, batches: Iterator[Batch], count: int) -> Tensor:
-    """Predicted classes (N,) by sample index in evaluation mode, -1 for samples that no batch has."""
+    """Return predicted classes (N,) by sample index in evaluation mode, -1 for samples that no batch has."""
     network.eval()
     found: Tensor | None = None
     for batch in batches:

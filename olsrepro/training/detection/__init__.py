@@ -1,1 +1,1 @@
-"""The task of detecting objects: its recipe, its loop's batches, loss and test."""
+"""Task of detecting objects: its recipe, batches, loss and test."""

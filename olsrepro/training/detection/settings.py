@@ -1,4 +1,4 @@
-"""The recipe of object detection (Table X). No torch here."""
+"""Recipe of object detection (Table X), and detection for composing, planning and recording. No torch here."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from olsrepro.training.task_kind import TaskKind
 STEP_COUNTERS = ("whole", "released")
 CIOU_ALPHAS = ("detached", "authors")
 _BOX_BYTES = 4 * 4 + 4 + 8  # its edges, its score, its class
-RELEASED_BATCH = 8  # our guess of the batch size that the paper's detector was trained with
+RELEASED_BATCH = 8  # our guess at the batch size that the paper's detector was trained with
 
 KEPT = 100
-"""Boxes of an image, of the highest scores, that a run keeps of its test."""
+"""Number of boxes per test image, those of the highest scores, that a run keeps."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,15 @@ class DetectionRecipe(RecipeSettings):
     """Warm-up and cosine per step, multi-scale training, mix-up; see also :class:`RecipeSettings`.
 
     Args:
-        final_lr: that the cosine ends at.
-        warmup_epochs: epochs in which the rate rises from 0 in a line.
-        crop_chance, translate_chance: of a training image.
+        final_lr: rate at which the cosine ends.
+        warmup_epochs: epochs in which the rate rises linearly from 0.
+        crop_chance, translate_chance: chance that a training image is cropped, and that it is translated.
         mixup: chance that a second image is mixed in, by a share of Beta(``mixup_alpha``, ``mixup_alpha``).
-        sizes: sides in pixels of training images, of which each ``size_every`` steps draw one; empty: the data set's.
-        loss_scale: what the mean loss of an image is multiplied by.
-        step_counter: ``whole``, or ``released``: as the released code counts steps for the rate, of which those of
-            earlier epochs are divided by its batch size, so that the rate hardly decays.
-        crop_sides: ``all``, or ``released``: as the released code crops, on the left and above only.
+        sizes: sides in pixels of training images, one drawn every ``size_every`` steps; empty: the data set's.
+        loss_scale: factor of the mean loss of an image.
+        step_counter: ``whole``, or ``released``: steps are counted for the rate as the released code does, which
+            divides those of earlier epochs by its batch size, so that the rate hardly decays.
+        crop_sides: ``all``, or ``released``: crops as in the released code, on the left and above only.
         ciou_alpha: whether the weight alpha of the aspect ratios in the CIoU is a constant for the gradient
             (``detached``, Zheng et al. 2020), or a function of the box (``authors``, the released code).
     """
@@ -79,17 +79,19 @@ class DetectionRecipe(RecipeSettings):
             if getattr(self, key):
                 raise ValueError(f"{key}={getattr(self, key):g} has no effect on a detector's images; set {key}=0")
         if self.milestones:
-            raise ValueError(f"milestones={list(self.milestones)} has no effect: the rate follows a cosine; set []")
+            raise ValueError(
+                f"milestones={list(self.milestones)} has no effect: the rate follows a cosine; set milestones=[]"
+            )
         if self.train_error != "running":
-            raise ValueError(f"train_error={self.train_error} has no effect: a detector has no training error")
+            raise ValueError(f"train_error={self.train_error} has no effect on a detector; set train_error=running")
 
     def training_area(self, side: int) -> float:
-        """Over the sizes, which are equally likely."""
+        """Return the mean area of a training image in square pixels over the sizes, which are equally likely."""
         sizes = self.sizes or [side]
         return sum(size**2 for size in sizes) / len(sizes)
 
     def rate_at(self, position: float) -> float:
-        """The rate at a place in the training, in epochs: a line up to ``lr``, then half a cosine down to the end."""
+        """Return the rate at a position in the training, in epochs: a line up to ``lr``, then half a cosine down."""
         if self.step_counter == "released":
             position = position % 1 + position // 1 / RELEASED_BATCH
         return cosine_rate(position, self.lr, self.final_lr, warmup=self.warmup_epochs, epochs=self.epochs)
@@ -99,18 +101,20 @@ class DetectionKind(TaskKind):
     """Images with objects in them, tested by mean average precision."""
 
     def output_bytes(self, num_classes: int) -> int:
-        """Return the bytes of an image's boxes, at most."""
+        """Return the largest number of bytes of an image's boxes."""
         return KEPT * _BOX_BYTES
 
     def check_parts(self, dataset: str, method: MethodSettings, runtime: RuntimeSettings) -> None:
         """Refuse methods that label images, and ensembles."""
         if not method.labels_classes:
             raise UserError(
-                f"method={method.name} labels images, and dataset={dataset} has objects, whose classes are all that a"
+                f"method={method.name} labels images, but dataset={dataset} has objects, whose classes are all that a"
                 " method can label: choose hard, ls or ols"
             )
         if runtime.ensemble_sizes:
-            raise UserError(f"runtime.ensemble_sizes={runtime.ensemble_sizes} is for classifiers; set []")
+            raise UserError(
+                f"runtime.ensemble_sizes={runtime.ensemble_sizes} is for classifiers; set runtime.ensemble_sizes=[]"
+            )
 
 
 KIND = DetectionKind(

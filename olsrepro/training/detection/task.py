@@ -1,4 +1,4 @@
-"""The task of detecting objects: a label method says what label the class of an object gets, the rest is YOLO's."""
+"""Task of detecting objects: a label method labels the classes of objects, the rest is YOLO's."""
 
 from __future__ import annotations
 
@@ -33,36 +33,36 @@ from olsrepro.training.task import Evaluation, NonFinite, shortened
 
 @dataclass(frozen=True)
 class DetectionOutput:
-    """The loss of a batch, a scalar to minimise, and what it is made of."""
+    """Loss of a batch, a scalar to minimise, and its parts."""
 
     loss: Tensor
     parts: DetectionLoss
 
 
 class DetectionCounters(StepCounters):
-    """And the three parts of the loss, and how many places answered for an object."""
+    """Step counters that also sum the three parts of the loss, and count the places that were assigned an object."""
 
     def __init__(self, device: torch.device) -> None:
         super().__init__(device)
         self._parts = torch.zeros(4, dtype=torch.float64, device=device)
 
     def reset(self) -> None:
-        """Start a new epoch."""
+        """Set all counts to zero for a new epoch."""
         super().reset()
         self._parts.zero_()
 
     @torch.no_grad()
     def add(self, step: int, batch: DetectionBatch, output: DetectionOutput) -> None:
-        """Count one step's batch."""
+        """Count the images, losses and positives of one step's batch."""
         images, parts = len(batch.images), output.parts
         losses = torch.stack([parts.box, parts.objectness, parts.classification]).detach().double() * images
         self._parts += torch.cat([losses, parts.positive.sum().double()[None]])
         self.count_step(step, images, output.loss)
 
     def fields(self) -> dict[str, Any]:
-        """Mean losses of an image, and the count of positives (reads the device).
+        """Return mean losses of an image and the count of positives (reads the device).
 
-        ``train_loss`` is what was minimised: the parts' sum times the recipe's ``loss_scale``.
+        ``train_loss`` is the minimised loss: the sum of the parts times the recipe's ``loss_scale``.
         """
         box, objectness, classification, positives = summed(self._parts).tolist()
         images = max(1, self.images())
@@ -75,26 +75,26 @@ class DetectionCounters(StepCounters):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """The running counts, for a checkpoint inside an epoch."""
+        """Return the running counts, for a checkpoint inside an epoch."""
         return super().state_dict() | {"parts": self._parts}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from counts taken with :meth:`state_dict`."""
+        """Resume from counts taken with :meth:`state_dict`."""
         super().load_state_dict(state)
         self._parts.copy_(state["parts"])
 
 
 class DetectionTask:
-    """Images with objects in them; tested by mean average precision at one size, without a mirror image.
+    """Detection of objects in images, tested by mean average precision at one size, without a mirror image.
 
     Args:
         data: training and test set.
-        recipe: batch size, augmentation, sizes.
+        recipe: has batch size, augmentation and sizes.
         size: side in pixels that test images are letter-boxed to; of training images too where the recipe has none.
         seed: of the run.
         device: where batches are made.
         reader: how photographs are read.
-        accumulate: parts that each rank's share of a batch comes in.
+        accumulate: number of parts that each rank's share of a batch is split into.
     """
 
     def __init__(
@@ -127,16 +127,16 @@ class DetectionTask:
         self.counters = DetectionCounters(device)
 
     def steps_per_epoch(self) -> int:
-        """Optimiser steps in an epoch."""
+        """Return the number of optimiser steps in an epoch."""
         return len(self._loader)
 
     def batches(self, epoch: int, start: int) -> Iterator[Sequence[DetectionBatch]]:
-        """This rank's share of each batch of an epoch, in parts, from step ``start`` on."""
+        """Yield this rank's share of each batch of an epoch, in parts, from step ``start`` on."""
         for batch in self._loader.epoch(epoch, start):
             yield batch.parts(self._accumulate)
 
     def loss(self, method: LabelMethod, network: nn.Module, batch: DetectionBatch) -> DetectionOutput:
-        """YOLO's loss with the method's labels of the objects' classes, whose predictions the method observes."""
+        """Return YOLO's loss with the method's labels of the objects' classes, whose predictions it observes."""
         maps = network(batch.images)
         objects = (batch.boxes, batch.classes, batch.weights, batch.owners)
         assignment = assign(*objects, images=len(batch.images), grid=grid_of(maps))
@@ -147,15 +147,15 @@ class DetectionTask:
         return DetectionOutput(self._recipe.loss_scale * parts.total, parts)
 
     def images_seen(self) -> int:
-        """Images trained on in this epoch so far, on all ranks."""
+        """Count the images trained on in this epoch so far, on all ranks."""
         return self.counters.images()
 
     def training_fields(self) -> dict[str, Any]:
-        """Mean losses and the count of positives."""
+        """Return mean losses and the count of positives."""
         return self.counters.fields()
 
     def evaluate(self, network: nn.Module) -> Evaluation:
-        """Mean average precision on the test set in evaluation mode, each image once, ranks sharing them.
+        """Measure mean average precision on the test set in evaluation mode, each image once, shared by ranks.
 
         Raises:
             NonFinite: raw maps of a test image are not finite; on all ranks.
@@ -172,7 +172,7 @@ class DetectionTask:
         return Evaluation(fields, 100 - value, _kept(found), KIND.outputs)
 
     def _found(self, network: nn.Module) -> list[Detections] | None:
-        """What the network finds in this rank's share of the test images; None where it is not finite."""
+        """Return the detections in this rank's share of the test images; None if any raw map is not finite."""
         (size,), own = self._test.sizes, self._shard.of_samples(len(self._data.test_paths))
         batches = test_batches(
             self._data,
@@ -190,19 +190,19 @@ class DetectionTask:
             return None
 
     def training_set(self) -> None:
-        """Return None: no method that labels objects looks at all images."""
+        """Return None: no method that labels objects goes through all images."""
 
     def end_epoch(self, epoch: int, method: LabelMethod, network: nn.Module) -> dict[str, Any]:
-        """What the method has to say of the epoch."""
+        """Return the row's fields from the method."""
         return {f"method_{key}": value for key, value in method.epoch_facts().items()}
 
     def files_of(self, epoch: int, step: int) -> str:
-        """The files of one batch, which others may have been mixed into."""
+        """Name the files of one batch, into which others may have been mixed."""
         return shortened([self._data.train_paths[index] for index in self._loader.samples_of(epoch, step)])
 
 
 def augment_of(recipe: DetectionRecipe, size: int) -> DetectionAugment:
-    """What changes training images; at ``size`` where the recipe draws none."""
+    """Return the augmentation of training images, at side ``size`` where the recipe draws no sizes."""
     return DetectionAugment(
         flip=0.5 if recipe.flip else 0.0,
         crop=recipe.crop_chance,
@@ -216,7 +216,7 @@ def augment_of(recipe: DetectionRecipe, size: int) -> DetectionAugment:
 
 
 def _kept(found: Sequence[Detections]) -> dict[str, Tensor]:
-    """The strongest of each image; image i has the rows from ``starts[i]`` to ``starts[i + 1]``."""
+    """Return the strongest detections of each image; image i has the rows from ``starts[i]`` to ``starts[i + 1]``."""
     strong = [strongest(one, KEPT) for one in found]
     every = merged(strong)
     starts = torch.tensor([0, *map(len, strong)]).cumsum(0)

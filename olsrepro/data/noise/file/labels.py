@@ -127,7 +127,7 @@ def _check_order(settings: Settings, clean: Tensor, targets: Tensor) -> None:
 
 
 def _order_warning(settings: Settings, labels: Tensor, targets: Tensor, num_classes: int) -> str | None:
-    """A line where labels are true no more often than in a random order: all that a file without true labels tells."""
+    """Return a line if labels are true no more often than in a random order: the only sign without true labels."""
     count = len(targets)
     shares = [torch.bincount(classes, minlength=num_classes).double() / count for classes in (labels, targets)]
     right, chance = float((labels == targets).double().mean()), float((shares[0] * shares[1]).sum())

@@ -72,7 +72,7 @@ class Settings(NoiseSettings):
         """Refuse a training set of which images were left out: the file has labels of them too."""
         if missing:
             raise UserError(
-                f"noise.path={self.path} has labels of all training images, also of {missing} that"
+                f"noise.path={self.path} has labels for all training images, including {missing} that"
                 f" {'is' if missing == 1 else 'are'} left out by dataset.skip_unreadable=true: put the original files"
                 " in their places"
             )
