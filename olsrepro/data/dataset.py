@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     Pixels = npt.NDArray[Any]
 
+Size = tuple[float, float]
+"""Width and height of an image in pixels."""
+
 
 class PathTable(Sequence[str]):
     """Paths of many files in two arrays, so that processes that share them copy none.
@@ -115,6 +118,11 @@ class Dataset(ABC):
     @abstractmethod
     def digests(self) -> dict[str, str]:
         """Return SHA-256 sums, in hex, of images and labels, by name; of image files, of their names and sizes."""
+
+    @property
+    def stated_sizes(self) -> Mapping[str, Size]:
+        """Sizes that annotations state of image files, by their paths; empty where there are no annotations."""
+        return {}
 
     @property
     def unreadable(self) -> tuple[str, ...]:
@@ -312,6 +320,7 @@ class DetectionSet(ImageFiles):
         root: the folder that the paths start from.
         train_paths, test_paths: of the images.
         train_objects, test_objects: in these images; difficult ones are in the test set only.
+        train_sizes, test_sizes: float64 (N, 2), width and height in pixels that the annotations state.
         class_names: one for each class.
         unreadable: paths of images that were left out because they can't be decoded.
     """
@@ -319,8 +328,10 @@ class DetectionSet(ImageFiles):
     root: Path
     train_paths: PathTable
     train_objects: Objects
+    train_sizes: npt.NDArray[np.float64]
     test_paths: PathTable
     test_objects: Objects
+    test_sizes: npt.NDArray[np.float64]
     class_names: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
 
@@ -332,10 +343,18 @@ class DetectionSet(ImageFiles):
     def _labels(self) -> Sequence[Tensor]:
         return *self.train_objects.tensors(), *self.test_objects.tensors()
 
+    @property
+    def stated_sizes(self) -> Mapping[str, Size]:
+        """Sizes that annotations state of all image files, by their paths."""
+        sizes = [*self.train_sizes.tolist(), *self.test_sizes.tolist()]
+        return {path: (width, height) for path, (width, height) in zip(self.files[1], sizes, strict=True)}
+
     def _labels_of(self, train: list[int], test: list[int]) -> Mapping[str, Any]:
         import torch
 
         return {
             "train_objects": self.train_objects.chosen(torch.tensor(train, dtype=torch.int64)),
+            "train_sizes": self.train_sizes[train],
             "test_objects": self.test_objects.chosen(torch.tensor(test, dtype=torch.int64)),
+            "test_sizes": self.test_sizes[test],
         }

@@ -34,18 +34,21 @@ def iou(first: Tensor, second: Tensor) -> Tensor:
     return overlap(first[:, None], second[None])
 
 
-def ciou(predicted: Tensor, truth: Tensor) -> Tensor:
+def ciou(predicted: Tensor, truth: Tensor, *, detach_alpha: bool = True) -> Tensor:
     """Compute the complete IoU (P,) of boxes (P, 4), element by element (Zheng et al. 2020, Equations 10 and 11).
 
     It subtracts from the IoU the squared distance of the centres over the squared diagonal of the box around both, and
-    ``alpha v``, where v compares the aspect ratios. As in Zheng's code no gradient passes through alpha. Values and
-    gradients are finite for boxes without area too, where those of torchvision's ``complete_box_iou_loss`` are NaN.
+    ``alpha v``, where v compares the aspect ratios. Values and gradients are finite for boxes without area too, where
+    those of torchvision's ``complete_box_iou_loss`` are NaN.
+
+    Args:
+        predicted, truth: the boxes.
+        detach_alpha: whether alpha is a constant for the gradient, as in Zheng's code and torchvision's.
     """
     ious = overlap(predicted, truth)
     unlike = 4 / math.pi**2 * (_slant(truth) - _slant(predicted)) ** 2
-    with torch.no_grad():
-        alpha = unlike / (1 - ious + unlike).clamp(min=_LEAST)
-    return ious - _centre_distance(predicted, truth) - alpha * unlike
+    alpha = unlike / (1 - ious + unlike).clamp(min=_LEAST)
+    return ious - _centre_distance(predicted, truth) - (alpha.detach() if detach_alpha else alpha) * unlike
 
 
 def _sides(boxes: Tensor) -> tuple[Tensor, Tensor]:

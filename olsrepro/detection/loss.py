@@ -48,7 +48,11 @@ class DetectionLoss:
 
 
 def detection_loss(
-    maps: Sequence[Tensor], assignment: Assignment, class_targets: Callable[[Tensor], Tensor]
+    maps: Sequence[Tensor],
+    assignment: Assignment,
+    class_targets: Callable[[Tensor], Tensor],
+    *,
+    detach_alpha: bool = True,
 ) -> DetectionLoss:
     """Compute the loss of raw maps (B, A · (5 + K), h, w) against the objects assigned to their places.
 
@@ -64,6 +68,7 @@ def detection_loss(
         maps: at strides 8, 16 and 32; half-precision maps are raised to fp32.
         assignment: on the grid of these maps.
         class_targets: maps classes int64 (R,) to targets (R, K) in [0, 1].
+        detach_alpha: of the CIoU, see :func:`olsrepro.detection.boxes.ciou`; that code does not.
     """
     said, images = predictions(maps), len(maps[0])
     anchors = assignment.places.shape[1]
@@ -72,7 +77,8 @@ def detection_loss(
     weights = assignment.weights.repeat_interleave(anchors) * positive
     truth = assignment.boxes.repeat_interleave(anchors, dim=0)
     class_logits = said.class_logits[owners, places]
-    box = box_losses(said.boxes_at(owners, places), truth, said.grid.width * said.grid.height)
+    cious = ciou(said.boxes_at(owners, places), truth, detach_alpha=detach_alpha)
+    box = box_losses(cious, truth, said.grid.width * said.grid.height)
     classification = F.binary_cross_entropy_with_logits(class_logits, class_targets(classes), reduction="none").sum(1)
     return DetectionLoss(
         box=(weights * box).sum() / images,
@@ -84,9 +90,9 @@ def detection_loss(
     )
 
 
-def box_losses(predicted: Tensor, truth: Tensor, image_area: float) -> Tensor:
-    """Compute ``(1 - CIoU) · (2 - area / image_area)`` (R,) of boxes (R, 4): small objects count up to twice."""
-    return (1 - ciou(predicted, truth)) * (2 - area(truth) / image_area)
+def box_losses(cious: Tensor, truth: Tensor, image_area: float) -> Tensor:
+    """Compute ``(1 - CIoU) · (2 - area / image_area)`` (R,) for objects (R, 4): small ones count up to twice."""
+    return (1 - cious) * (2 - area(truth) / image_area)
 
 
 def focal_losses(logits: Tensor, is_object: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ def test_a_test_sees_torchvisions_pixels(photo: Path, kind: str, geometry: Geome
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_truncated_file_is_told(photo: Path, kind: str, read: object) -> None:
     photo.write_bytes(photograph(7, kind))
-    check_decodes(photo)
+    assert check_decodes(photo) == decoded(photo).size
     truncate(photo)
     with pytest.raises(Unreadable) as told:
         read(photo)  # type: ignore[operator]

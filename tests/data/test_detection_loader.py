@@ -22,7 +22,7 @@ from olsrepro.data.detection.loader import DetectionLoader
 from olsrepro.data.detection.mixup import mixing, size_of
 from olsrepro.data.detection.settings import DetectionAugment
 from olsrepro.data.detection.transforms import Scene, changed
-from olsrepro.data.objects import Annotated, Objects
+from olsrepro.data.objects import Objects
 from olsrepro.data.order import draw_order
 from olsrepro.data.photos.decode import Unreadable
 from olsrepro.data.photos.draws import DrawAddress
@@ -184,16 +184,24 @@ def test_a_batch_without_any_object_is_one(data: DetectionSet) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_an_image_smaller_than_its_objects_is_told_by_name(data: DetectionSet, workers: int) -> None:
+def test_an_image_of_another_size_than_its_annotation_states_is_told_by_name(data: DetectionSet, workers: int) -> None:
     last = int(draw_order(COUNT, SEED, 0, "cpu")[-1])
-    tall = Objects.listed([[Annotated((0, 0, 30, 600 if place == last else 40), 0)] for place in range(COUNT)])
-    batches = loader(replace(data, train_objects=tall), PLAIN, workers=workers).epoch(0)
+    sizes = data.train_sizes.copy()
+    sizes[last] = sizes[last] + (0, 1)
+    batches = loader(replace(data, train_sizes=sizes), PLAIN, workers=workers).epoch(0)
     assert [len(next(batches).indices) for _ in range(3)] == [4, 4, 4]
     with pytest.raises(Unreadable) as told:
         next(batches)
-    path = data.root / data.train_paths[last]
-    assert str(told.value).startswith(f"{path} does not belong to its annotation, which has objects beyond its ")
-    assert "\n" not in str(told.value)
+    path, (width, height) = data.root / data.train_paths[last], data.train_sizes[last]
+    assert str(told.value) == (
+        f"{path} does not belong to its annotation: it has {width:g} x {height:g} pixels as stored, the annotation"
+        f" states {width:g} x {height + 1:g}; put the published files there"
+    )
+
+
+def test_a_test_image_of_another_size_than_its_annotation_states_is_told_by_name(data: DetectionSet) -> None:
+    with pytest.raises(Unreadable, match=r"does not belong to its annotation: it has .* pixels as stored"):
+        list(passed(replace(data, test_sizes=data.test_sizes[:, ::-1])))
 
 
 def test_an_image_that_can_not_be_decoded_is_told_by_name(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import photo_files
 import pytest
 import torch
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 from olsrepro.data.dataset import Geometry, Photographs
 from olsrepro.data.datasets.aircraft import first_word
@@ -79,6 +79,63 @@ def test_listed_images_that_are_not_there_are_counted_and_the_first_three_named(
     total = sizes.train_size + sizes.test_size
     assert f"{data.root} lacks 4 of the {total} images in its lists: {', '.join(gone[:3])} and 1 more" in refusal(
         tmp_path, name, sizes
+    )
+
+
+def put_first(root: Path, name: str, path: str, part: str = "train") -> None:
+    """List ``path``, an image below the folder of the set's images, in the place of the first one of a part."""
+    place, folder = {"train": 0, "test": -1}[part], root / photo_files.FOLDERS[name]
+    if name == "cub":
+        lines = (folder / "images.txt").read_text().splitlines()
+        lines[place] = f"{lines[place].split()[0]} {path}"
+        (folder / "images.txt").write_text("\n".join(lines))
+    elif name == "aircraft":
+        file = folder / "data" / f"images_variant_{'trainval' if part == 'train' else part}.txt"
+        _, _, rest = file.read_text().partition(" ")
+        file.write_text(f"{path.removesuffix('.jpg')} {rest}")
+    else:
+        found = loadmat(folder / "cars_annos.mat")
+        found["annotations"]["relative_im_path"][0, place] = np.array([path])
+        savemat(folder / "cars_annos.mat", {key: found[key] for key in ("annotations", "class_names")})
+
+
+@pytest.mark.parametrize("name", ["cub", "cars", "aircraft"])
+def test_lists_that_name_a_file_outside_of_the_folder_are_refused(name: str, tmp_path: Path) -> None:
+    sizes = photo_files.write(tmp_path, name)
+    (tmp_path / "secret.jpg").write_bytes(photo_files.photograph(0))
+    up = {"cub": "../..", "cars": "..", "aircraft": "../../.."}[name]
+    put_first(tmp_path, name, f"{up}/secret.jpg")
+    told = refusal(tmp_path, name, sizes)
+    assert told.startswith(f"the lists in {tmp_path / photo_files.FOLDERS[name]}")
+    assert f"name files outside of it: {'' if name == 'cars' else 'images/'}{up}/secret.jpg; " in told
+    assert told.endswith("they are not the published ones: unpack them again")
+
+
+def test_a_list_that_names_a_file_by_its_absolute_path_is_refused(tmp_path: Path) -> None:
+    sizes = photo_files.write(tmp_path, "cars")
+    (tmp_path / "secret.jpg").write_bytes(photo_files.photograph(0))
+    put_first(tmp_path, "cars", str(tmp_path / "secret.jpg"))
+    assert f"name files outside of it: {tmp_path / 'secret.jpg'}; " in refusal(tmp_path, "cars", sizes)
+
+
+@pytest.mark.parametrize(
+    ("name", "of"), [("cub", "train"), ("cub", "test"), ("cars", "train"), ("cars", "test"), ("aircraft", "test")]
+)
+def test_lists_that_name_an_image_twice_are_refused_in_one_part_and_in_both(name: str, of: str, tmp_path: Path) -> None:
+    sizes = photo_files.write(tmp_path, name)
+    data = read(tmp_path, name, sizes)
+    twice = (data.train_paths if of == "train" else data.test_paths)[1]
+    put_first(tmp_path, name, twice.removeprefix("images/"))
+    uses = {"train": "training and again for training", "test": "training and again for testing"}[of]
+    assert f"name images twice: {twice} for {uses}; they are not the published ones" in refusal(tmp_path, name, sizes)
+
+
+def test_another_spelling_of_a_path_is_the_same_image(tmp_path: Path) -> None:
+    photo_files.write(tmp_path, "cub")
+    second = read(tmp_path, "cub").train_paths[1].removeprefix("images/")
+    put_first(tmp_path, "cub", f"./{second}")
+    assert f"name images twice: images/./{second} for training and images/{second} for training" in refusal(
+        tmp_path, "cub"
     )
 
 
@@ -161,6 +218,33 @@ def test_other_classes_than_the_lists_are_refused(tmp_path: Path) -> None:
     wnids = dict(zip(["n00000001", "n01440764", "n02105855"], "abc", strict=True))
     (tmp_path / "imagenet" / "classes.json").write_text(json.dumps(wnids))
     assert "has no folders for the classes n00000001" in refusal(tmp_path, "imagenet")
+
+
+def test_an_image_of_imagenet_in_two_folders_is_refused(tmp_path: Path) -> None:
+    photo_files.write(tmp_path, "imagenet")
+    folder, image = tmp_path / "imagenet", "ILSVRC2012_val_00000001.JPEG"
+    (folder / "val" / "n02105855" / "ILSVRC2012_val_00000002.JPEG").rename(folder / "val" / "n02105855" / image)
+    both = f"val/n01440764/{image} for testing and val/n02105855/{image} for testing"
+    assert f"{folder} has images twice: {both}; remove what doesn't belong" in refusal(tmp_path, "imagenet")
+    (folder / "val" / "n02105855" / image).rename(folder / "train" / "n02105855" / image)
+    both = f"train/n02105855/{image} for training and val/n01440764/{image} for testing"
+    assert f"{folder} has images twice: {both}; " in refusal(tmp_path, "imagenet")
+
+
+def test_a_training_image_of_imagenet_in_the_folder_of_another_class_is_refused(tmp_path: Path) -> None:
+    photo_files.write(tmp_path, "imagenet")
+    folder = tmp_path / "imagenet"
+    (folder / "train" / "n01440764" / "n01440764_13.JPEG").rename(folder / "train" / "n02105855" / "n01440764_13.JPEG")
+    told = refusal(tmp_path, "imagenet")
+    assert "of another class than their names say: train/n02105855/n01440764_13.JPEG; move them" in told
+
+
+def test_images_of_imagenet_with_names_of_their_own_may_share_them(tmp_path: Path) -> None:
+    photo_files.write(tmp_path, "imagenet")
+    for place in ("train/n01440764", "train/n02105855", "val/n01440764"):
+        first = min((tmp_path / "imagenet" / place).iterdir())
+        first.rename(first.with_name("0001.jpg"))
+    assert len(read(tmp_path, "imagenet").train_paths) == 12
 
 
 # CUB
@@ -254,6 +338,21 @@ def test_flowers_with_its_validation_images_has_them_after_the_others(tmp_path: 
 def test_flowers_has_1020_training_images_or_2040(train: str, size: int) -> None:
     sizes = photo_files.Sizes(102, 1020, 6149)
     assert photo_files.settings("flowers", sizes, train=train).resolved().train_size == size
+
+
+@pytest.mark.parametrize(
+    ("lists", "train", "told"),
+    [
+        ({"trnid": [7, 2, 7]}, "trnid", "jpg/image_00007.jpg for training and again for training"),
+        ({"trnid": [7, 2, 8]}, "trnid", "jpg/image_00008.jpg for training and again for testing"),
+        ({"trnid": [7, 2, 1]}, "trnid+valid", "jpg/image_00001.jpg for training and again for training"),
+    ],
+)
+def test_a_flower_that_is_listed_twice_is_refused(
+    lists: dict[str, list[int]], train: str, told: str, tmp_path: Path
+) -> None:
+    flowers_with(tmp_path, 1, 1, **{"valid": [1, 5], "tstid": [8, 3]} | lists)
+    assert f"name images twice: {told}; " in refusal(tmp_path, "flowers", train=train)
 
 
 @pytest.mark.parametrize(("wrong", "told"), [(0, "0 isn't a"), (10, "10 isn't a")])

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import voc_files
+from PIL import Image
+from rich.console import Console
+from shape_runs import shape_run
 from torchvision.datasets import VOCDetection
 from torchvision.datasets.voc import DATASET_YEAR_DICT
 from voc_files import Item
 
-from olsrepro.data.dataset import DetectionSet
+from olsrepro.data.dataset import DetectionSet, Geometry, Photographs
 from olsrepro.data.datasets.formats.voc_annotations import read_annotation
 from olsrepro.data.datasets.settings import VocSettings
 from olsrepro.data.datasets.voc import CLASSES
@@ -24,6 +29,7 @@ from olsrepro.data.download.status import status
 from olsrepro.data.objects import Annotated, Objects
 from olsrepro.data.photos.check import readable
 from olsrepro.data.registry import read_dataset
+from olsrepro.launch.run import run
 from olsrepro.settings import UserError
 
 DOG, PERSON = CLASSES.index("dog"), CLASSES.index("person")
@@ -38,7 +44,7 @@ def data(tmp_path: Path) -> DetectionSet:
 def read(folder: Path, text: str) -> list[Annotated]:
     path = folder / "000001.xml"
     path.write_text(text)
-    return read_annotation(path, PLACES)
+    return read_annotation(path, PLACES).objects
 
 
 def of(*items: Item, width: float = 100, height: float = 80) -> str:
@@ -90,6 +96,13 @@ def test_difficult_objects_are_left_out_of_training_and_marked_in_the_test(tmp_p
     assert data.test_objects.of(4).difficult.tolist() == [True, False]
 
 
+def test_the_size_of_each_image_is_that_of_its_annotation(data: DetectionSet) -> None:
+    stated = [voc_files.SIZES[number % 4] for number in range(12)]
+    assert data.train_sizes.tolist() == [list(size) for size in stated[:7]]
+    assert data.test_sizes.tolist() == [list(size) for size in stated[7:]]
+    assert list(data.stated_sizes.items()) == list(zip([*data.train_paths, *data.test_paths], stated, strict=True))
+
+
 def test_an_image_without_objects_stays(data: DetectionSet) -> None:
     assert voc_files.items_of(2) == []
     assert data.train_objects.of(2).boxes.shape == (0, 4)
@@ -125,6 +138,8 @@ REFUSED = {
     "a dog without xmax": of(Item("dog", (1, 1, 5, 5))).replace("<xmax>5</xmax>", ""),
     "a dog with difficult=2": of(Item("dog", (1, 1, 5, 5), difficult=2)),
     "an image of 0 x 80 pixels": of(width=0),
+    "the annotation of another image, 000002.jpg": of().replace("000001.jpg", "000002.jpg"),
+    "the annotation of another image, C:\\a\\b.jpg": of().replace("000001.jpg", "C:\\a\\b.jpg"),
     "a size without height": "<annotation><size><width>3</width></size></annotation>",
     "no valid XML (": "<annotation><size>",
     "no valid XML (no element": "",
@@ -193,6 +208,117 @@ def test_a_list_of_other_things_is_refused(listed: list[str], said: str, tmp_pat
     voc_files.put_list(tmp_path / "VOCdevkit/VOC2007", "trainval", listed)
     with pytest.raises(UserError, match=said):
         read_dataset(settings, tmp_path)
+
+
+def test_an_image_for_training_and_testing_is_refused(tmp_path: Path) -> None:
+    settings = voc_files.write(tmp_path)
+    voc_files.put_list(tmp_path / "VOCdevkit/VOC2007", "test", ["000007", "000001"])
+    image = "VOC2007/JPEGImages/000001.jpg"
+    with pytest.raises(UserError, match=f"name images twice: {image} for training and again for testing; they are not"):
+        read_dataset(settings, tmp_path)
+
+
+# Photographs of another size than their annotations state
+
+
+def looked_at(data: DetectionSet, folder: Path, *, skip: bool = False, workers: int = 0) -> list[str]:
+    """What is said when a run looks at the photographs."""
+    said: list[str] = []
+    readable(data, folder / "cache", skip_unreadable=skip, workers=workers, say=said.append)
+    return said
+
+
+def refusal_of(data: DetectionSet, folder: Path, **options: Any) -> str:
+    with pytest.raises(UserError) as told:
+        looked_at(data, folder, **options)
+    assert "\n" not in str(told.value)
+    return str(told.value)
+
+
+def turned(path: Path) -> None:
+    with Image.open(path) as image:
+        image.transpose(Image.Transpose.ROTATE_90).save(path)
+
+
+def halved(path: Path) -> None:
+    with Image.open(path) as image:
+        image.resize((image.width // 2, image.height // 2)).save(path)
+
+
+def turned_by_exif(path: Path) -> None:
+    """Stored on its side, with EXIF data by which it is shown in the size that the annotation states."""
+    with Image.open(path) as image:
+        exif = image.getexif()
+        exif[0x0112] = 6
+        image.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+
+
+@pytest.mark.parametrize(("change", "found"), [(turned, "110 x 80"), (halved, "40 x 55"), (turned_by_exif, "110 x 80")])
+@pytest.mark.parametrize(("number", "options"), [(1, {}), (9, {"skip": True}), (9, {"workers": 2})])
+def test_a_photograph_of_another_size_is_refused_with_both(
+    change: Callable[[Path], None], found: str, number: int, options: dict[str, Any], tmp_path: Path
+) -> None:
+    data = voc_files.small_voc(tmp_path)
+    path = data.root / f"VOC2007/JPEGImages/{number:06d}.jpg"
+    change(path)
+    assert refusal_of(data, tmp_path, **options) == (
+        f"1 image of VOCdevkit can't be used with the annotations: {path} ({found} pixels as stored, the annotation"
+        " states 80 x 110); put the published photographs and annotations there"
+    )
+
+
+def test_a_photograph_is_taken_as_it_is_stored_whatever_its_exif_data_say(tmp_path: Path) -> None:
+    data = voc_files.small_voc(tmp_path)
+    path = data.root / "VOC2007/JPEGImages/000001.jpg"
+    turned_by_exif(path)
+    turned(path)
+    looked_at(data, tmp_path)
+
+
+def test_an_annotation_that_changes_its_size_is_noticed_though_the_photographs_stay(tmp_path: Path) -> None:
+    data = voc_files.small_voc(tmp_path)
+    looked_at(data, tmp_path)
+    assert looked_at(data, tmp_path) == []
+    sizes = data.test_sizes.copy()
+    sizes[0] = sizes[0, ::-1]
+    other = replace(data, test_sizes=sizes)
+    for _ in range(2):  # the second time it is remembered
+        assert (
+            "VOC2007/JPEGImages/000007.jpg (150 x 60 pixels as stored, the annotation states 60 x 150)"
+            in refusal_of(other, tmp_path)
+        )
+
+
+def test_what_was_found_before_there_was_a_look_at_sizes_is_not_believed(tmp_path: Path) -> None:
+    """It was remembered by paths, sizes of files and times alone, as it still is where nothing is annotated."""
+    data = voc_files.small_voc(tmp_path)
+    turned(data.root / data.train_paths[1])
+    targets = torch.zeros(7, dtype=torch.int64), torch.zeros(5, dtype=torch.int64)
+    constants = torch.zeros(3), torch.ones(3)
+    unannotated = Photographs(
+        data.root,
+        data.train_paths,
+        targets[0],
+        data.test_paths,
+        targets[1],
+        *constants,
+        ("a",),
+        Geometry(8, "square", 8),
+    )
+    looked_at(unannotated, tmp_path)  # type: ignore[arg-type]
+    assert looked_at(unannotated, tmp_path) == []  # type: ignore[arg-type]
+    assert "110 x 80 pixels as stored" in refusal_of(data, tmp_path)
+
+
+def test_a_run_is_refused_before_it_trains_on_a_photograph_of_another_size(tmp_path: Path) -> None:
+    config = shape_run(tmp_path / "data", tmp_path / "runs")
+    data = read_dataset(config.dataset, tmp_path / "data")
+    path = data.root / data.test_paths[2]
+    with Image.open(path) as image:
+        image.resize((image.width + 1, image.height)).save(path)
+    with pytest.raises(UserError, match=rf"1 image of VOCdevkit can't be used with the annotations: {path} \("):
+        run(config, console=Console(quiet=True))
+    assert not list((tmp_path / "runs").glob("*-s*/*"))
 
 
 def test_no_folder_and_no_list_are_told(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class Item(NamedTuple):
     difficult: int = 0
 
 
-def annotation(width: float, height: float, items: Sequence[Item]) -> str:
+def annotation(width: float, height: float, items: Sequence[Item], name: str = "000001") -> str:
     """As the published ones are, with the parts of a person and fields that nobody reads."""
     parts = "<part><name>head</name><bndbox><xmin>1</xmin></bndbox></part>"
     objects = "".join(
@@ -37,7 +37,7 @@ def annotation(width: float, height: float, items: Sequence[Item]) -> str:
         for item in items
     )
     size = f"<size><width>{width}</width><height>{height}</height><depth>3</depth></size>"
-    return f"<annotation><filename>a.jpg</filename>{size}{objects}</annotation>"
+    return f"<annotation><filename>{name}.jpg</filename>{size}{objects}</annotation>"
 
 
 def items_of(number: int) -> list[Item]:
@@ -56,7 +56,7 @@ def put(year: Path, name: str, size: tuple[int, int], items: Sequence[Item], num
     path.write_bytes(photo_files.photograph(number, "wide"))
     with Image.open(path) as image:
         image.resize(size).save(path)
-    (year / "Annotations" / f"{name}.xml").write_text(annotation(*size, items))
+    (year / "Annotations" / f"{name}.xml").write_text(annotation(*size, items, name))
 
 
 def put_list(year: Path, part: str, names: Sequence[str]) -> None:

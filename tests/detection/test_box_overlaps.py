@@ -87,11 +87,26 @@ def test_complete_iou_and_its_gradient_are_torchvision_s() -> None:
     torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-5, atol=1e-6)
 
 
+def test_with_alpha_as_a_function_of_the_box_the_gradient_is_the_derivative_of_the_value() -> None:
+    """By finite differences; a constant alpha changes no value, and the gradient by some hundredths."""
+    truth, boxes = drawn_boxes(40, seed=6).double(), (drawn_boxes(40, seed=5).double() + 0.3).requires_grad_()
+    assert torch.autograd.gradcheck(lambda predicted: ciou(predicted, truth, detach_alpha=False), boxes)
+    gradients = []
+    for detach_alpha in (False, True):
+        value = ciou(boxes, truth, detach_alpha=detach_alpha)
+        assert torch.equal(value, ciou(boxes, truth))
+        gradients.append(torch.autograd.grad(value.sum(), boxes)[0])
+    assert (gradients[0] - gradients[1]).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("detach_alpha", [True, False])
 @pytest.mark.parametrize("box", [[1, 1, 1, 1], [1, 1, 5, 1], [1, 1, 1, 5], [5, 5, 1, 1], [-1e6, -1e6, 1e6, 1e6]])
 @pytest.mark.parametrize("truth", [[1, 1, 1, 1], [0, 0, 4, 2]])
-def test_complete_iou_and_its_gradient_are_finite_for_every_box(box: list[float], truth: list[float]) -> None:
+def test_complete_iou_and_its_gradient_are_finite_for_every_box(
+    box: list[float], truth: list[float], detach_alpha: bool
+) -> None:
     predicted = torch.tensor([box], dtype=torch.float32, requires_grad=True)
-    value = ciou(predicted, torch.tensor([truth], dtype=torch.float32))
+    value = ciou(predicted, torch.tensor([truth], dtype=torch.float32), detach_alpha=detach_alpha)
     value.sum().backward()
     assert value.isfinite().all()
     assert predicted.grad is not None

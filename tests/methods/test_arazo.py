@@ -178,15 +178,17 @@ def test_every_step_and_epoch_draws_another_weight() -> None:
 
 @torch.no_grad()
 def reference_loss(method: Method, backbone: Backbone, batch: Batch, step: int) -> float:
-    """Row by row, in the order of the passes that the definition names; it moves the running statistics alike."""
+    """Row by row, in the order of the passes in the authors' script for the variant; it moves the statistics alike."""
     chosen, phases, epoch, x, y = method._settings, method._phases, batch.epoch, batch.images, batch.targets.tolist()
     rows = draw_pairs(address(SEED, "mixup_partner", epoch), batch.indices).rows.tolist()
     weight = draw_weight(address(SEED, "mixup_weight", epoch, step), 32.0)
     late, guided = epoch >= phases.bootstrap, chosen.is_guided and epoch >= phases.start
+    evaluates_first = guided or (late and chosen.variant == "m_dyr_s")
     trained = backbone(x) if late and chosen.extra_forward == "official" else None
     still, shares = None, [weight] * len(y)
-    if guided:
+    if evaluates_first:
         still, noisy = in_evaluation(method, backbone, batch)
+    if guided:
         shares = [(1 - noisy[i]) / ((1 - noisy[i]) + (1 - noisy[j])) for i, j in enumerate(rows)]
     h = backbone(torch.stack([shares[i] * x[i] + (1 - shares[i]) * x[j] for i, j in enumerate(rows)])).log_softmax(1)
     if not late:
@@ -236,13 +238,36 @@ def test_over_all_stages_the_loss_is_that_of_the_definition(variant: str, extra_
         method.end_epoch()
 
 
-def test_the_guess_and_the_posterior_take_no_gradient() -> None:
+GUESS, MIXED, POSTERIOR = "unmixed in training mode", "mixed, with gradient", "unmixed in evaluation mode"
+"""Passes of a step, as the authors' code makes them."""
+
+
+@pytest.mark.parametrize(
+    ("variant", "expected"),
+    [
+        ("m_dyr_h", [GUESS, MIXED, POSTERIOR]),
+        ("m_dyr_s", [GUESS, POSTERIOR, MIXED]),
+        ("md_dyr_sh", [GUESS, POSTERIOR, MIXED]),
+    ],
+)
+def test_passes_come_in_the_order_of_the_authors_scripts_and_one_takes_a_gradient(
+    variant: str, expected: list[str]
+) -> None:
     backbone = network()
-    method, batch = build(backbone, variant="m_dyr_s"), Images().of(torch.arange(16), 2)
-    passes: list[bool] = []
-    backbone.register_forward_hook(lambda module, inputs, output: passes.append(output.requires_grad))
+    method, batch = build(backbone, variant=variant), Images().of(torch.arange(16), 3)
+    passes: list[str] = []
+
+    def note(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        if not torch.equal(inputs[0], batch.images):
+            assert module.training
+            passes.append(MIXED)
+        else:
+            passes.append(GUESS if module.training else POSTERIOR)
+        assert output.requires_grad == (passes[-1] == MIXED)
+
+    backbone.register_forward_hook(note)
     method(backbone, batch).loss.backward()
-    assert passes == [False, True, False]
+    assert passes == expected
     assert backbone.training
 
 

@@ -9,6 +9,7 @@ import pytest
 from shape_runs import composed
 
 from olsrepro.settings import UserError
+from olsrepro.store.identity import run_id
 from olsrepro.training.detection.settings import DetectionRecipe
 from olsrepro.training.detection.task import augment_of
 
@@ -129,6 +130,7 @@ def test_a_training_image_has_the_mean_area_of_the_sizes() -> None:
         ("recipe.mixup_alpha=0", "recipe.mixup_alpha=0 must be above 0"),
         ("recipe.loss_scale=0", "recipe.loss_scale=0 must be above 0"),
         ("recipe.warmup_epochs=-1", "recipe.warmup_epochs=-1 must be at least 0"),
+        ("recipe.ciou_alpha=author", "recipe.ciou_alpha=author is not known; did you mean authors?"),
         ("dataset.input_size=100", "backbone=yolo_mobilenetv2 needs images whose side is a multiple of 32 pixels"),
     ],
 )
@@ -153,3 +155,9 @@ def test_the_released_counter_starts_each_epoch_at_an_eighth_of_those_before_it(
     assert released.rate_at(0.5) == whole.rate_at(0.5)
     assert released.rate_at(80.25) == whole.rate_at(80 / 8 + 0.25)
     assert released.rate_at(119.99) > 0.9e-4 > 1e-6 * 2 > whole.rate_at(119.99)
+
+
+def test_a_detector_trained_by_the_authors_gradient_of_alpha_is_another_run() -> None:
+    lines = [*VOC, "method=hard", "preset=paper"]
+    assert run_id(composed(*lines, "recipe.ciou_alpha=detached")) == run_id(composed(*lines))
+    assert run_id(composed(*lines, "recipe.ciou_alpha=authors")) != run_id(composed(*lines))

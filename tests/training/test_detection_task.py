@@ -102,6 +102,22 @@ def test_a_label_method_says_what_the_classes_of_objects_are_compared_with(name:
         assert torch.equal(torch.stack([parts.box, parts.objectness]), torch.stack([hard.box, hard.objectness]))
 
 
+def test_the_authors_alpha_changes_no_loss_and_the_gradients_of_boxes_alone(data: DetectionSet) -> None:
+    losses, gradients = [], []
+    for ciou_alpha in ("detached", "authors"):
+        network = Says([one.requires_grad_() for one in raw_maps(BATCH, CLASSES, SIDE, SIDE)])
+        task = task_of(data, ciou_alpha=ciou_alpha)
+        loss = task.loss(method_of("hard"), network, first_batch(task)).loss
+        loss.backward()
+        losses.append(loss.detach())
+        gradients.append(torch.cat([one.grad.view(BATCH, 3, 5 + CLASSES, -1) for one in network.maps], dim=-1))
+    assert torch.equal(*losses)
+    moved = (gradients[0] - gradients[1]).abs().amax(dim=(0, 1, 3))
+    assert (moved[:4] > 0).all()
+    assert (moved[2:4] > 1e-3).all()
+    assert not moved[4:].any()
+
+
 @pytest.mark.parametrize("name", ["hard", "ls"])
 def test_plain_labels_are_the_same_after_an_epoch(name: str, data: DetectionSet) -> None:
     task, network, method = task_of(data), Says(raw_maps(BATCH, CLASSES, SIDE, SIDE)), method_of(name)

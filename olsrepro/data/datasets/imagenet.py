@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from olsrepro.data.dataset import Photographs
-from olsrepro.data.datasets.formats.image_list import folder_of, photographs, shown
+from olsrepro.data.datasets.formats.image_list import folder_of, listed_twice, photographs, shown
 from olsrepro.data.datasets.formats.lists import damaged, entries
 from olsrepro.data.datasets.settings import PhotoSettings
 from olsrepro.settings import UserError
@@ -25,6 +25,7 @@ NAMES = ("imagenet",)
 NAMES_FILE = "classes.json"  # which `olsrepro data fetch` writes
 _KAGGLE_NAMES_FILE = "LOC_synset_mapping.txt"
 _WNID = re.compile(r"n\d{8}")
+_OFFICIAL = re.compile(r"(n\d{8})_\d+|ILSVRC2012_val_\d+")  # how the names of images begin, of which each is given once
 _ENDINGS = (".jpeg", ".jpg", ".png")
 
 Folders = Mapping[str, list[str]]
@@ -35,7 +36,8 @@ def read(settings: PhotoSettings, root: Path) -> Photographs:
     """Read classes in the order of their wnids, the images of each in the order of their file names.
 
     Raises:
-        UserError: class folders are missing, empty, or not those of the list of classes, where there is one.
+        UserError: class folders are missing, empty, or not those of the list of classes, where there is one; or images
+            lie in the folder of another class, or in two.
     """
     folder = folder_of(settings.name, root)
     names = _known_names(folder)
@@ -43,8 +45,10 @@ def read(settings: PhotoSettings, root: Path) -> Photographs:
     expected = sorted(names or {*train, *test})
     _check_classes(folder / "train", train, expected, settings.num_classes)
     _check_classes(folder / "val", test, expected, settings.num_classes)
+    (train_paths, _), (test_paths, _) = parts = _part("train", train), _part("val", test)
+    _refuse_misplaced(folder, train_paths, test_paths)
     class_names = [names.get(wnid, wnid) for wnid in expected]
-    return photographs(settings, folder, _part("train", train), _part("val", test), class_names)
+    return photographs(settings, folder, *parts, class_names)
 
 
 def _listed(folder: Path) -> Folders:
@@ -86,6 +90,27 @@ def _check_classes(folder: Path, found: Folders, expected: list[str], num_classe
 def _part(split: str, folders: Folders) -> Part:
     paths = [f"{split}/{wnid}/{name}" for wnid, names in folders.items() for name in names]
     return paths, np.repeat(np.arange(len(folders)), [len(names) for names in folders.values()])
+
+
+def _refuse_misplaced(folder: Path, train: Sequence[str], test: Sequence[str]) -> None:
+    """Refuse an image whose official name is that of another class, or is there twice; other names say nothing."""
+    if wrong := [path for path in train if _class_in(path) not in (None, path.split("/")[1])]:
+        raise UserError(
+            f"{folder} has images in the folder of another class than their names say: {shown(wrong)}; move them"
+        )
+    if twice := listed_twice(train, test, _image_of):
+        raise UserError(f"{folder} has images twice: {shown(twice)}; remove what doesn't belong there")
+
+
+def _class_in(path: str) -> str | None:
+    """Return the wnid that the name of an image begins with, if it is an official one for training."""
+    official = _OFFICIAL.match(path.rpartition("/")[2])
+    return official[1] if official else None
+
+
+def _image_of(path: str) -> str:
+    official = _OFFICIAL.match(path.rpartition("/")[2])
+    return official[0] if official else path
 
 
 def _known_names(folder: Path) -> dict[str, str]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from olsrepro.data.dataset import DetectionSet, PathTable
-from olsrepro.data.datasets.formats.image_list import absent, folder_of, shown
+from olsrepro.data.datasets.formats.image_list import absent, folder_of, refuse_faulty_lists, shown
 from olsrepro.data.datasets.formats.lists import damaged, lines
-from olsrepro.data.datasets.formats.voc_annotations import read_annotation
+from olsrepro.data.datasets.formats.voc_annotations import Annotation, read_annotation
 from olsrepro.data.datasets.settings import VocSettings
-from olsrepro.data.objects import Annotated, Objects
+from olsrepro.data.objects import Objects
 from olsrepro.settings import UserError
 
 NAMES = ("voc",)
@@ -30,7 +32,8 @@ def read(settings: VocSettings, root: Path) -> DetectionSet:
     """Read both parts in the order of their lists, 2007 before 2012; classes in VOC's order, which is alphabetical.
 
     Difficult objects are left out of the training set; in the test set they are marked. An image without objects stays.
-    The annotations are read one by one, some seconds for all 21,503.
+    The annotations are read one by one, some seconds for all 21,503; no photograph is opened, so that their sizes are
+    those that the annotations state.
 
     Raises:
         UserError: files are missing or damaged; see also :func:`.formats.voc_annotations.read_annotation`.
@@ -44,15 +47,18 @@ def read_devkit(folder: Path, class_names: Sequence[str], remedy: str) -> Detect
     ``remedy`` says what to do if files are missing.
     """
     train, test = (_listed(folder, lists) for lists in (TRAIN, TEST))
+    train_paths, test_paths = ([_photograph(image) for image in images] for images in (train, test))
+    refuse_faulty_lists(folder, train_paths, test_paths)
     _refuse_gaps(folder, [*train, *test], remedy)
-    classes = {name: place for place, name in enumerate(class_names)}
-    taught = [[item for item in _objects(folder, image, classes) if not item.is_difficult] for image in train]
+    taught, tested = (_annotations(folder, images, class_names) for images in (train, test))
     return DetectionSet(
         root=folder,
-        train_paths=PathTable([_photograph(image) for image in train]),
-        train_objects=Objects.listed(taught),
-        test_paths=PathTable([_photograph(image) for image in test]),
-        test_objects=Objects.listed([_objects(folder, image, classes) for image in test]),
+        train_paths=PathTable(train_paths),
+        train_objects=Objects.listed([[item for item in one.objects if not item.is_difficult] for one in taught]),
+        train_sizes=np.array([one.size for one in taught]).reshape(-1, 2),
+        test_paths=PathTable(test_paths),
+        test_objects=Objects.listed([one.objects for one in tested]),
+        test_sizes=np.array([one.size for one in tested]).reshape(-1, 2),
         class_names=tuple(class_names),
     )
 
@@ -91,5 +97,6 @@ def _refuse_gaps(folder: Path, images: Sequence[Image], remedy: str) -> None:
             )
 
 
-def _objects(folder: Path, image: Image, classes: Mapping[str, int]) -> list[Annotated]:
-    return read_annotation(folder / _annotation(image), classes)
+def _annotations(folder: Path, images: Sequence[Image], class_names: Sequence[str]) -> list[Annotation]:
+    classes = {name: place for place, name in enumerate(class_names)}
+    return [read_annotation(folder / _annotation(image), classes) for image in images]

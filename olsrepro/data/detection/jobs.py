@@ -17,16 +17,9 @@ from olsrepro.data.detection.draws import changes
 from olsrepro.data.detection.letterbox import Placement, letterboxed
 from olsrepro.data.detection.settings import DetectionAugment
 from olsrepro.data.detection.transforms import Scene, changed
-from olsrepro.data.photos.decode import Unreadable, decoded
+from olsrepro.data.photos.decode import check_size, decoded
 from olsrepro.data.photos.draws import DrawAddress
 from olsrepro.data.photos.notice import reading
-
-
-class Foreign(Unreadable):
-    """An image that its annotation can't have been made for."""
-
-    def __str__(self) -> str:
-        return f"{self.path} does not belong to its annotation, {self.reason}; put the published files there"
 
 
 class Made(NamedTuple):
@@ -50,6 +43,7 @@ class ImagesJob:
     Attributes:
         samples: int64 (B,), whose random numbers are used.
         paths: of the photographs.
+        sizes: float64 (B, 2), width and height that their annotations state.
         boxes: float32 (M, 4), of all of them, image by image, in pixels of the files.
         counts: int64 (B,), boxes of each.
         augment: chances of the changes.
@@ -59,6 +53,7 @@ class ImagesJob:
 
     samples: npt.NDArray[np.int64]
     paths: Sequence[Path]
+    sizes: npt.NDArray[np.float64]
     boxes: npt.NDArray[np.float32]
     counts: npt.NDArray[np.int64]
     augment: DetectionAugment
@@ -69,31 +64,28 @@ class ImagesJob:
         """Make the images and their boxes.
 
         Raises:
-            Unreadable: an image can't be decoded, or is smaller than its objects.
+            Unreadable: an image can't be decoded, or is not of its size.
         """
         drawn = changes(self.augment, self.address, torch.from_numpy(self.samples))
         pixels = np.empty((len(self.paths), 3, self.side, self.side), dtype=np.uint8)
         counts = torch.from_numpy(self.counts)
         boxes = [torch.empty(0, 4)]  # a rank may have no image of a short batch
         parts = torch.split(torch.from_numpy(self.boxes), self.counts.tolist())
-        for row, (path, own, change) in enumerate(zip(self.paths, parts, drawn, strict=True)):
-            scene = changed(_scene(path, own), change)
+        images = map(_read, self.paths, self.sizes)
+        for row, (image, own, change) in enumerate(zip(images, parts, drawn, strict=True)):
+            scene = changed(Scene(image, own), change)
             placement = Placement(*scene.image.size, self.side)
             pixels[row] = letterboxed(scene.image, placement)
             boxes.append(placement.placed(scene.boxes))
         return Made(torch.from_numpy(pixels), torch.cat(boxes), counts)
 
 
-def _scene(path: Path, boxes: Tensor) -> Scene:
-    image = _read(path)
-    if len(boxes) and (boxes[:, 2:].amax(0) > boxes.new_tensor(image.size)).any():
-        raise Foreign(str(path), f"which has objects beyond its {image.width} x {image.height} pixels")
-    return Scene(image, boxes)
-
-
-def _read(path: Path) -> Image.Image:
+def _read(path: Path, stated: npt.NDArray[np.float64]) -> Image.Image:
+    """Decode a photograph, whose annotation states its width and height (2,)."""
     reading(str(path))
-    return decoded(path)
+    image = decoded(path)
+    check_size(path, image.size, (stated[0], stated[1]))
+    return image
 
 
 class MadeStep(NamedTuple):
@@ -122,6 +114,7 @@ class TestJob:
     __test__ = False  # else pytest takes it for a test
 
     paths: Sequence[Path]
+    sizes: npt.NDArray[np.float64]
     side: int
     is_mirrored: bool
 
@@ -129,8 +122,7 @@ class TestJob:
         """Return the pixels, uint8 (B, 3, S, S), and width and height of each photograph."""
         pixels = np.empty((len(self.paths), 3, self.side, self.side), dtype=np.uint8)
         sizes = []
-        for row, path in enumerate(self.paths):
-            image = _read(path)
+        for row, image in enumerate(map(_read, self.paths, self.sizes)):
             sizes.append((image.width, image.height))
             pixels[row] = letterboxed(image, Placement(image.width, image.height, self.side, self.is_mirrored))
         return torch.from_numpy(pixels), sizes

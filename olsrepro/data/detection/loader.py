@@ -88,6 +88,7 @@ class DetectionLoader:
         return ImagesJob(
             samples.numpy(),
             _files(self._data, self._data.train_paths, shown),
+            self._data.train_sizes[shown.numpy()],
             objects.boxes.numpy(),
             objects.starts.diff().numpy(),
             self._augment,
@@ -140,7 +141,11 @@ def test_batches(
     """
     device = torch.device(device)
     parts = torch.split(torch.arange(len(data.test_paths))[samples], batch_size)
-    jobs = (TestJob(_files(data, data.test_paths, part), size, flip) for part in parts if len(part))
+    jobs = (
+        TestJob(_files(data, data.test_paths, part), data.test_sizes[part.numpy()], size, flip)
+        for part in parts
+        if len(part)
+    )
     for pixels, sizes in workers_of(workers, pinned=device.type == "cuda").in_order(jobs):
         images = _scaled_(pixels.to(device, non_blocking=True).float())
         yield images, tuple(Placement(width, height, size, flip) for width, height in sizes)

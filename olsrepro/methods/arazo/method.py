@@ -101,8 +101,12 @@ class Method(LabelMethod):
         """Return the bootstrapped loss; one drawn weight mixes all images."""
         weight = self._draw_weight(batch.epoch, self._settings.mixup_alpha)
         logits = self._trained_logits(network, batch)
-        log_p = _log_p(network, mixed(batch.images, pairs.partners(batch.images), weight))
-        in_evaluation = evaluated(network, batch.images)
+        images = mixed(batch.images, pairs.partners(batch.images), weight)
+        # The mixed pass moves statistics that the one in evaluation mode uses; here the authors' scripts differ.
+        if self._settings.variant == "m_dyr_h":
+            log_p, in_evaluation = _log_p(network, images), evaluated(network, batch.images)
+        else:
+            in_evaluation, log_p = evaluated(network, batch.images), _log_p(network, images)
         labels = self._labels(batch, in_evaluation if logits is None else logits, self._noisy(in_evaluation, batch))
         return self._bootstrapped(log_p, labels, pairs, weight)
 

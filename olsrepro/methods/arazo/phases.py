@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _OF = 300  # epochs of the run that the lengths refer to
-_AFTER_DROP = 5
 _GUIDED = 5
 _TEMPERATURE = 89
 _COLDEST = 0.001
@@ -31,20 +30,28 @@ class Phases:
         return 1 - (1 - _COLDEST) * min(1.0, passed)
 
 
-def static_phases(epochs: int, drop: int, start: int | None = None) -> Phases:
-    """Return phases without guided mixup; ``start`` None: 5 epochs of 300 after the drop, at the latest the last."""
-    first = _after(drop, _AFTER_DROP, epochs, last=epochs - 1) if start is None else start
+def static_phases(epochs: int, drop: int, wait: int, start: int | None = None) -> Phases:
+    """Return phases without guided mixup.
+
+    ``start`` None: ``wait`` epochs of 300 after the drop, at the latest the last epoch.
+    """
+    first = _after(drop, wait, epochs, last=epochs - 1) if start is None else start
     return Phases(first, first)
 
 
 def guided_phases(
-    epochs: int, drop: int, start: int | None = None, bootstrap: int | None = None, temperature: int | None = None
+    epochs: int,
+    drop: int,
+    wait: int,
+    start: int | None = None,
+    bootstrap: int | None = None,
+    temperature: int | None = None,
 ) -> Phases:
     """Return phases with guided mixup for 5 epochs of 300, then bootstrapping while the temperature falls for 89.
 
     ``start`` None: as in :func:`static_phases`, but at the latest the last epoch but one.
     """
-    first = _after(drop, _AFTER_DROP, epochs, last=epochs - 2) if start is None else start
+    first = _after(drop, wait, epochs, last=epochs - 2) if start is None else start
     second = _after(first, _GUIDED, epochs, last=epochs - 1) if bootstrap is None else bootstrap
     return Phases(first, second, stretched(_TEMPERATURE, epochs) if temperature is None else temperature)
 

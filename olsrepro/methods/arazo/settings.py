@@ -18,7 +18,8 @@ EXTRA_FORWARDS = ("official", "single_eval")
 WARM_UP_ALPHA = 32.0
 
 _GUIDED = "md_dyr_sh"
-_OWN_EPOCHS, _OWN_DROPS = 300, (100, 250)
+_OWN_EPOCHS, _OWN_DROPS = 300, (99, 249)  # the authors step the schedule before their epoch 1, so 100 is its epoch 99
+_WAIT, _OWN_WAIT = 5, 6  # epochs of 300 from the first drop to the end of the warm-up
 _STARTS = ("bootstrap_start", "md_guided_start", "md_bootstrap_start")
 _MD_KEYS = ("md_guided_start", "md_bootstrap_start", "md_temperature_epochs")
 
@@ -28,6 +29,8 @@ class Settings(MethodSettings):
     """Mixup as warm-up; then each label is trusted according to a mixture fitted to the previous epoch's losses.
 
     Stages left at None begin relative to the first drop of the learning rate.
+
+    Version 2: ``m_dyr_s`` evaluates the images before the mixed pass, and ``own`` drops the rate an epoch earlier.
 
     Args:
         variant: replacement for labels that are likely wrong: ``m_dyr_h``, the classes that the network predicts;
@@ -48,6 +51,7 @@ class Settings(MethodSettings):
             evaluation mode for the loss (``official``), or the latter for both (``single_eval``).
     """
 
+    version: ClassVar[int] = 2
     needs_sample_index: ClassVar[bool] = True
     follow_run: ClassVar[tuple[str, ...]] = ("bootstrap_start", *_MD_KEYS)
 
@@ -127,10 +131,11 @@ class Settings(MethodSettings):
     def phases(self, epochs: int, milestones: Sequence[int]) -> Phases:
         """Return the stages of a run; one that :meth:`check_run` refuses may have stages that it never reaches."""
         drop = next(iter(self.drops(epochs, milestones)), epochs)
+        wait = _OWN_WAIT if self.schedule == "own" else _WAIT
         if not self.is_guided:
-            return static_phases(epochs, drop, self.bootstrap_start)
+            return static_phases(epochs, drop, wait, self.bootstrap_start)
         typed = (self.md_guided_start, self.md_bootstrap_start, self.md_temperature_epochs)
-        return guided_phases(epochs, drop, *typed)
+        return guided_phases(epochs, drop, wait, *typed)
 
     def in_force(self, context: RunContext) -> Settings:
         """Return the settings with the epochs in which the variant's stages begin in this run."""

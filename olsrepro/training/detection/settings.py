@@ -14,6 +14,7 @@ from olsrepro.training.schedule import cosine_rate
 from olsrepro.training.task_kind import TaskKind
 
 STEP_COUNTERS = ("whole", "released")
+CIOU_ALPHAS = ("detached", "authors")
 _BOX_BYTES = 4 * 4 + 4 + 8  # its edges, its score, its class
 RELEASED_BATCH = 8  # our guess at the batch size that the paper's detector was trained with
 
@@ -35,6 +36,8 @@ class DetectionRecipe(RecipeSettings):
         step_counter: ``whole``, or ``released``: steps are counted for the rate as the released code does, which
             divides those of earlier epochs by its batch size, so that the rate hardly decays.
         crop_sides: ``all``, or ``released``: crops as in the released code, on the left and above only.
+        ciou_alpha: whether the weight alpha of the aspect ratios in the CIoU is a constant for the gradient
+            (``detached``, Zheng et al. 2020), or a function of the box (``authors``, the released code).
     """
 
     task: str = fact("detection")
@@ -51,6 +54,7 @@ class DetectionRecipe(RecipeSettings):
     loss_scale: float = 1.0
     step_counter: str = "whole"
     crop_sides: str = "all"
+    ciou_alpha: str = "detached"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -61,6 +65,7 @@ class DetectionRecipe(RecipeSettings):
         check_range("size_every", self.size_every, 1)
         check_choice("step_counter", self.step_counter, STEP_COUNTERS)
         check_choice("crop_sides", self.crop_sides, CROP_SIDES)
+        check_choice("ciou_alpha", self.ciou_alpha, CIOU_ALPHAS)
         for key in ("mixup_alpha", "loss_scale"):
             if not getattr(self, key) > 0:
                 raise ValueError(f"{key}={getattr(self, key):g} must be above 0")

@@ -140,7 +140,8 @@ class DetectionTask:
         maps = network(batch.images)
         objects = (batch.boxes, batch.classes, batch.weights, batch.owners)
         assignment = assign(*objects, images=len(batch.images), grid=grid_of(maps))
-        parts = detection_loss(maps, assignment, method.class_targets)
+        detach_alpha = self._recipe.ciou_alpha == "detached"
+        parts = detection_loss(maps, assignment, method.class_targets, detach_alpha=detach_alpha)
         if method.training:
             method.observe_classes(parts.classes, parts.class_logits.sigmoid(), parts.positive)
         return DetectionOutput(self._recipe.loss_scale * parts.total, parts)

@@ -1,9 +1,10 @@
-"""Data sets of photographs, made from lists: where their folder is, whether the files are there."""
+"""Data sets of photographs, made from lists: where their folder is, whether the lists and the files fit it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import posixpath
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,8 +62,10 @@ def listed_photographs(
     """Build the data set of images that lists name, and refuse it if any are missing.
 
     Raises:
-        UserError: some of their files aren't there; the message has the first of them.
+        UserError: some of their files aren't there, and the message has the first of them; or as
+            :func:`refuse_faulty_lists`.
     """
+    refuse_faulty_lists(folder, train[0], test[0])
     listed = [*train[0], *test[0]]
     if missing := absent(folder, listed):
         raise UserError(
@@ -70,6 +73,47 @@ def listed_photographs(
             f"{shown(missing)}; run `olsrepro data fetch {settings.name}`"
         )
     return photographs(settings, folder, train, test, class_names)
+
+
+def refuse_faulty_lists(folder: Path, train: Sequence[str], test: Sequence[str]) -> None:
+    """Refuse lists that name a file outside ``folder``, or one image twice: in a part, or in both.
+
+    Raises:
+        UserError: with the first few of these paths.
+    """
+    if outside := [path for path in (*train, *test) if _leaves(path)]:
+        raise _faulty(folder, f"name files outside of it: {shown(outside)}")
+    if twice := listed_twice(train, test):
+        raise _faulty(folder, f"name images twice: {shown(twice)}")
+
+
+def _faulty(folder: Path, what: str) -> UserError:
+    return UserError(f"the lists in {folder} {what}; they are not the published ones: unpack them again")
+
+
+def listed_twice(
+    train: Iterable[str], test: Iterable[str], image_of: Callable[[str], str] = posixpath.normpath
+) -> list[str]:
+    """Describe each image that is listed before: its two paths, or its one, and what they are for.
+
+    ``image_of`` names the image that a path leads to: equal names are one image.
+    """
+    first: dict[str, tuple[str, str]] = {}
+    twice = []
+    for use, paths in (("training", train), ("testing", test)):
+        for path in paths:
+            if (image := image_of(path)) in first:
+                before, use_before = first[image]
+                again = "again" if before == path else path
+                twice.append(f"{before} for {use_before} and {again} for {use}")
+            else:
+                first[image] = (path, use)
+    return twice
+
+
+def _leaves(path: str) -> bool:
+    """Tell whether a path leads out of the folder that it starts from."""
+    return posixpath.normpath(path).split("/")[0] in ("", "..")
 
 
 def absent(folder: Path, paths: Iterable[str]) -> list[str]:

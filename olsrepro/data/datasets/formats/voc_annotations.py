@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 from olsrepro.checks import did_you_mean
@@ -16,8 +17,15 @@ _SIDES = ("width", "height")
 _EDGES = ("xmin", "ymin", "xmax", "ymax")
 
 
-def read_annotation(path: Path, classes: Mapping[str, int]) -> list[Annotated]:
-    """Read the objects in one image, in the order of the file; there may be none.
+class Annotation(NamedTuple):
+    """What an annotation states of an image: its width and height in pixels, and the objects in it."""
+
+    size: tuple[float, float]
+    objects: list[Annotated]
+
+
+def read_annotation(path: Path, classes: Mapping[str, int]) -> Annotation:
+    """Read the size of one image and the objects in it, in the order of the file; there may be none.
 
     VOC counts pixels from 1 and its edges are inside the box, so that one with ``xmin`` = ``xmax`` is a pixel wide. A
     box that sticks out of the image, whose size the file gives, is cut at its border.
@@ -28,14 +36,17 @@ def read_annotation(path: Path, classes: Mapping[str, int]) -> list[Annotated]:
 
     Raises:
         UserError: with the file's name: it can't be read, is too large, is not XML or has a document type (and so may
-            have entities); its image has no size; an object has an unknown class, or a box that isn't four numbers, is
-            empty, or lies outside the image.
+            have entities); it names another image than its own name says; its image has no size; an object has an
+            unknown class, or a box that isn't four numbers, is empty, or lies outside the image.
     """
     root = _tree(path)
+    _refuse_other_image(root, path)
     width, height = (_number(root.findtext(f"size/{side}"), f"a size without {side}", path) for side in _SIDES)
     if not (width >= 1 and height >= 1):
         raise refused(path, f"an image of {width:g} x {height:g} pixels")
-    return [_object(item, classes, (width, height), path) for item in root.findall("object")]
+    return Annotation(
+        (width, height), [_object(item, classes, (width, height), path) for item in root.findall("object")]
+    )
 
 
 def refused(path: Path, what: str) -> UserError:
@@ -64,6 +75,12 @@ def _tree(path: Path) -> ElementTree.Element:
         raise refused(path, f"no valid XML ({error})") from None
     except (ValueError, LookupError) as error:  # the latter: an unknown encoding
         raise refused(path, str(error)) from None
+
+
+def _refuse_other_image(root: ElementTree.Element, path: Path) -> None:
+    named = (root.findtext("filename") or "").strip()
+    if named and PureWindowsPath(named).stem != path.stem:  # which takes both kinds of slashes
+        raise refused(path, f"the annotation of another image, {named}")
 
 
 def _object(item: ElementTree.Element, classes: Mapping[str, int], size: tuple[float, float], path: Path) -> Annotated:
