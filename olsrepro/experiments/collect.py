@@ -10,7 +10,7 @@ from typing import Any
 
 from olsrepro.experiments.experiment import CellKey, Experiment
 from olsrepro.experiments.wanted import Wanted, WantedCells
-from olsrepro.files.lease import Holder, read_holder
+from olsrepro.files.lease import Holder, read_holder, seems_alive
 from olsrepro.settings import UserError
 from olsrepro.store.evaluations import read_evaluation
 from olsrepro.store.facts import facts_folder
@@ -32,8 +32,8 @@ class Outcome:
     Attributes:
         wanted: the run.
         folder: the run's folder, which need not exist.
-        state: ``finished``, ``failed``, ``running`` (there is a lease), ``missing``, ``broken`` (its record is
-            damaged, edited or of another schema), ``unavailable``.
+        state: ``finished``, ``failed``, ``running`` (a living process has its lease), ``missing``, ``broken`` (its
+            record is damaged, edited or of another schema), ``unavailable``.
         record: of a finished or failed run.
         problem: one line on a failed, running, broken or unavailable run.
     """
@@ -89,7 +89,7 @@ def failure_line(name: str, record: Record) -> str:
 
 def _unfinished(run: Wanted, folder: Path) -> Outcome:
     holder = _holder(folder)
-    if holder is None:
+    if holder is None or not seems_alive(folder, holder):
         return Outcome(run, folder, MISSING)
     return Outcome(run, folder, RUNNING, problem=f"{run.id} is being written by pid {holder.pid} on {holder.host}")
 

@@ -26,6 +26,7 @@ from olsrepro.settings import UserError
 
 HEARTBEAT_S = 15.0
 STALE_S = 120.0
+SILENT_S = 600.0
 FILE_NAME = "lease.json"
 _noted: dict[Path, tuple[Holder, float]] = {}  # holders on other hosts, by folder, and when they were first seen
 
@@ -113,6 +114,19 @@ def is_alive(
         if now != holder:
             return True
     return False
+
+
+def seems_alive(folder: Path, holder: Holder) -> bool:
+    """Return at once, for display, whether a holder seems to run; :func:`is_alive` makes sure, and may take long.
+
+    On another host its lease must have been renewed within :data:`SILENT_S` seconds, by clocks that roughly agree.
+    """
+    if holder.is_of_this_machine():
+        return process_start(holder.pid) == holder.started
+    try:
+        return time.time() - (folder / FILE_NAME).stat().st_mtime < SILENT_S
+    except OSError:
+        return False
 
 
 def _unchanged_since(folder: Path, holder: Holder, now: float) -> float:

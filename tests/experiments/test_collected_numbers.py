@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +124,17 @@ def test_how_a_training_ended_is_unknown_without_an_end(tmp_path: Path) -> None:
 
 def test_a_folder_can_be_looked_up_by_itself(tmp_path: Path) -> None:
     assert outcome_of_folder(finished(tmp_path).folder).state == "finished"
+
+
+@pytest.mark.parametrize("where", ["elsewhere", "here"])
+def test_a_run_whose_writer_is_gone_is_not_called_being_written(where: str, tmp_path: Path) -> None:
+    dead = replace(Holder.of_this_process(), started="another time")
+    holder = dead if where == "here" else replace(dead, host="elsewhere")
+    path = tmp_path / RUN.id / "lease.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(asdict(holder)))
+    if where == "elsewhere":
+        assert outcome_of_folder(path.parent).state == "running"
+        an_hour_ago = time.time() - 3600
+        os.utime(path, (an_hour_ago, an_hour_ago))
+    assert outcome_of_folder(path.parent).state == "missing"
