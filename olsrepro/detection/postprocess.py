@@ -76,4 +76,6 @@ def suppressed(found: Detections, iou: float) -> Detections:
         return ordered
     # torchvision shifts each class to the right of the one before, which separates them only if no edge is negative.
     boxes = ordered.boxes - ordered.boxes.min()
-    return ordered.at(batched_nms(boxes, ordered.scores, ordered.classes, iou).sort().values)
+    # On the CPU torchvision compares the boxes' IoU, in fp32, with a double: 0.6 in fp32 would exceed 0.6.
+    limit = float(boxes.new_tensor(iou))
+    return ordered.at(batched_nms(boxes, ordered.scores, ordered.classes, limit).sort().values)

@@ -131,13 +131,12 @@ def random_start(
 def check_bounds(attacked: Tensor, images: Tensor, epsilon: float, value_range: tuple[float, float]) -> None:
     """Raise :class:`AssertionError` unless every value is within ``epsilon`` of its own and within ``value_range``."""
     low, high = value_range
-    change = (attacked - images).abs().amax()
-    seen = torch.stack([change, attacked.amin(), attacked.amax()]).tolist()
-    # Written so that NaN fails.
-    if not (seen[0] <= epsilon + _ROUNDING and low <= seen[1] and seen[2] <= high):
+    change, least, most = (attacked - images).abs().amax(), attacked.amin(), attacked.amax()
+    # Compared as tensors, so in the images' dtype, to which the attack rounded the bounds; written so that NaN fails.
+    if not ((change <= epsilon + _ROUNDING) & (low <= least) & (most <= high)):
         raise AssertionError(
-            f"an attack within {epsilon:g} and [{low:g}, {high:g}] changed a value by {seen[0]:g}; "
-            f"its values are in [{seen[1]:g}, {seen[2]:g}]"
+            f"an attack within {epsilon:g} and [{low:g}, {high:g}] changed a value by {change:g}; "
+            f"its values are in [{least:g}, {most:g}]"
         )
 
 

@@ -80,6 +80,14 @@ def test_equal_boxes_of_two_classes_both_stay_and_of_one_class_the_first() -> No
     assert kept.scores.tolist() == pytest.approx([0.9, 0.5])
 
 
+@pytest.mark.parametrize("tenths", range(1, 10))
+def test_a_box_whose_overlap_is_the_limit_itself_stays(tenths: int) -> None:
+    boxes = torch.tensor([[0.0, 0, 10, 1], [0, 0, tenths, 1]])
+    found = Detections(boxes, torch.tensor([0.9, 0.8]), torch.tensor([0, 0]))
+    assert len(suppressed(found, tenths / 10)) == 2
+    assert len(suppressed(found, tenths / 10 - 1e-6)) == 1
+
+
 def test_suppressing_nothing_leaves_nothing() -> None:
     assert len(suppressed(drawn(0, 3, seed=0), 0.45)) == 0
 

@@ -266,6 +266,14 @@ def test_a_value_out_of_range_is_caught() -> None:
         check_bounds(torch.full((1, 3, 2, 2), 1.01), torch.ones(1, 3, 2, 2), 0.05, (0.0, 1.0))
 
 
+@pytest.mark.parametrize("value_range", [(-0.1, 0.9), (0.1, 0.6), (-1.7, 1.3)])
+def test_a_range_of_values_that_fp32_rounds_is_reached_on_both_sides(value_range: tuple[float, float]) -> None:
+    pixels, targets = toy_pixels(4, 0)
+    images = pixels.clamp(*value_range)
+    attacked = pgd(toy_network(3), images, targets, epsilon=9, step_size=9, iterations=1, value_range=value_range)
+    assert {attacked.amin().item(), attacked.amax().item()} == set(torch.tensor(value_range).tolist())
+
+
 def test_a_network_whose_gradient_is_no_number_is_no_success() -> None:
     class Broken(nn.Module):
         def forward(self, inputs: Tensor) -> Tensor:

@@ -29,6 +29,14 @@ def golden(name: str, bins: int = 15) -> Reliability:
     return reliability(torch.tensor(inputs["confidence"], dtype=torch.float64), torch.tensor(inputs["correct"]), bins)
 
 
+def classifier(confidence: list[float], correct: list[int], classes: int) -> ToySubject:
+    """A run whose fp32 logits give class 0 these probabilities, and the other classes even shares of the rest."""
+    sure = torch.tensor(confidence, dtype=torch.float64)[:, None]
+    shares = torch.cat([sure, ((1 - sure) / (classes - 1)).expand(-1, classes - 1)], dim=1)
+    images = torch.zeros(len(sure), 3, 8, 8, dtype=torch.uint8)
+    return ToySubject(classes, logits=shares.log().float(), test=(images, 1 - torch.tensor(correct)))
+
+
 def by_definition(confidence: list[float], correct: list[bool], bins: int) -> float:
     """Bins by exact fractions of the doubles, one sample after the other; the error in percent."""
     gaps = [Fraction(0)] * bins
@@ -48,6 +56,14 @@ def test_the_error_is_the_golden_one(name: str) -> None:
     assert golden(name).ece == pytest.approx(GOLDEN[name]["expected"]["ece_percent"], abs=1e-9)
 
 
+@pytest.mark.parametrize(("name", "classes"), [("ece_interior", 5), ("ece_confidence_one", 2), ("ece_edges", 2)])
+def test_a_run_whose_logits_give_the_golden_confidences_has_the_golden_error(name: str, classes: int) -> None:
+    inputs = GOLDEN[name]["inputs"]
+    subject = classifier(inputs["confidence"], inputs["correct"], classes)
+    result = measure(read_settings({"name": "ece", "bins": inputs["bins"]}), subject)
+    assert result.values["ece"] == pytest.approx(GOLDEN[name]["expected"]["ece_percent"], abs=1e-5)
+
+
 def test_the_number_of_bins_changes_the_golden_error() -> None:
     expected = GOLDEN["ece_interior"]["expected"]["ece_percent_10_bins"]
     assert golden("ece_interior", bins=10).ece == pytest.approx(expected, abs=1e-9)
@@ -57,10 +73,11 @@ def test_a_confidence_of_exactly_1_is_in_the_last_bin() -> None:
     assert golden("ece_confidence_one").count.tolist() == [0] * 14 + [2]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("bins", [1, 7, 10, 15, 20])
-def test_a_confidence_on_an_edge_belongs_to_the_bin_that_ends_there(bins: int) -> None:
-    edges = torch.tensor([j / bins for j in range(1, bins + 1)], dtype=torch.float64)
-    above = torch.nextafter(edges[:-1], torch.ones(1, dtype=torch.float64))
+def test_a_confidence_on_an_edge_belongs_to_the_bin_that_ends_there(bins: int, dtype: torch.dtype) -> None:
+    edges = torch.tensor([j / bins for j in range(1, bins + 1)], dtype=dtype)
+    above = torch.nextafter(edges[:-1], torch.ones(1, dtype=dtype))
     assert reliability(edges, torch.ones(bins), bins).count.tolist() == [1] * bins
     assert reliability(above, torch.ones(bins - 1), bins).count.tolist() == [0] + [1] * (bins - 1)
 

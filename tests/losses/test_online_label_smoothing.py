@@ -285,6 +285,16 @@ def test_the_label_table_divides_sigmoids_by_their_count() -> None:
     torch.testing.assert_close(table.labels(torch.tensor([1, 2])), torch.tensor([[0.8, 0.5, 0.2], [1 / 3] * 3]))
 
 
+def test_a_row_whose_largest_entry_is_the_limit_itself_is_frozen() -> None:
+    table = LabelTable(3, freeze_at=0.88)
+    reached = torch.tensor([[0.88, 0.06, 0.06], [0.05, 0.88, 0.07], [0.07, 0.06, 0.87]])
+    table.observe(torch.arange(3), reached)
+    table.update()
+    table.observe(torch.arange(3), torch.eye(3))
+    table.update()
+    assert torch.equal(table.soft_labels, torch.cat([reached[:2], torch.eye(3)[2:]]))
+
+
 def test_the_label_table_takes_predictions_as_constants() -> None:
     table = LabelTable(3)
     table.observe(torch.tensor([1]), torch.rand(1, 3, requires_grad=True))

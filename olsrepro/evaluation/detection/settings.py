@@ -34,6 +34,7 @@ class Settings(EvaluationSettings):
         batch_size: images at a time; changes the memory that is needed, not the result.
     """
 
+    version: ClassVar[int] = 2
     task: ClassVar[str] = "detection"
 
     name: str = "detection"

@@ -58,13 +58,15 @@ def upper_edges(bins: int) -> Tensor:
 def reliability(confidence: Tensor, correct: Tensor, bins: int) -> Reliability:
     """Sort samples into equal, right-closed bins: a confidence on an edge belongs below it, exactly 1 to the last bin.
 
+    Edges are rounded to the confidences' dtype, so that 0.6 in fp32 is on the edge 9/15 too (as in Guo et al.'s code).
+
     Args:
-        confidence: (N,) in (0, 1].
+        confidence: floating (N,), in (0, 1].
         correct: (N,), bool or 0 and 1.
         bins: how many.
     """
+    places = torch.bucketize(confidence, upper_edges(bins)[:-1].to(confidence))
     confidence, correct = confidence.double(), correct.double()
-    places = torch.bucketize(confidence, upper_edges(bins)[:-1].to(confidence.device))
 
     def sums(values: Tensor) -> Tensor:
         return torch.bincount(places, weights=values, minlength=bins)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from olsrepro.checks import check_whole
 from olsrepro.evaluation.settings import EvaluationSettings
@@ -14,6 +15,8 @@ class Settings(EvaluationSettings):
 
     The paper doesn't say how many; 15 are usual since Guo et al. 2017 (gpleiss/temperature_scaling).
     """
+
+    version: ClassVar[int] = 2
 
     name: str = "ece"
     bins: int = 15
