@@ -44,9 +44,9 @@ def _after_dependencies(config: RunConfig, fresh: bool, console: Console | None,
 
 
 def _finish(teacher: RunConfig, student: RunConfig, console: Console | None, pace_s: float) -> None:
-    _say(console, f"{run_id(student)} needs a teacher: training the hard-label run with the same data and seed first")
+    say(console, f"{run_id(student)} needs a teacher: training the hard-label run with the same data and seed first")
     try:
-        _train_or_wait(teacher, console, pace_s)
+        run_with_dependencies(teacher, console=console, pace_s=pace_s, waits=True)
     except RunFailed as error:
         raise type(error)(
             f"{run_id(student)} has no teacher (method.teacher=null takes its hard-label run): {error}\nfix that run,"
@@ -54,21 +54,12 @@ def _finish(teacher: RunConfig, student: RunConfig, console: Console | None, pac
         ) from None
 
 
-def _train_or_wait(config: RunConfig, console: Console | None, pace_s: float) -> None:
-    while True:
-        try:
-            run(config, console=console, pace_s=pace_s)
-            return
-        except Held:
-            wait_for_writer(config, console)
-
-
 def wait_for_writer(config: RunConfig, console: Console | None) -> None:
     """Wait until no living process writes a run any more; its record then says whether it is finished."""
     folder, is_told = Path(config.runtime.runs_dir) / run_id(config), False
     while (holder := from_first(_living_holder(folder) if is_first() else None)) is not None:
         if not is_told:
-            _say(console, f"waiting for {folder.name}, which pid {holder.pid} on {holder.host} is training")
+            say(console, f"waiting for {folder.name}, which pid {holder.pid} on {holder.host} is training")
             is_told = True
         time.sleep(POLL_S)
 
@@ -78,6 +69,7 @@ def _living_holder(folder: Path) -> Holder | None:
     return holder if holder is not None and is_alive(folder, holder) else None
 
 
-def _say(console: Console | None, line: str) -> None:
+def say(console: Console | None, line: str) -> None:
+    """Print a line on the first rank; standard output where there is no console."""
     if is_first():
         (console or Console(highlight=False, soft_wrap=True)).print(line, markup=False, highlight=False)

@@ -18,7 +18,7 @@ from olsrepro.launch.errors import Interrupted, RankFailed, RunFailed
 from olsrepro.launch.pretrained import pretrained_file
 from olsrepro.launch.ranks import meet, refuse_uneven, together
 from olsrepro.launchers.base import Launched
-from olsrepro.launchers.dependencies import run_with_dependencies, wait_for_writer
+from olsrepro.launchers.dependencies import run_with_dependencies, say, wait_for_writer
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 from olsrepro.store.teacher import teacher_record
@@ -40,14 +40,14 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Launched:
     meet(configs[0].runtime)
     first = from_first([run_id(config) for config in configs])
     together(lambda: _refuse_other_runs(configs, first))
-    together(lambda: _refuse_unready(configs, partial(_say, console)))
+    together(lambda: _refuse_unready(configs, partial(say, console)))
     tally = _Tally(console)
     try:
         for number, config in enumerate(configs, start=1):
             if is_first():
                 console.print(f"[{number}/{len(configs)}] ", end="", markup=False, highlight=False)
             if (line := tally.train(config)) is not None:
-                _say(console, f"{line}; looked at again at the end")
+                say(console, f"{line}; looked at again at the end")
         tally.come_back()
     except Interrupted as stop:
         return tally.launched(str(stop))
@@ -87,7 +87,7 @@ class _Tally:
             return str(error)
         except (RunFailed, UserError) as error:
             self.failed.append(str(error))
-            _say(self.console, str(error))
+            say(self.console, str(error))
         else:
             self.trained += 1
         return None
@@ -104,7 +104,7 @@ class _Tally:
                 break
             wait_for_writer(self.held[0][0], self.console)
         for _, line in self.held:
-            _say(self.console, line)
+            say(self.console, line)
 
     def launched(self, interrupted: str = "") -> Launched:
         return Launched(self.trained, tuple(self.failed), tuple(line for _, line in self.held), interrupted)
@@ -119,7 +119,7 @@ def _refuse_other_runs(configs: Sequence[RunConfig], first: Sequence[str]) -> No
         )
 
 
-def _refuse_unready(configs: Sequence[RunConfig], say: Callable[[str], None]) -> None:
+def _refuse_unready(configs: Sequence[RunConfig], tell: Callable[[str], None]) -> None:
     """Refuse runs before the first one starts, if a device, data set, file of weights or teacher is missing."""
     prepared = {(config.runtime.device, config.runtime.channels_last): config.runtime for config in configs}
     for runtime in prepared.values():
@@ -129,12 +129,7 @@ def _refuse_unready(configs: Sequence[RunConfig], say: Callable[[str], None]) ->
         read_dataset(config.dataset, Path(config.runtime.data_dir))
     starts = {(config.recipe.start, config.runtime.data_dir): config for config in configs}
     for config in starts.values():
-        pretrained_file(config, say)
+        pretrained_file(config, tell)
     for config in configs:
         refuse_uneven(config)
         teacher_record(config)
-
-
-def _say(console: Console, line: str) -> None:
-    if is_first():
-        console.print(line, markup=False, highlight=False)
