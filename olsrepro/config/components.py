@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from olsrepro.checks import did_you_mean
 from olsrepro.data.datasets.settings import dataset_class
 from olsrepro.data.noise import registry as noise
 from olsrepro.methods import registry as methods
 from olsrepro.models import registry as models
 from olsrepro.settings import UserError
 from olsrepro.training.runtime import RuntimeSettings
-from olsrepro.training.tasks import task_kind
+from olsrepro.training.tasks import task_kinds
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,18 @@ SCANNED = {
     "method": Components("name", methods.method_names, methods.settings_class),
     "noise": Components("kind", noise.noise_kinds, noise.settings_class),
 }
+
+
+def _recipe_class(node: Mapping[str, Any]) -> type[Any]:
+    task = str(node.get("task", "classification"))
+    if task not in task_kinds():
+        raise UserError(f"recipe.task={task} is not known; {did_you_mean(task, task_kinds())}")
+    return task_kinds()[task].recipe
+
+
 OTHERS: dict[str, Callable[[Mapping[str, Any]], type[Any]]] = {
     "dataset": lambda node: dataset_class(str(node.get("name", ""))),
-    "recipe": lambda node: task_kind(str(node.get("task", "classification"))).recipe,
+    "recipe": _recipe_class,
     "runtime": lambda node: RuntimeSettings,
 }
 

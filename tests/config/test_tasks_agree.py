@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from user_folder import refusal, write
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.validate import validate
@@ -42,6 +44,12 @@ def test_a_classifier_on_a_data_set_of_objects_is_refused() -> None:
         r" backbone=yolo_mobilenetv2, or a data set with one label per image, such as cifar100$",
     ):
         validate(replace(compose_run(["backbone=resnet20"]), dataset=Boxes()))
+
+
+def test_a_recipe_of_a_misspelt_task_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    folder = write(tmp_path, {"recipe/mine.yaml": "defaults:\n  - cifar\n\ntask: clasification\n"})
+    message = refusal(["dataset=cifar10", "recipe=mine"], folder)
+    assert message == "recipe.task=clasification is not known; did you mean classification?"
 
 
 @pytest.mark.parametrize(
