@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from olsrepro.checks import check_choice, check_whole
+from olsrepro.losses.criterion import check_targets
 from olsrepro.losses.online_rules import EMPTY_CLASS, INITIAL_LABELS
 
 _TABLE_BLOCK = 2**20
@@ -67,7 +68,12 @@ class LabelTable(nn.Module):
         self.register_buffer("counts", torch.zeros(num_classes, dtype=torch.int64))
 
     def labels(self, target: Tensor) -> Tensor:
-        """Return the current soft labels of classes (B,) int64, as a new (B, K) fp32 tensor."""
+        """Return the current soft labels of classes (B,) int64, as a new (B, K) fp32 tensor.
+
+        Raises:
+            ValueError: a target outside 0..K-1.
+        """
+        check_targets(target, self.num_classes)
         return self.soft_labels.index_select(0, target)
 
     def observe(self, target: Tensor, predictions: Tensor, correct: Tensor | None = None) -> None:
@@ -79,24 +85,29 @@ class LabelTable(nn.Module):
             correct: (B,) bool (or int64 of 0 and 1), the samples that count; None counts all of them.
 
         Raises:
-            ValueError: shapes other than these.
+            ValueError: shapes other than these, or a target outside 0..K-1; nothing has been counted then.
         """
+        check_targets(target, self.num_classes)
         if predictions.shape != (len(target), self.num_classes):
             expected = (len(target), self.num_classes)
             raise ValueError(f"predictions must have shape {expected}, got {tuple(predictions.shape)}")
+        if correct is not None and correct.shape != target.shape:
+            raise ValueError(f"correct must have shape {tuple(target.shape)}, got {tuple(correct.shape)}")
+        self.count(target, predictions, correct)
+
+    def count(self, target: Tensor, predictions: Tensor, correct: Tensor | None) -> None:
+        """Count predictions as :meth:`observe` does, of a batch that has been checked already."""
         counted = torch.ones_like(target) if correct is None else correct.long()
+        self._add(target, predictions, counted.unsqueeze(1))
         self.counts.index_add_(0, target, counted)
-        share = counted.unsqueeze(1)
-        step = _block_rows(predictions)
-        if step >= len(target):
-            self._add(target, predictions, share)
-            return
-        for start in range(0, len(target), step):
-            rows = slice(start, start + step)
-            self._add(target[rows], predictions[rows], share[rows])
 
     def _add(self, target: Tensor, predictions: Tensor, share: Tensor) -> None:
-        self.sums.index_add_(0, target, (predictions.detach() * share).double())
+        step = _block_rows(predictions)
+        if step >= len(target):
+            self.sums.index_add_(0, target, (predictions.detach() * share).double())
+            return
+        for parts in zip(*(torch.split(one, step) for one in (target, predictions, share)), strict=True):
+            self._add(*parts)
 
     @torch.no_grad()
     def update(self) -> None:
@@ -141,6 +152,18 @@ class LabelTable(nn.Module):
     def extra_repr(self) -> str:
         """Return the rules, for ``print``."""
         return f"num_classes={self.num_classes}, empty_class={self.empty_class}, freeze_at={self.freeze_at}"
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *arguments: Any) -> None:
+        # torch would load what fits, the period, and refuse the rest.
+        labels = state_dict.get(f"{prefix}soft_labels", self.soft_labels)
+        if len(labels) != self.num_classes:
+            errors: list[str] = arguments[-1]
+            errors.append(
+                f"{prefix}soft_labels has {len(labels)} classes, this table {self.num_classes}: make it with"
+                f" num_classes={len(labels)}; nothing of it was loaded"
+            )
+            return
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
 
     # torch calls this both to move a module's tensors and to change their dtype, which must not happen.
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from olsrepro.losses.criterion import Criterion, weighted_sum
+from olsrepro.losses.criterion import Criterion, check_targets, hard_cross_entropy, weighted_sum
 from olsrepro.losses.label_table import LabelTable
 from olsrepro.losses.online_rules import resolve_ols
 
@@ -90,17 +90,18 @@ class OnlineLabelSmoothing(Criterion):
         hard_weight, soft_weight = self._weights()
         table = self.table
         if soft_weight == 0:
-            loss = weighted_sum((hard_weight, lambda: F.cross_entropy(logits, target)))
+            loss = weighted_sum((hard_weight, lambda: hard_cross_entropy(logits, target)))
             p = logits.detach().softmax(1)
         else:
             loss, p = _SoftenedCrossEntropy.apply(logits, target, table.soft_labels, hard_weight, soft_weight)
         if self.training:
             correct = None if self.rules.accumulate == "all" else _is_correct(logits.detach(), target)
-            table.observe(target, p, correct)
+            table.count(target, p, correct)
         return loss
 
     def targets(self, classes: Tensor) -> Tensor:
         """Return the loss's targets for classes (B,) int64: weighted hard and soft labels, (B, K) fp32."""
+        check_targets(classes, self.num_classes)
         hard_weight, soft_weight = self._weights()
         hard = hard_weight * F.one_hot(classes, self.num_classes).float()
         return hard + soft_weight * self.table.labels(classes) if soft_weight else hard

@@ -209,12 +209,16 @@ def test_the_state_dict_resumes_in_the_middle_of_a_period(tmp_path: Any) -> None
     assert torch.equal(resumed(*draw(3)), ols(*draw(3)))
 
 
-def test_an_update_is_the_start_of_an_empty_period_and_changes_buffers_in_place() -> None:
+def state_of(ols: OnlineLabelSmoothing) -> list[Tensor]:
+    return [ols.soft_labels, ols.table.sums, ols.table.counts]
+
+
+def test_an_update_is_the_start_of_an_empty_period_and_changes_the_state_in_place() -> None:
     ols = OnlineLabelSmoothing(K)
-    addresses = [buffer.data_ptr() for buffer in ols.buffers()]
+    addresses = [tensor.data_ptr() for tensor in state_of(ols)]
     ols(*draw(0))
     ols.update()
-    assert [buffer.data_ptr() for buffer in ols.buffers()] == addresses
+    assert [tensor.data_ptr() for tensor in state_of(ols)] == addresses
     assert ols.table.sums.abs().sum() == ols.table.counts.sum() == 0
     assert ols.period == 1
 
@@ -225,17 +229,28 @@ def test_a_cast_of_the_module_leaves_table_and_accumulators_as_they_are(cast: st
     ols(*draw(0))
     sums = ols.table.sums.clone()
     getattr(torch.nn.Sequential(ols), cast)()
-    assert [buffer.dtype for buffer in ols.buffers()] == [torch.float32, torch.float64, torch.int64]
+    assert [tensor.dtype for tensor in state_of(ols)] == [torch.float32, torch.float64, torch.int64]
     assert torch.equal(ols.table.sums, sums)
 
 
 def test_the_module_moves_to_another_device() -> None:
     ols = OnlineLabelSmoothing(K).to("meta", torch.float16)
-    assert {(buffer.device.type, buffer.dtype) for buffer in ols.buffers()} == {
+    assert [(tensor.device.type, tensor.dtype) for tensor in state_of(ols)] == [
         ("meta", torch.float32),
         ("meta", torch.float64),
         ("meta", torch.int64),
-    }
+    ]
+
+
+def test_a_state_of_another_number_of_classes_is_refused_and_changes_nothing() -> None:
+    smaller, ols = OnlineLabelSmoothing(K - 1), OnlineLabelSmoothing(K)
+    smaller.update()
+    ols(*draw(0))
+    before = [tensor.clone() for tensor in state_of(ols)]
+    with pytest.raises(RuntimeError, match=r"soft_labels has 5 classes, this table 6: make it with num_classes=5"):
+        ols.load_state_dict(smaller.state_dict())
+    assert all(map(torch.equal, state_of(ols), before))
+    assert ols.period == 0
 
 
 def test_half_logits_under_autocast_are_counted_in_fp32() -> None:
@@ -268,7 +283,7 @@ def test_alpha_1_still_counts_statistics() -> None:
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 def test_ols_works_inside_a_compiled_caller(backend: str) -> None:
     ols, reference = OnlineLabelSmoothing(K), OnlineLabelSmoothing(K)
-    compiled = torch.compile(lambda z, y: ols(2 * z, y), backend=backend)
+    compiled = torch.compile(lambda z, y: ols(2 * z, y), backend=backend, fullgraph=True)
     logits, target = draw(8)
     loss, wanted = compiled(logits, target), reference(2 * logits, target)
     torch.testing.assert_close(loss, wanted)
