@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from olsrepro.checks import check_choice, check_whole
 from olsrepro.losses.criterion import check_targets
 from olsrepro.losses.online_rules import EMPTY_CLASS, INITIAL_LABELS
+from olsrepro.losses.rank_local import RankLocal
 
 _TABLE_BLOCK = 2**20
 _COPY_BLOCK = 2**17
 _SMOOTHED_EPS = 0.1
 
 
-class LabelTable(nn.Module):
+class LabelTable(RankLocal):
     """Soft labels of K classes and the statistics that become the next ones (paper Eq. 5 and 6, Algorithm 1).
 
-    Online Label Smoothing, its combination with BYOT and the detection task share it. All state is in buffers that are
+    Online Label Smoothing, its combination with BYOT and the detection task share it. All state is in tensors that are
     changed in place and keep their dtypes under ``half()`` and similar calls: 2 K² + K numbers, and no other K x K
-    tensor is ever held. Only :meth:`update` communicates, and nothing waits for the device.
+    tensor is ever held. The soft labels are a buffer; the statistics are this rank's alone, so that inside a wrapped
+    module, such as a model under ``DistributedDataParallel``, no other rank's replace them. Only :meth:`update`
+    communicates, and nothing waits for the device.
 
     Args:
         num_classes: K.
@@ -43,6 +46,8 @@ class LabelTable(nn.Module):
     Raises:
         ValueError: a switch is out of its range, or there are fewer than two classes.
     """
+
+    counted_apart: ClassVar[tuple[str, ...]] = ("sums", "counts")
 
     soft_labels: Tensor
     sums: Tensor
@@ -64,8 +69,8 @@ class LabelTable(nn.Module):
         self.freeze_at = freeze_at
         self.period = 0
         self.register_buffer("soft_labels", _initial(num_classes, initial_labels))
-        self.register_buffer("sums", torch.zeros(num_classes, num_classes, dtype=torch.float64))
-        self.register_buffer("counts", torch.zeros(num_classes, dtype=torch.int64))
+        self.sums = torch.zeros(num_classes, num_classes, dtype=torch.float64)
+        self.counts = torch.zeros(num_classes, dtype=torch.int64)
 
     def labels(self, target: Tensor) -> Tensor:
         """Return the current soft labels of classes (B,) int64, as a new (B, K) fp32 tensor.
@@ -97,9 +102,15 @@ class LabelTable(nn.Module):
 
     def count(self, target: Tensor, predictions: Tensor, correct: Tensor | None) -> None:
         """Count predictions as :meth:`observe` does, of a batch that has been checked already."""
+        self._follow_labels()
         counted = torch.ones_like(target) if correct is None else correct.long()
         self._add(target, predictions, counted.unsqueeze(1))
         self.counts.index_add_(0, target, counted)
+
+    def _follow_labels(self) -> None:
+        """Move the statistics to the soft labels' device: FSDP moves parameters and buffers, and nothing else."""
+        if self.sums.device != self.soft_labels.device:
+            self.sums, self.counts = (one.to(self.soft_labels.device) for one in (self.sums, self.counts))
 
     def _add(self, target: Tensor, predictions: Tensor, share: Tensor) -> None:
         step = _block_rows(predictions)
@@ -116,6 +127,7 @@ class LabelTable(nn.Module):
         Every rank must call it if ``torch.distributed`` is initialised. Rows are divided by their counts, not by their
         sums, so predictions needn't sum to 1. A class whose sum isn't finite, after a diverged batch, counts as empty.
         """
+        self._follow_labels()
         _add_over_ranks(self.counts)
         step = max(1, _TABLE_BLOCK // self.num_classes)
         for start in range(0, self.num_classes, step):
@@ -171,7 +183,7 @@ class LabelTable(nn.Module):
             result = fn(buffer)
             return result if result.dtype == buffer.dtype else buffer.to(result.device)
 
-        return super()._apply(moved, recurse)  # type: ignore[no-untyped-call]
+        return super()._apply(moved, recurse)
 
 
 def _initial(num_classes: int, initial_labels: str) -> Tensor:

@@ -28,7 +28,8 @@ class OnlineLabelSmoothing(Criterion):
             criterion.update()
 
     Eval mode counts nothing. Ranks of ``torch.distributed`` share their statistics in :meth:`update` only, which all of
-    them must call. The ``state_dict`` resumes in the middle of a period.
+    them must call, also where the criterion is part of a module under ``DistributedDataParallel`` or FSDP. The
+    ``state_dict`` resumes in the middle of a period; several ranks then have one each.
 
     Args:
         num_classes: K.

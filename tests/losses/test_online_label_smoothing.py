@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -240,6 +242,53 @@ def test_the_module_moves_to_another_device() -> None:
         ("meta", torch.float64),
         ("meta", torch.int64),
     ]
+
+
+def test_statistics_follow_soft_labels_that_a_wrapper_moved_alone() -> None:
+    table = LabelTable(K)
+    table.soft_labels = table.soft_labels.to("meta")
+    table.observe(torch.zeros(3, dtype=torch.int64, device="meta"), torch.zeros(3, K, device="meta"))
+    assert (table.sums.device.type, table.counts.device.type) == ("meta", "meta")
+
+
+def test_statistics_are_saved_with_the_soft_labels_though_they_are_no_buffers() -> None:
+    ols = OnlineLabelSmoothing(K)
+    ols(*draw(0))
+    assert [name for name, _ in ols.named_buffers()] == ["table.soft_labels"]
+    assert list(ols.state_dict()) == ["table.soft_labels", "table.sums", "table.counts", "table._extra_state"]
+    assert torch.equal(ols.state_dict()["table.sums"], ols.table.sums)
+
+
+def test_a_state_written_when_statistics_were_buffers_loads() -> None:
+    rows = torch.arange(K * K).view(K, K)
+    state = {"soft_labels": rows / 36, "sums": rows.double(), "counts": rows[0], "_extra_state": {"period": 4}}
+    ols = OnlineLabelSmoothing(K)
+    ols.load_state_dict({f"table.{key}": value for key, value in state.items()})
+    assert all(map(torch.equal, state_of(ols), (rows / 36, rows.double(), rows[0])))
+    assert ols.period == 4
+
+
+def saved_and_read(ols: OnlineLabelSmoothing) -> OnlineLabelSmoothing:
+    read: OnlineLabelSmoothing = pickle.loads(pickle.dumps(ols))
+    return read
+
+
+def filled_from_meta(ols: OnlineLabelSmoothing) -> OnlineLabelSmoothing:
+    made = OnlineLabelSmoothing(K).to("meta").to_empty(device="cpu")
+    made.load_state_dict(ols.state_dict())
+    return made
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, saved_and_read, filled_from_meta])
+def test_a_copy_goes_on_by_itself(copied: Callable[[OnlineLabelSmoothing], OnlineLabelSmoothing]) -> None:
+    ols = OnlineLabelSmoothing(K)
+    ols(*draw(0))
+    other = copied(ols)
+    before = [tensor.clone() for tensor in state_of(ols)]
+    assert all(map(torch.equal, state_of(other), before))
+    other(*draw(1))
+    other.update()
+    assert all(map(torch.equal, state_of(ols), before))
 
 
 def test_a_state_of_another_number_of_classes_is_refused_and_changes_nothing() -> None:
