@@ -113,6 +113,11 @@ def hard_nll(log_p: Tensor, target: Tensor) -> Tensor:
     return F.nll_loss(log_p, target, ignore_index=_NEVER)
 
 
+def is_training_pass(module: nn.Module) -> bool:
+    """Tell whether a module learns from a forward pass: in training mode, and where gradients are recorded."""
+    return module.training and torch.is_grad_enabled()
+
+
 def raised(logits: Tensor) -> Tensor:
     """Return half-precision logits in fp32, others unchanged."""
     return logits if logits.dtype in (torch.float32, torch.float64) else logits.float()

@@ -45,6 +45,7 @@ BAD_SWITCHES: list[tuple[str, dict[str, Any], str]] = [
     ("ols", {"accumulate": "some"}, "valid: all, correct"),
     ("ols", {"empty_class": "zero"}, "did you mean zeros"),
     ("ols", {"freeze_at": -0.1}, "freeze_at=-0.1 must be at least 0"),
+    ("ols", {"count_without_grad": 1}, "count_without_grad=1 must be true or false"),
     ("pairwise_confusion", {"variant": "author"}, "variant=author is not known; did you mean authors"),
     ("pairwise_confusion", {"space": "prob"}, "space=prob is not known; did you mean probs"),
     ("pairwise_confusion", {"norm": "clas"}, "norm=clas is not known; did you mean class"),

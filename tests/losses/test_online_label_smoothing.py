@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -168,6 +169,31 @@ def test_eval_mode_counts_nothing() -> None:
     before = copy.deepcopy(ols.state_dict())
     ols(logits, target)
     assert all(torch.equal(ols.state_dict()[key], before[key]) for key in before if "extra" not in key)
+
+
+@pytest.mark.parametrize("without_gradients", [torch.no_grad, torch.inference_mode])
+def test_a_validation_loop_without_gradients_counts_nothing_though_in_training_mode(
+    without_gradients: Callable[[], AbstractContextManager[None]],
+) -> None:
+    ols = OnlineLabelSmoothing(K)
+    with without_gradients():
+        loss = ols(*draw(4))
+    assert ols.training
+    assert ols.table.sums.sum() == ols.table.counts.sum() == 0
+    assert torch.equal(loss, ols(*draw(4)).detach())
+    assert ols.table.counts.sum() > 0
+
+
+@pytest.mark.parametrize("without_gradients", [torch.no_grad, torch.inference_mode])
+def test_passes_without_gradients_count_where_that_is_asked_for(
+    without_gradients: Callable[[], AbstractContextManager[None]],
+) -> None:
+    asked, ols = OnlineLabelSmoothing(K, count_without_grad=True), OnlineLabelSmoothing(K)
+    with without_gradients():
+        asked(*draw(4))
+        asked.eval()(*draw(5))
+    ols(*draw(4))
+    assert torch.equal(asked.table.sums, ols.table.sums)
 
 
 @settings(max_examples=15, deadline=None)
