@@ -18,7 +18,7 @@ _EDGES = ("xmin", "ymin", "xmax", "ymax")
 
 
 class Annotation(NamedTuple):
-    """What an annotation states of an image: its width and height in pixels, and the objects in it."""
+    """Contents of an annotation: width and height of its image in pixels, and the objects in it."""
 
     size: tuple[float, float]
     objects: list[Annotated]
