@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from olsrepro.checks import check_range
-from olsrepro.losses.criterion import Criterion, cross_entropy, weighted_sum
+from olsrepro.losses.criterion import Criterion, cross_entropy, hard_nll, weighted_sum
 
 
 class _Bootstrap(Criterion):
@@ -49,7 +48,7 @@ class SoftBootstrap(_Bootstrap):
         log_p = logits.log_softmax(1)
         clipped = self._clipped(log_p)
         return weighted_sum(
-            (self.beta, lambda: F.nll_loss(clipped, target)),
+            (self.beta, lambda: hard_nll(clipped, target)),
             (1 - self.beta, lambda: cross_entropy(self._own_labels(log_p), clipped)),
         )
 
@@ -79,6 +78,6 @@ class HardBootstrap(_Bootstrap):
         """Return ``beta CE(y, z) + (1 - beta) CE(argmax z, z)``."""
         clipped = self._clipped(logits.log_softmax(1))
         return weighted_sum(
-            (self.beta, lambda: F.nll_loss(clipped, target)),
-            (1 - self.beta, lambda: F.nll_loss(clipped, logits.argmax(1))),
+            (self.beta, lambda: hard_nll(clipped, target)),
+            (1 - self.beta, lambda: hard_nll(clipped, logits.argmax(1))),
         )

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import is_fake
 
 from olsrepro.checks import check_whole
+
+_NEVER = -(10**18)  # a target to ignore that none is: torch's default ignores -100 without a word
 
 
 class Criterion(nn.Module):
     """Loss ``(logits (B, K), target (B,)) -> scalar``, the mean over the batch.
 
-    Half-precision logits are raised to fp32, under any autocast; float64 stays float64. Subclasses define :meth:`loss`.
+    Half-precision logits are raised to fp32, under any autocast; float64 stays float64. A target outside 0..K-1 is
+    refused, also the -100 that ``torch.nn.CrossEntropyLoss`` ignores: by a :class:`ValueError` on the CPU, by the
+    kernels on other devices and in a compiled caller. Subclasses define :meth:`loss`.
 
     Raises:
         ValueError: there are fewer than two classes.
@@ -32,7 +38,7 @@ class Criterion(nn.Module):
             target: (B,), int64 class indices.
 
         Raises:
-            ValueError: shapes other than these, or an empty batch.
+            ValueError: shapes other than these, an empty batch, or (on the CPU) a target outside 0..K-1.
             TypeError: other dtypes.
         """
         check_batch(logits, target, self.num_classes)
@@ -59,10 +65,10 @@ class ClassCriterion(Criterion):
 
 
 def check_batch(logits: Tensor, target: Tensor, num_classes: int) -> None:
-    """Refuse logits and targets that don't fit together, by shapes and dtypes alone, without waiting for the device.
+    """Refuse logits and targets that don't fit together, without waiting for the device.
 
     Raises:
-        ValueError: shapes other than (B, K) and (B,), or an empty batch.
+        ValueError: shapes other than (B, K) and (B,), an empty batch, or what :func:`check_targets` refuses.
         TypeError: logits that aren't floating, targets that aren't int64.
     """
     if logits.ndim != 2 or logits.shape[1] != num_classes:
@@ -75,6 +81,41 @@ def check_batch(logits: Tensor, target: Tensor, num_classes: int) -> None:
         raise TypeError(f"logits must be floating, got {logits.dtype}")
     if target.dtype != torch.int64:
         raise TypeError(f"target must hold class indices as int64, got {target.dtype}")
+    check_targets(target, num_classes)
+
+
+def check_targets(target: Tensor, num_classes: int) -> None:
+    """Refuse targets (B,) outside 0..K-1 (:class:`ValueError`) if they can be read without waiting for the device."""
+    if not len(target) or not _is_readable(target):
+        return
+    low, high = target.aminmax()
+    if low < 0 or high >= num_classes:
+        row = int(((target < 0) | (target >= num_classes)).nonzero()[0])
+        raise ValueError(
+            f"target={int(target[row])} in row {row} is none of the classes 0 to {num_classes - 1}; leave such rows out"
+        )
+
+
+def _is_readable(tensor: Tensor) -> bool:
+    """Tell whether values are on the CPU, and there are any: a trace has none, ``vmap`` hides them."""
+    if torch.compiler.is_compiling() or not tensor.is_cpu:
+        return False
+    return not is_fake(tensor) and not torch._C._functorch.is_batchedtensor(tensor)
+
+
+def hard_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the batch mean of ``-log softmax(z)[y]`` for logits (B, K) and classes (B,); no target is ignored."""
+    return F.cross_entropy(logits, target, ignore_index=_NEVER)
+
+
+def hard_nll(log_p: Tensor, target: Tensor) -> Tensor:
+    """Return the batch mean of ``-log_p[y]`` for log probabilities (B, K) and classes (B,); no target is ignored."""
+    return F.nll_loss(log_p, target, ignore_index=_NEVER)
+
+
+def is_training_pass(module: nn.Module) -> bool:
+    """Tell whether a module learns from a forward pass: in training mode, and where gradients are recorded."""
+    return module.training and torch.is_grad_enabled()
 
 
 def raised(logits: Tensor) -> Tensor:

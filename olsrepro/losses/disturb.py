@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from olsrepro.checks import check_range
-from olsrepro.losses.criterion import Criterion, check_batch
+from olsrepro.losses.criterion import Criterion, check_batch, hard_cross_entropy
 
 Draws = tuple[Tensor, Tensor]
 
@@ -42,7 +41,7 @@ class DisturbLabel(Criterion):
                 torch's generator.
 
         Raises:
-            ValueError: shapes other than these, or an empty batch.
+            ValueError: shapes other than these, an empty batch, or (on the CPU) a target outside 0..K-1.
             TypeError: other dtypes.
         """
         check_batch(logits, target, self.num_classes)
@@ -52,10 +51,12 @@ class DisturbLabel(Criterion):
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the mean of ``-log p[y]`` for the labels as they are passed in."""
-        return F.cross_entropy(logits, target)
+        return hard_cross_entropy(logits, target)
 
     def disturbed(self, target: Tensor, u: Tensor, shift: Tensor) -> Tensor:
         """Return disturbed labels (B,): ``(y + shift) mod K`` where ``u < threshold``, else ``y``.
+
+        A target that is no class stays what it is, for the loss to refuse.
 
         Raises:
             ValueError: the draws have another shape than the target.
@@ -65,7 +66,8 @@ class DisturbLabel(Criterion):
             raise ValueError(f"draws must have the target's shape {tuple(target.shape)}, got {u.shape}, {shift.shape}")
         if shift.dtype != torch.int64:
             raise TypeError(f"shift must be int64, got {shift.dtype}")
-        return torch.where(u < self.threshold, (target + shift) % self.num_classes, target)
+        is_class = (target >= 0) & (target < self.num_classes)
+        return torch.where((u < self.threshold) & is_class, (target + shift) % self.num_classes, target)
 
     def _draw(self, target: Tensor) -> Draws:
         return torch.rand(target.shape, device=target.device), torch.randint_like(target, 1, self.num_classes)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from olsrepro.checks import check_choice, check_whole
+from olsrepro.losses.criterion import check_targets
 from olsrepro.losses.online_rules import EMPTY_CLASS, INITIAL_LABELS
+from olsrepro.losses.rank_local import RankLocal
 
 _TABLE_BLOCK = 2**20
 _COPY_BLOCK = 2**17
 _SMOOTHED_EPS = 0.1
 
 
-class LabelTable(nn.Module):
+class LabelTable(RankLocal):
     """Soft labels of K classes and the statistics that become the next ones (paper Eq. 5 and 6, Algorithm 1).
 
-    Online Label Smoothing, its combination with BYOT and the detection task share it. All state is in buffers that are
+    Online Label Smoothing, its combination with BYOT and the detection task share it. All state is in tensors that are
     changed in place and keep their dtypes under ``half()`` and similar calls: 2 K² + K numbers, and no other K x K
-    tensor is ever held. Only :meth:`update` communicates, and nothing waits for the device.
+    tensor is ever held. The soft labels are a buffer; the statistics are this rank's alone, so that inside a wrapped
+    module, such as a model under ``DistributedDataParallel``, no other rank's replace them. Only :meth:`update`
+    communicates, and nothing waits for the device.
 
     Args:
         num_classes: K.
@@ -42,6 +46,8 @@ class LabelTable(nn.Module):
     Raises:
         ValueError: a switch is out of its range, or there are fewer than two classes.
     """
+
+    counted_apart: ClassVar[tuple[str, ...]] = ("sums", "counts")
 
     soft_labels: Tensor
     sums: Tensor
@@ -63,11 +69,16 @@ class LabelTable(nn.Module):
         self.freeze_at = freeze_at
         self.period = 0
         self.register_buffer("soft_labels", _initial(num_classes, initial_labels))
-        self.register_buffer("sums", torch.zeros(num_classes, num_classes, dtype=torch.float64))
-        self.register_buffer("counts", torch.zeros(num_classes, dtype=torch.int64))
+        self.sums = torch.zeros(num_classes, num_classes, dtype=torch.float64)
+        self.counts = torch.zeros(num_classes, dtype=torch.int64)
 
     def labels(self, target: Tensor) -> Tensor:
-        """Return the current soft labels of classes (B,) int64, as a new (B, K) fp32 tensor."""
+        """Return the current soft labels of classes (B,) int64, as a new (B, K) fp32 tensor.
+
+        Raises:
+            ValueError: a target outside 0..K-1.
+        """
+        check_targets(target, self.num_classes)
         return self.soft_labels.index_select(0, target)
 
     def observe(self, target: Tensor, predictions: Tensor, correct: Tensor | None = None) -> None:
@@ -79,24 +90,35 @@ class LabelTable(nn.Module):
             correct: (B,) bool (or int64 of 0 and 1), the samples that count; None counts all of them.
 
         Raises:
-            ValueError: shapes other than these.
+            ValueError: shapes other than these, or a target outside 0..K-1; nothing has been counted then.
         """
+        check_targets(target, self.num_classes)
         if predictions.shape != (len(target), self.num_classes):
             expected = (len(target), self.num_classes)
             raise ValueError(f"predictions must have shape {expected}, got {tuple(predictions.shape)}")
+        if correct is not None and correct.shape != target.shape:
+            raise ValueError(f"correct must have shape {tuple(target.shape)}, got {tuple(correct.shape)}")
+        self.count(target, predictions, correct)
+
+    def count(self, target: Tensor, predictions: Tensor, correct: Tensor | None) -> None:
+        """Count predictions as :meth:`observe` does, of a batch that has been checked already."""
+        self._follow_labels()
         counted = torch.ones_like(target) if correct is None else correct.long()
+        self._add(target, predictions, counted.unsqueeze(1))
         self.counts.index_add_(0, target, counted)
-        share = counted.unsqueeze(1)
-        step = _block_rows(predictions)
-        if step >= len(target):
-            self._add(target, predictions, share)
-            return
-        for start in range(0, len(target), step):
-            rows = slice(start, start + step)
-            self._add(target[rows], predictions[rows], share[rows])
+
+    def _follow_labels(self) -> None:
+        """Move the statistics to the soft labels' device: FSDP moves parameters and buffers, and nothing else."""
+        if self.sums.device != self.soft_labels.device:
+            self.sums, self.counts = (one.to(self.soft_labels.device) for one in (self.sums, self.counts))
 
     def _add(self, target: Tensor, predictions: Tensor, share: Tensor) -> None:
-        self.sums.index_add_(0, target, (predictions.detach() * share).double())
+        step = _block_rows(predictions)
+        if step >= len(target):
+            self.sums.index_add_(0, target, (predictions.detach() * share).double())
+            return
+        for parts in zip(*(torch.split(one, step) for one in (target, predictions, share)), strict=True):
+            self._add(*parts)
 
     @torch.no_grad()
     def update(self) -> None:
@@ -105,6 +127,7 @@ class LabelTable(nn.Module):
         Every rank must call it if ``torch.distributed`` is initialised. Rows are divided by their counts, not by their
         sums, so predictions needn't sum to 1. A class whose sum isn't finite, after a diverged batch, counts as empty.
         """
+        self._follow_labels()
         _add_over_ranks(self.counts)
         step = max(1, _TABLE_BLOCK // self.num_classes)
         for start in range(0, self.num_classes, step):
@@ -142,13 +165,25 @@ class LabelTable(nn.Module):
         """Return the rules, for ``print``."""
         return f"num_classes={self.num_classes}, empty_class={self.empty_class}, freeze_at={self.freeze_at}"
 
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *arguments: Any) -> None:
+        # torch would load what fits, the period, and refuse the rest.
+        labels = state_dict.get(f"{prefix}soft_labels", self.soft_labels)
+        if len(labels) != self.num_classes:
+            errors: list[str] = arguments[-1]
+            errors.append(
+                f"{prefix}soft_labels has {len(labels)} classes, this table {self.num_classes}: make it with"
+                f" num_classes={len(labels)}; nothing of it was loaded"
+            )
+            return
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
+
     # torch calls this both to move a module's tensors and to change their dtype, which must not happen.
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         def moved(buffer: Tensor) -> Tensor:
             result = fn(buffer)
             return result if result.dtype == buffer.dtype else buffer.to(result.device)
 
-        return super()._apply(moved, recurse)  # type: ignore[no-untyped-call]
+        return super()._apply(moved, recurse)
 
 
 def _initial(num_classes: int, initial_labels: str) -> Tensor:

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from olsrepro.losses.criterion import Criterion, weighted_sum
+from olsrepro.checks import check_flag
+from olsrepro.losses.criterion import Criterion, check_targets, hard_cross_entropy, is_training_pass, weighted_sum
 from olsrepro.losses.label_table import LabelTable
 from olsrepro.losses.online_rules import resolve_ols
 
@@ -27,8 +28,10 @@ class OnlineLabelSmoothing(Criterion):
                 ...
             criterion.update()
 
-    Eval mode counts nothing. Ranks of ``torch.distributed`` share their statistics in :meth:`update` only, which all of
-    them must call. The ``state_dict`` resumes in the middle of a period.
+    Neither eval mode nor a pass without gradients (``torch.no_grad()``) is counted: a validation loop leaves the soft
+    labels as they are. Ranks of ``torch.distributed`` share their statistics in :meth:`update` only, which all of them
+    must call, also where the criterion is part of a module under ``DistributedDataParallel`` or FSDP. The
+    ``state_dict`` resumes in the middle of a period; several ranks then have one each.
 
     Args:
         num_classes: K.
@@ -43,6 +46,7 @@ class OnlineLabelSmoothing(Criterion):
         accumulate: ``correct`` (paper III-B) or ``all`` predictions (Algorithm 1 as printed).
         empty_class: ``uniform``, ``zeros`` or ``keep``: the new row of a class without a counted prediction.
         freeze_at: a row whose largest entry has reached this keeps its value; above 1 freezes none.
+        count_without_grad: training mode counts under ``torch.no_grad()`` and ``torch.inference_mode()`` too.
 
     Attributes:
         table: the :class:`LabelTable`: soft labels and statistics.
@@ -63,8 +67,11 @@ class OnlineLabelSmoothing(Criterion):
         accumulate: str | None = None,
         empty_class: str | None = None,
         freeze_at: float | None = None,
+        count_without_grad: bool = False,
     ) -> None:
         super().__init__(num_classes)
+        check_flag("count_without_grad", count_without_grad)
+        self.count_without_grad = count_without_grad
         self.rules = resolve_ols(
             variant, alpha, hard_weight, soft_weight, initial_labels, accumulate, empty_class, freeze_at
         )
@@ -86,21 +93,22 @@ class OnlineLabelSmoothing(Criterion):
         self.table.update()
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the mean loss of a batch; in training mode its predictions are counted."""
+        """Return the mean loss of a batch; in training mode, with gradients, its predictions are counted."""
         hard_weight, soft_weight = self._weights()
         table = self.table
         if soft_weight == 0:
-            loss = weighted_sum((hard_weight, lambda: F.cross_entropy(logits, target)))
+            loss = weighted_sum((hard_weight, lambda: hard_cross_entropy(logits, target)))
             p = logits.detach().softmax(1)
         else:
             loss, p = _SoftenedCrossEntropy.apply(logits, target, table.soft_labels, hard_weight, soft_weight)
-        if self.training:
+        if is_training_pass(self) or (self.training and self.count_without_grad):
             correct = None if self.rules.accumulate == "all" else _is_correct(logits.detach(), target)
-            table.observe(target, p, correct)
+            table.count(target, p, correct)
         return loss
 
     def targets(self, classes: Tensor) -> Tensor:
         """Return the loss's targets for classes (B,) int64: weighted hard and soft labels, (B, K) fp32."""
+        check_targets(classes, self.num_classes)
         hard_weight, soft_weight = self._weights()
         hard = hard_weight * F.one_hot(classes, self.num_classes).float()
         return hard + soft_weight * self.table.labels(classes) if soft_weight else hard
@@ -109,7 +117,8 @@ class OnlineLabelSmoothing(Criterion):
     def observe(self, target: Tensor, predictions: Tensor, counted: Tensor) -> None:
         """Count predictions (B, K) that went into another loss, such as a detector's; :meth:`loss` counts its own.
 
-        ``counted`` (B,) bool marks the rows that can count; of these ``accumulate`` selects all or the correct ones.
+        Whatever the mode: the caller knows which predictions are of training. ``counted`` (B,) bool marks the rows that
+        can count; of these ``accumulate`` selects all or the correct ones.
         """
         right = counted if self.rules.accumulate == "all" else counted & _is_correct(predictions, target)
         self.table.observe(target, predictions, right)

@@ -9,7 +9,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
-from olsrepro.losses.criterion import Criterion, weighted_sum
+from olsrepro.losses.criterion import Criterion, hard_cross_entropy, weighted_sum
 from olsrepro.losses.pairwise_rules import resolve_pairwise
 
 
@@ -58,7 +58,7 @@ class PairwiseConfusion(Criterion):
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return ``CE(y, z) + lam PC``; with ``lam`` 0, bit for bit the hard loss."""
         return weighted_sum(
-            (1.0, lambda: F.cross_entropy(logits, target)),
+            (1.0, lambda: hard_cross_entropy(logits, target)),
             (self.lam, lambda: self._distance(logits, target)),
         )
 

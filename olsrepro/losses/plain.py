@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from olsrepro.checks import check_choice, check_range
-from olsrepro.losses.criterion import ClassCriterion, weighted_sum
+from olsrepro.losses.criterion import ClassCriterion, check_targets, hard_cross_entropy, hard_nll, weighted_sum
 from olsrepro.losses.switches import SPREADS
 
 
@@ -15,10 +15,11 @@ class HardLabel(ClassCriterion):
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the mean of ``-log p[y]``."""
-        return F.cross_entropy(logits, target)
+        return hard_cross_entropy(logits, target)
 
     def targets(self, classes: Tensor) -> Tensor:
         """Return the label distributions (B, K), fp32, of classes (B,) int64."""
+        check_targets(classes, self.num_classes)
         return F.one_hot(classes, self.num_classes).float()
 
 
@@ -47,10 +48,11 @@ class LabelSmoothing(ClassCriterion):
         """Return ``1 - eps`` of the hard loss plus ``eps`` of the mean over classes; bit for bit hard at ``eps`` 0."""
         log_p = logits.log_softmax(1)
         return weighted_sum(
-            (1 - self._even, lambda: F.nll_loss(log_p, target)),
+            (1 - self._even, lambda: hard_nll(log_p, target)),
             (self._even, lambda: -log_p.mean()),
         )
 
     def targets(self, classes: Tensor) -> Tensor:
         """Return the label distributions (B, K), fp32, of classes (B,) int64."""
+        check_targets(classes, self.num_classes)
         return (1 - self._even) * F.one_hot(classes, self.num_classes).float() + self._even / self.num_classes

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from olsrepro.checks import check_choice, check_range, check_weights
-from olsrepro.losses.criterion import Criterion, check_batch, raised, weighted_sum
+from olsrepro.losses.criterion import Criterion, check_batch, hard_cross_entropy, raised, weighted_sum
 from olsrepro.losses.switches import REDUCTIONS
 
 
@@ -55,7 +55,7 @@ class SelfDistillation(Criterion):
             teacher_logits: (B, K), floating.
 
         Raises:
-            ValueError: shapes other than these, or an empty batch.
+            ValueError: shapes other than these, an empty batch, or (on the CPU) a target outside 0..K-1.
             TypeError: other dtypes.
         """
         check_batch(logits, target, self.num_classes)
@@ -63,7 +63,7 @@ class SelfDistillation(Criterion):
         with torch.autocast(logits.device.type, enabled=False):
             z, t = raised(logits), raised(teacher_logits.detach())
             return weighted_sum(
-                (1 - self.alpha, lambda: F.cross_entropy(z, target)),
+                (1 - self.alpha, lambda: hard_cross_entropy(z, target)),
                 (self._teacher_weight, lambda: self._divergence(z, t)),
             )
 

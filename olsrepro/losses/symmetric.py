@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from olsrepro.checks import check_choice, check_range, check_weights
-from olsrepro.losses.criterion import Criterion, weighted_sum
+from olsrepro.losses.criterion import Criterion, hard_nll, weighted_sum
 from olsrepro.losses.switches import SCE_VARIANTS
 
 _P_FLOOR = 1e-7
@@ -53,9 +52,9 @@ class SymmetricCrossEntropy(Criterion):
 
     def _forward_term(self, log_p: Tensor, target: Tensor) -> Tensor:
         if self.variant == "logits":
-            return F.nll_loss(log_p, target)
+            return hard_nll(log_p, target)
         clipped = log_p.clamp(min=math.log(_P_FLOOR))
-        hard = F.nll_loss(clipped, target)
+        hard = hard_nll(clipped, target)
         if self.variant == "original":
             return hard
         # Every wrong class of the clipped one-hot label has weight 1e-4 too.

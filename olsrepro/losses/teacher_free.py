@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from olsrepro.checks import check_choice, check_range, check_weights
-from olsrepro.losses.criterion import Criterion, weighted_sum
+from olsrepro.losses.criterion import Criterion, hard_cross_entropy, weighted_sum
 from olsrepro.losses.switches import REDUCTIONS
 
 
@@ -61,7 +61,7 @@ class TeacherFreeRegularization(Criterion):
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return ``(1 - alpha) CE(y, z) + alpha m KL(v || z)``; with ``alpha`` 0, bit for bit the hard loss."""
         return weighted_sum(
-            (1 - self.alpha, lambda: F.cross_entropy(logits, target)),
+            (1 - self.alpha, lambda: hard_cross_entropy(logits, target)),
             (self._teacher_weight / self._divisor, lambda: self._divergence(logits, target)),
         )
 

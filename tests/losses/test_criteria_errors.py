@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import olsrepro.losses
 from olsrepro.losses import DisturbLabel, LabelTable, OnlineLabelSmoothing, build_criterion, criterion_names
@@ -43,6 +45,7 @@ BAD_SWITCHES: list[tuple[str, dict[str, Any], str]] = [
     ("ols", {"accumulate": "some"}, "valid: all, correct"),
     ("ols", {"empty_class": "zero"}, "did you mean zeros"),
     ("ols", {"freeze_at": -0.1}, "freeze_at=-0.1 must be at least 0"),
+    ("ols", {"count_without_grad": 1}, "count_without_grad=1 must be true or false"),
     ("pairwise_confusion", {"variant": "author"}, "variant=author is not known; did you mean authors"),
     ("pairwise_confusion", {"space": "prob"}, "space=prob is not known; did you mean probs"),
     ("pairwise_confusion", {"norm": "clas"}, "norm=clas is not known; did you mean class"),
@@ -88,6 +91,78 @@ def test_a_batch_of_wrong_shape_or_dtype_is_refused(
         build_criterion(name, 10)(logits, target)
 
 
+NO_CLASS = [-100, -1, 10, 2**40]
+
+
+def with_target(value: int) -> Tensor:
+    """Eight targets of ten classes, of which those of rows 2 and 5 are this value."""
+    return torch.tensor([0, 1, value, 3, 4, value, 6, 9])
+
+
+def refusal(value: int) -> str:
+    return f"^target={value} in row 2 is none of the classes 0 to 9; leave such rows out$"
+
+
+@pytest.mark.parametrize("value", NO_CLASS)
+@pytest.mark.parametrize("name", criterion_names())
+def test_a_target_that_is_no_class_is_refused_by_every_criterion_in_one_line(name: str, value: int) -> None:
+    with pytest.raises(ValueError, match=refusal(value)):
+        build_criterion(name, 10)(torch.randn(8, 10), with_target(value))
+
+
+@pytest.mark.parametrize("name", criterion_names())
+def test_a_compiled_caller_is_one_graph_whose_kernels_refuse_what_is_no_class(name: str) -> None:
+    torch.compiler.reset()
+    criterion, logits = build_criterion(name, 10).eval(), torch.randn(8, 10)
+    compiled = torch.compile(lambda z, y: criterion(z, y), backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(logits, with_target(7)), criterion(logits, with_target(7)))
+    for value in NO_CLASS:
+        with pytest.raises(IndexError, match=r"out of (bounds|range)"):
+            compiled(logits, with_target(value))
+
+
+@pytest.mark.parametrize("name", criterion_names())
+def test_a_trace_without_values_passes_the_check_of_targets(name: str) -> None:
+    with FakeTensorMode():
+        logits, target = torch.randn(8, 10, requires_grad=True), torch.zeros(8, dtype=torch.int64)
+        build_criterion(name, 10)(logits, target).backward()
+    assert logits.grad.shape == (8, 10)
+
+
+@pytest.mark.parametrize("name", ["hard", "ls", "bootsoft", "boothard", "sce"])
+def test_a_criterion_maps_over_the_batches_of_an_ensemble(name: str) -> None:
+    criterion, logits = build_criterion(name, 10), torch.randn(2, 8, 10)
+    losses = torch.vmap(criterion)(logits, with_target(7).expand(2, -1))
+    torch.testing.assert_close(losses, torch.stack([criterion(one, with_target(7)) for one in logits]))
+
+
+@pytest.mark.parametrize("value", NO_CLASS)
+def test_nothing_is_counted_of_a_batch_with_a_target_that_is_no_class(value: int) -> None:
+    ols, table = OnlineLabelSmoothing(10, accumulate="all"), LabelTable(10)
+    with pytest.raises(ValueError, match=refusal(value)):
+        ols(torch.randn(8, 10), with_target(value))
+    with pytest.raises(ValueError, match=refusal(value)):
+        ols.observe(with_target(value), torch.rand(8, 10), torch.ones(8, dtype=torch.bool))
+    with pytest.raises(ValueError, match=refusal(value)):
+        table.observe(with_target(value), torch.rand(8, 10))
+    for each in (ols.table, table):
+        assert each.counts.sum() == each.sums.sum() == 0
+
+
+@pytest.mark.parametrize("name", ["hard", "ls", "ols"])
+def test_the_labels_of_what_is_no_class_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=refusal(-1)):
+        build_criterion(name, 10).targets(with_target(-1))
+    with pytest.raises(ValueError, match=refusal(-1)):
+        LabelTable(10).labels(with_target(-1))
+
+
+@pytest.mark.parametrize("value", NO_CLASS)
+def test_what_is_no_class_is_never_disturbed_into_one(value: int) -> None:
+    disturbed = DisturbLabel(10, alpha=1.0).disturbed(with_target(value), torch.zeros(8), torch.ones(8).long())
+    assert disturbed.tolist() == [1, 2, value, 4, 5, value, 7, 0]
+
+
 def test_draws_that_fit_no_batch_are_refused() -> None:
     criterion, target = DisturbLabel(10), torch.zeros(4).long()
     with pytest.raises(ValueError, match="draws must have the target's shape"):
@@ -97,8 +172,14 @@ def test_draws_that_fit_no_batch_are_refused() -> None:
 
 
 def test_predictions_that_fit_no_table_are_refused() -> None:
+    table, target = LabelTable(10), torch.zeros(4).long()
     with pytest.raises(ValueError, match=r"predictions must have shape \(4, 10\)"):
-        LabelTable(10).observe(torch.zeros(4).long(), torch.zeros(4, 9))
+        table.observe(target, torch.zeros(4, 9))
+    with pytest.raises(ValueError, match=r"correct must have shape \(4,\), got \(3,\)"):
+        table.observe(target, torch.zeros(4, 10), torch.ones(3))
+    with pytest.raises(RuntimeError, match="device"):
+        table.observe(target, torch.zeros(4, 10, device="meta"))
+    assert table.counts.sum() == 0
 
 
 def test_a_variant_and_its_switches_typed_one_by_one_are_the_same_rules() -> None:

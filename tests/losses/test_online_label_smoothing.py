@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import pickle
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -168,6 +171,31 @@ def test_eval_mode_counts_nothing() -> None:
     assert all(torch.equal(ols.state_dict()[key], before[key]) for key in before if "extra" not in key)
 
 
+@pytest.mark.parametrize("without_gradients", [torch.no_grad, torch.inference_mode])
+def test_a_validation_loop_without_gradients_counts_nothing_though_in_training_mode(
+    without_gradients: Callable[[], AbstractContextManager[None]],
+) -> None:
+    ols = OnlineLabelSmoothing(K)
+    with without_gradients():
+        loss = ols(*draw(4))
+    assert ols.training
+    assert ols.table.sums.sum() == ols.table.counts.sum() == 0
+    assert torch.equal(loss, ols(*draw(4)).detach())
+    assert ols.table.counts.sum() > 0
+
+
+@pytest.mark.parametrize("without_gradients", [torch.no_grad, torch.inference_mode])
+def test_passes_without_gradients_count_where_that_is_asked_for(
+    without_gradients: Callable[[], AbstractContextManager[None]],
+) -> None:
+    asked, ols = OnlineLabelSmoothing(K, count_without_grad=True), OnlineLabelSmoothing(K)
+    with without_gradients():
+        asked(*draw(4))
+        asked.eval()(*draw(5))
+    ols(*draw(4))
+    assert torch.equal(asked.table.sums, ols.table.sums)
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**31), st.lists(st.integers(1, 19), max_size=3))
 def test_any_split_of_a_period_into_batches_gives_the_same_labels(seed: int, cuts: list[int]) -> None:
@@ -209,12 +237,16 @@ def test_the_state_dict_resumes_in_the_middle_of_a_period(tmp_path: Any) -> None
     assert torch.equal(resumed(*draw(3)), ols(*draw(3)))
 
 
-def test_an_update_is_the_start_of_an_empty_period_and_changes_buffers_in_place() -> None:
+def state_of(ols: OnlineLabelSmoothing) -> list[Tensor]:
+    return [ols.soft_labels, ols.table.sums, ols.table.counts]
+
+
+def test_an_update_is_the_start_of_an_empty_period_and_changes_the_state_in_place() -> None:
     ols = OnlineLabelSmoothing(K)
-    addresses = [buffer.data_ptr() for buffer in ols.buffers()]
+    addresses = [tensor.data_ptr() for tensor in state_of(ols)]
     ols(*draw(0))
     ols.update()
-    assert [buffer.data_ptr() for buffer in ols.buffers()] == addresses
+    assert [tensor.data_ptr() for tensor in state_of(ols)] == addresses
     assert ols.table.sums.abs().sum() == ols.table.counts.sum() == 0
     assert ols.period == 1
 
@@ -225,17 +257,75 @@ def test_a_cast_of_the_module_leaves_table_and_accumulators_as_they_are(cast: st
     ols(*draw(0))
     sums = ols.table.sums.clone()
     getattr(torch.nn.Sequential(ols), cast)()
-    assert [buffer.dtype for buffer in ols.buffers()] == [torch.float32, torch.float64, torch.int64]
+    assert [tensor.dtype for tensor in state_of(ols)] == [torch.float32, torch.float64, torch.int64]
     assert torch.equal(ols.table.sums, sums)
 
 
 def test_the_module_moves_to_another_device() -> None:
     ols = OnlineLabelSmoothing(K).to("meta", torch.float16)
-    assert {(buffer.device.type, buffer.dtype) for buffer in ols.buffers()} == {
+    assert [(tensor.device.type, tensor.dtype) for tensor in state_of(ols)] == [
         ("meta", torch.float32),
         ("meta", torch.float64),
         ("meta", torch.int64),
-    }
+    ]
+
+
+def test_statistics_follow_soft_labels_that_a_wrapper_moved_alone() -> None:
+    table = LabelTable(K)
+    table.soft_labels = table.soft_labels.to("meta")
+    table.observe(torch.zeros(3, dtype=torch.int64, device="meta"), torch.zeros(3, K, device="meta"))
+    assert (table.sums.device.type, table.counts.device.type) == ("meta", "meta")
+
+
+def test_statistics_are_saved_with_the_soft_labels_though_they_are_no_buffers() -> None:
+    ols = OnlineLabelSmoothing(K)
+    ols(*draw(0))
+    assert [name for name, _ in ols.named_buffers()] == ["table.soft_labels"]
+    assert list(ols.state_dict()) == ["table.soft_labels", "table.sums", "table.counts", "table._extra_state"]
+    assert torch.equal(ols.state_dict()["table.sums"], ols.table.sums)
+
+
+def test_a_state_written_when_statistics_were_buffers_loads() -> None:
+    rows = torch.arange(K * K).view(K, K)
+    state = {"soft_labels": rows / 36, "sums": rows.double(), "counts": rows[0], "_extra_state": {"period": 4}}
+    ols = OnlineLabelSmoothing(K)
+    ols.load_state_dict({f"table.{key}": value for key, value in state.items()})
+    assert all(map(torch.equal, state_of(ols), (rows / 36, rows.double(), rows[0])))
+    assert ols.period == 4
+
+
+def saved_and_read(ols: OnlineLabelSmoothing) -> OnlineLabelSmoothing:
+    read: OnlineLabelSmoothing = pickle.loads(pickle.dumps(ols))
+    return read
+
+
+def filled_from_meta(ols: OnlineLabelSmoothing) -> OnlineLabelSmoothing:
+    made = OnlineLabelSmoothing(K).to("meta").to_empty(device="cpu")
+    made.load_state_dict(ols.state_dict())
+    return made
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, saved_and_read, filled_from_meta])
+def test_a_copy_goes_on_by_itself(copied: Callable[[OnlineLabelSmoothing], OnlineLabelSmoothing]) -> None:
+    ols = OnlineLabelSmoothing(K)
+    ols(*draw(0))
+    other = copied(ols)
+    before = [tensor.clone() for tensor in state_of(ols)]
+    assert all(map(torch.equal, state_of(other), before))
+    other(*draw(1))
+    other.update()
+    assert all(map(torch.equal, state_of(ols), before))
+
+
+def test_a_state_of_another_number_of_classes_is_refused_and_changes_nothing() -> None:
+    smaller, ols = OnlineLabelSmoothing(K - 1), OnlineLabelSmoothing(K)
+    smaller.update()
+    ols(*draw(0))
+    before = [tensor.clone() for tensor in state_of(ols)]
+    with pytest.raises(RuntimeError, match=r"soft_labels has 5 classes, this table 6: make it with num_classes=5"):
+        ols.load_state_dict(smaller.state_dict())
+    assert all(map(torch.equal, state_of(ols), before))
+    assert ols.period == 0
 
 
 def test_half_logits_under_autocast_are_counted_in_fp32() -> None:
@@ -268,7 +358,7 @@ def test_alpha_1_still_counts_statistics() -> None:
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 def test_ols_works_inside_a_compiled_caller(backend: str) -> None:
     ols, reference = OnlineLabelSmoothing(K), OnlineLabelSmoothing(K)
-    compiled = torch.compile(lambda z, y: ols(2 * z, y), backend=backend)
+    compiled = torch.compile(lambda z, y: ols(2 * z, y), backend=backend, fullgraph=True)
     logits, target = draw(8)
     loss, wanted = compiled(logits, target), reference(2 * logits, target)
     torch.testing.assert_close(loss, wanted)

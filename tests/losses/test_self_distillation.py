@@ -89,6 +89,15 @@ def test_teacher_logits_of_another_shape_are_refused() -> None:
         SelfDistillation(4)(logits, target, taught[:, :3])
 
 
+@pytest.mark.parametrize("alpha", [0.95, 1.0])
+@pytest.mark.parametrize("value", [-100, -1, 4])
+def test_a_target_that_is_no_class_is_refused(value: int, alpha: float) -> None:
+    logits, target, taught = inputs(torch.float32)
+    target[3] = value
+    with pytest.raises(ValueError, match=f"^target={value} in row 3 is none of the classes 0 to 3; leave such rows"):
+        SelfDistillation(4, alpha=alpha)(logits, target, taught)
+
+
 @pytest.mark.parametrize(
     ("switch", "message"),
     [

@@ -196,6 +196,16 @@ def test_evaluation_counts_nothing_and_moves_no_statistic() -> None:
     assert all(torch.equal(after[key], value) for key, value in before.items())
 
 
+def test_a_pass_without_gradients_counts_nothing() -> None:
+    network, method = network_and_method("byot_ols", accumulate="all")
+    with torch.no_grad():
+        method(method.trained(network), random_batch(1))
+    assert method.training
+    assert method.table.counts.sum() == 0
+    method(method.trained(network), random_batch(1))
+    assert method.table.counts.sum() == len(random_batch(1).targets)
+
+
 @pytest.mark.parametrize(("period", "ended"), [("epoch", [0, 0, 0, 1, 1, 1, 1, 2]), ("3", [0, 0, 1, 1, 1, 1, 2, 2])])
 def test_a_period_is_an_epoch_or_so_many_steps_over_the_whole_training(period: str, ended: list[int]) -> None:
     _, method = network_and_method("byot_ols", update_period=period)

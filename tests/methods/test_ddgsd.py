@@ -278,6 +278,8 @@ def test_views_that_do_not_fit_are_refused() -> None:
         criterion(first, target, second[:-1])
     with pytest.raises(ValueError, match=r"logits must have shape \(B, 4\)"):
         criterion(first, target, second[:, :-1])
+    with pytest.raises(ValueError, match=r"^target=-100 in row 1 is none of the classes 0 to 3; leave such rows out$"):
+        criterion(first, torch.tensor([0, -100, 2, 3, 1]), second)
     with pytest.raises(TypeError, match="logits must be floating"):
         criterion(first, target, second.long())
     with pytest.raises(ValueError, match="num_classes=1 must be at least 2"):

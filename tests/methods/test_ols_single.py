@@ -192,13 +192,14 @@ def test_a_sample_that_an_epoch_did_not_show_is_no_candidate_of_the_next() -> No
     assert method.store.places[10:].ne(NONE).all()
 
 
-def test_an_evaluation_keeps_nothing() -> None:
+def test_neither_an_evaluation_nor_a_pass_without_gradients_keeps_anything() -> None:
     method = build()
     train_epoch(method, 0)
     before = copy.deepcopy(method.state_dict())
-    method.eval()
     for batch in epoch_batches(1):
-        method(Given(), batch)
+        method.eval()(Given(), batch)
+        with torch.no_grad():
+            method.train()(Given(), batch)
     torch.testing.assert_close(method.state_dict(), before, rtol=0, atol=0)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
 from olsrepro.losses import LabelTable
-from olsrepro.losses.criterion import raised
+from olsrepro.losses.criterion import is_training_pass, raised
 from olsrepro.methods.base import MethodContext, StepOutput
 from olsrepro.methods.byot_ols.settings import Settings
 from olsrepro.methods.head_losses import hard_loss, softened_loss
@@ -45,11 +45,11 @@ class Method(PeriodMethod):
         return tested_network(network, self.heads, self._settings.eval)
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
-        """Make one forward pass through all heads; in training mode the deepest one's predictions are counted."""
+        """Make one forward pass through all heads; in training the deepest one's predictions are counted."""
         logits = network(batch.images)
         raised_logits = [raised(z) for z in logits]
         loss = self._loss(raised_logits, batch.targets)
-        if self.training:
+        if is_training_pass(self):
             self._observe(raised_logits[0].detach(), batch.targets)
         return StepOutput(loss, logits[0])
 

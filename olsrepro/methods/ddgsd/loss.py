@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from olsrepro.checks import check_choice, check_range, check_weights
-from olsrepro.losses.criterion import check_batch, raised, weighted_sum
+from olsrepro.losses.criterion import check_batch, hard_cross_entropy, raised, weighted_sum
 from olsrepro.losses.switches import REDUCTIONS
 
 
@@ -65,7 +65,7 @@ class DataDistortionDistillation(nn.Module):
             second: (B, K), floating, of the second view of the same images.
 
         Raises:
-            ValueError: shapes other than these, or an empty batch.
+            ValueError: shapes other than these, an empty batch, or (on the CPU) a target outside 0..K-1.
             TypeError: other dtypes.
         """
         check_batch(logits, target, self.num_classes)
@@ -78,7 +78,7 @@ class DataDistortionDistillation(nn.Module):
     def loss(self, logits: Tensor, target: Tensor, second: Tensor) -> Tensor:
         """Return the mean loss of a checked batch in fp32 or float64; a term of weight 0 isn't computed."""
         return weighted_sum(
-            (self.ce_weight, lambda: F.cross_entropy(logits, target) + F.cross_entropy(second, target)),
+            (self.ce_weight, lambda: hard_cross_entropy(logits, target) + hard_cross_entropy(second, target)),
             (self._kl_weight, lambda: self.divergence(logits, second)),
         )
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from olsrepro.data.batch import Batch
-from olsrepro.losses.criterion import cross_entropy, raised, weighted_sum
+from olsrepro.losses.criterion import cross_entropy, is_training_pass, raised, weighted_sum
 from olsrepro.methods.base import LabelMethod, MethodContext, StepOutput
 from olsrepro.methods.ols_single.partners import NONE, draw_partners_in_batch, rows_or_uniform
 from olsrepro.methods.ols_single.settings import Settings
@@ -39,7 +39,7 @@ class Method(LabelMethod):
             self.store = PredictionStore(context.train_size, context.num_classes, correct_only=settings.correct_only)
 
     def forward(self, network: nn.Module, batch: Batch) -> StepOutput:
-        """Return the loss of a batch; in training mode its predictions are stored for the next epoch."""
+        """Return the loss of a batch; in training its predictions are stored for the next epoch."""
         logits = network(batch.images)
         scores = raised(logits)
         log_p = scores.log_softmax(1)
@@ -48,7 +48,7 @@ class Method(LabelMethod):
             (alpha, lambda: F.nll_loss(log_p, batch.targets)),
             (1 - alpha, lambda: cross_entropy(self._soft_labels(network, batch, scores.detach()), log_p)),
         )
-        if self.training and self.store is not None:
+        if is_training_pass(self) and self.store is not None:
             correct = _is_correct(scores.detach(), batch.targets)
             self.store.observe(batch.indices, batch.targets, log_p.detach().exp(), correct)
         return StepOutput(loss, logits)

@@ -25,6 +25,7 @@ from olsrepro.distributed.sums import summed
 from olsrepro.evaluation.detection.average_precision import mean_average_precision
 from olsrepro.evaluation.detection.passes import MapsNotFinite, detect
 from olsrepro.evaluation.detection.settings import Settings as TestSettings
+from olsrepro.losses.criterion import is_training_pass
 from olsrepro.methods.base import LabelMethod
 from olsrepro.training.counters import StepCounters
 from olsrepro.training.detection.settings import KEPT, KIND, DetectionRecipe
@@ -142,7 +143,7 @@ class DetectionTask:
         assignment = assign(*objects, images=len(batch.images), grid=grid_of(maps))
         detach_alpha = self._recipe.ciou_alpha == "detached"
         parts = detection_loss(maps, assignment, method.class_targets, detach_alpha=detach_alpha)
-        if method.training:
+        if is_training_pass(method):
             method.observe_classes(parts.classes, parts.class_logits.sigmoid(), parts.positive)
         return DetectionOutput(self._recipe.loss_scale * parts.total, parts)
 
