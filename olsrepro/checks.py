@@ -40,9 +40,18 @@ def check_range(key: str, value: float, low: float, high: float = math.inf) -> N
     """Refuse a value that is not a finite number in the closed interval [low, high] (:class:`ValueError`)."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(f"{key}={value} must be a number")
-    if not low <= value <= high or math.isinf(value):
+    number = _as_float(value)
+    if not low <= number <= high or math.isinf(number):
         bounds = f"at least {low:g}" if math.isinf(high) else f"in [{low:g}, {high:g}]"
-        raise ValueError(f"{key}={value:g} must be {bounds}")
+        raise ValueError(f"{key}={number:g} must be {bounds}")
+
+
+def _as_float(value: float) -> float:
+    """Return the number as a float, infinite for a whole number that no float is as large as."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def check_whole(key: str, value: object, low: int) -> None:

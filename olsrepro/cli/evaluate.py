@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olsrepro.checks import did_you_mean
@@ -98,17 +99,18 @@ def _refuse_idle(lines: Sequence[str], names: Sequence[str]) -> None:
 
 
 def _print(config: RunConfig, settings: EvaluationSettings) -> None:
-    import json
-
     from olsrepro.launch.finished.evaluate import evaluate
+    from olsrepro.store.evaluations import read_evaluation
+    from olsrepro.store.identity import run_id
 
     path = evaluate(config, settings)
-    for line in _told(json.loads(path.read_text())):
-        print(line)
+    record = read_evaluation(Path(config.runtime.runs_dir) / run_id(config), settings)
+    assert record is not None, "it was written just now, or before"
+    print(_told(record))
     print(f"record: {path}")
 
 
-def _told(record: dict[str, Any]) -> Iterator[str]:
+def _told(record: dict[str, Any]) -> str:
     about = record["evaluation"]
     values = ", ".join(f"{key} {value:.6g}" for key, value in record["values"].items())
-    yield f"{record['of']} {about['name']} ({about['weights']} weights, {record['samples']} samples): {values}"
+    return f"{record['of']} {about['name']} ({about['weights']} weights, {record['samples']} samples): {values}"

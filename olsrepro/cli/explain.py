@@ -80,12 +80,11 @@ def _cost(name: str) -> StepCost:
     """Read the cost of a step from the store; where it has no record, measure it now and write none."""
     from pathlib import Path
 
-    from olsrepro.store.facts import facts_folder, facts_id
-    from olsrepro.store.record import read_record
+    from olsrepro.store.facts import facts_folder, facts_id, read_facts
 
     config = _measured_run(name)
     folder = facts_folder(Path(config.runtime.runs_dir), facts_id("method", config))
-    record = read_record(folder)
+    record = read_facts(folder)
     if record is not None:
         return _told(record["facts"], f"from {folder.name} in the store, measured on {record['finished']}")
 

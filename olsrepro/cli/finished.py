@@ -35,4 +35,10 @@ def finished_config(name: str, lines: Sequence[str]) -> RunConfig:
     if record["status"] != FINISHED:
         raise UserError(f"{name} failed ({record['error']['kind']}) and can't be evaluated")
     config = as_written(record["config"], runtime)
-    return config if run_id(config) == name else config.shortest()
+    found = next((one for one in (config, config.shortest()) if run_id(one) == name), None)
+    if found is None:
+        raise UserError(
+            f"{name} has a config that is the run {run_id(config)} to this version of olsrepro, so that nothing can be"
+            " measured of it"
+        )
+    return found

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
+from io import TextIOWrapper
 
 import olsrepro
 from olsrepro.cli import exit_codes
@@ -119,10 +120,17 @@ def _heard(here: RankInfo) -> Iterator[None]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
     here = rank_info()
+    _escape_unprintable()
     code = _done(arguments, here)
     if code != exit_codes.DONE and here.local_rank > 0:
         time.sleep(HEAD_START_S)
     return code
+
+
+def _escape_unprintable() -> None:
+    """Have letters that the output's encoding lacks, as in a path that is no text, printed as ``\\udcff``."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _done(arguments: Sequence[str] | None, here: RankInfo) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from olsrepro.checks import did_you_mean
@@ -85,13 +84,18 @@ def _of_run(name: str, request: Request) -> Outcome:
 
 
 def _lines(outcome: Outcome) -> Iterator[str]:
+    from olsrepro.store.evaluations import read_evaluations
+
     yield f"{outcome.folder.name}: {outcome.state}" + (f" ({outcome.problem})" if outcome.problem else "")
     if outcome.record is None:
         return
     yield f"  folder    {outcome.folder}"
     for key in ("errors", "facts", "noise", "training", "error"):
         yield from _mapping(key, outcome.record.get(key))
-    for record in _evaluations(outcome.folder):
+    for record in read_evaluations(outcome.folder):
+        if isinstance(record, str):
+            yield f"  unreadable {record}"
+            continue
         about = {key: value for key, value in record["evaluation"].items() if key not in ("name", "version")}
         numbers = record["values"] | {"samples": record["samples"], "id": record["run_id"]}
         yield from _mapping(record["evaluation"]["name"], numbers | {"of": about})
@@ -99,17 +103,6 @@ def _lines(outcome: Outcome) -> Iterator[str]:
         yield from _mapping(key, value)
     for process in outcome.record["history"]:
         yield from _mapping("process", process)
-
-
-def _evaluations(folder: Path) -> Iterator[dict[str, Any]]:
-    """Read the records of a run's evaluations, in order of their names."""
-    from olsrepro.store.evaluations import FOLDER
-    from olsrepro.store.record import NAME, read_record
-
-    for path in sorted((folder / FOLDER).glob(f"*/{NAME}")):
-        record = read_record(path.parent)
-        if record is not None:
-            yield record
 
 
 def _mapping(name: str, value: Any) -> Iterator[str]:
@@ -128,11 +121,15 @@ def _short(value: Any) -> str:
 
 
 def _as_dict(outcome: Outcome) -> dict[str, Any]:
+    from olsrepro.store.evaluations import read_evaluations
+
+    evaluations = list(read_evaluations(outcome.folder))
     return {
         "run": outcome.folder.name,
         "folder": str(outcome.folder),
         "state": outcome.state,
         "problem": outcome.problem,
         "record": outcome.record,
-        "evaluations": list(_evaluations(outcome.folder)),
+        "evaluations": [record for record in evaluations if not isinstance(record, str)],
+        "unreadable": [line for line in evaluations if isinstance(line, str)],
     }

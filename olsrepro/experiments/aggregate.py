@@ -9,7 +9,7 @@ from statistics import fmean
 from olsrepro.experiments.claims.bold import best_cells
 from olsrepro.experiments.claims.evidence import RunEnd
 from olsrepro.experiments.claims.judge import judge
-from olsrepro.experiments.collect import FINISHED, UNAVAILABLE, Outcome, training_end, value
+from olsrepro.experiments.collect import FINISHED, UNAVAILABLE, Outcome, damage, training_end, value
 from olsrepro.experiments.experiment import OTHER_RULE, CellKey, Experiment, Printed
 from olsrepro.experiments.request import SMOKE, Request
 from olsrepro.experiments.statistics import Sample, ours_minus_paper
@@ -65,7 +65,7 @@ def build_table(
     )
     footnotes = FootNotes()
     cells = {
-        cell: _cell(experiment, cell, wanted.get(cell, ()), found, values.get(cell, {}), footnotes, command)
+        cell: _cell(experiment, cell, wanted.get(cell, ()), found, values.get(cell, {}), footnotes, command, select)
         for cell in experiment.cells()
     }
     cells = _emboldened(experiment, _comparable(cells, request.preset_of(experiment)), samples)
@@ -127,6 +127,7 @@ def _cell(
     values: Values,
     footnotes: FootNotes,
     command: str,
+    select: str,
 ) -> Cell:
     sample = Sample.of(values.values()) if values else None
     printed = experiment.paper.get(cell)
@@ -140,7 +141,7 @@ def _cell(
         sd=None if sample is None else sample.sd,
         paper=printed,
         difference=None if experiment.deviation_of(cell) else _difference(experiment, sample, printed),
-        marks=tuple(footnotes.mark(text) for text in _remarks(experiment, cell, state, runs, found, command)),
+        marks=tuple(footnotes.mark(text) for text in _remarks(experiment, cell, state, runs, found, command, select)),
     )
 
 
@@ -161,6 +162,7 @@ def _remarks(
     runs: Sequence[Wanted],
     found: Mapping[str, Outcome],
     command: str,
+    select: str,
 ) -> list[str]:
     """List the texts of a cell's footnotes."""
     if state == QUOTED:
@@ -170,8 +172,16 @@ def _remarks(
     deviation = experiment.deviation_of(cell)
     if state == COMPLETE:
         return [deviation] if deviation else []
-    problems = [found[run.id].problem for run in runs if found[run.id].state not in (FINISHED, UNAVAILABLE)]
+    metric = experiment.metric_of(cell).name
+    problems = [_problem(found[run.id].of(run), metric, select) for run in runs]
     return [*filter(None, [deviation, *problems]), f"missing runs are trained by: {command}"]
+
+
+def _problem(outcome: Outcome, metric: str, select: str) -> str:
+    """Say in one line why a run gives no number; empty where nothing but its training is missing."""
+    if outcome.state == FINISHED:
+        return damage(outcome, metric, select)
+    return "" if outcome.state == UNAVAILABLE else outcome.problem
 
 
 def _difference(experiment: Experiment, sample: Sample | None, printed: Printed | None) -> Interval | None:
@@ -240,9 +250,9 @@ def _commit(process: Mapping[str, object]) -> str:
     """Return the short commit, with ``+`` for uncommitted changes, or the version of an installed package."""
     code = process["code"]
     assert isinstance(code, dict)
-    if code["commit"] is None:
+    if code.get("commit") is None:
         return f"olsrepro {process['olsrepro']}"
-    return f"{code['commit'][:7]}{'+' if code['dirty'] else ''}"
+    return f"{code['commit'][:7]}{'+' if code.get('dirty') else ''}"
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from olsrepro.experiments.experiment import CellKey, Experiment
 from olsrepro.experiments.wanted import Wanted, WantedCells
 from olsrepro.files.lease import Holder, read_holder, seems_alive
 from olsrepro.settings import UserError
+from olsrepro.store.curve import Row, read_curve
 from olsrepro.store.evaluations import read_evaluation
-from olsrepro.store.facts import facts_folder
+from olsrepro.store.facts import facts_folder, read_facts
 from olsrepro.store.record import FAILED, LAST_EPOCHS, Record, read_record
 
 FINISHED, RUNNING, MISSING, BROKEN, UNAVAILABLE = "finished", "running", "missing", "broken", "unavailable"
@@ -21,7 +21,7 @@ FINISHED, RUNNING, MISSING, BROKEN, UNAVAILABLE = "finished", "running", "missin
 NOT_FINITE = "not finite"
 """Failure kind of a run whose loss or weights are no longer finite; trying again ends the same way."""
 
-Row = Mapping[str, Any]
+Read = Callable[[Path], Record | None]
 Curves = Mapping[CellKey, Sequence[Sequence[float]]]
 
 
@@ -51,27 +51,25 @@ class Outcome:
 
 def outcomes(wanted: Iterable[Wanted], runs_dir: Path, measure: str = "") -> dict[str, Outcome]:
     """Look up runs in the store, by run id; each record is read once."""
-    return {run.id: _outcome(run, _folder(run, runs_dir, measure)) for run in wanted}
-
-
-def _folder(run: Wanted, runs_dir: Path, measure: str) -> Path:
-    return facts_folder(runs_dir, run.id) if measure else runs_dir / run.id
+    if measure:
+        return {run.id: _outcome(run, facts_folder(runs_dir, run.id), read_facts) for run in wanted}
+    return {run.id: _outcome(run, runs_dir / run.id, read_record) for run in wanted}
 
 
 def outcome_of_folder(folder: Path) -> Outcome:
     """Look up the run in a folder, whichever experiment wants it."""
-    return _looked_up(Wanted(folder.name, 0, None), folder)
+    return _looked_up(Wanted(folder.name, 0, None), folder, read_record)
 
 
-def _outcome(run: Wanted, folder: Path) -> Outcome:
+def _outcome(run: Wanted, folder: Path, read: Read) -> Outcome:
     if run.config is None:
         return Outcome(run, folder, UNAVAILABLE, problem=f"not available yet: {run.awaits}")
-    return _looked_up(run, folder)
+    return _looked_up(run, folder, read)
 
 
-def _looked_up(run: Wanted, folder: Path) -> Outcome:
+def _looked_up(run: Wanted, folder: Path, read: Read) -> Outcome:
     try:
-        record = read_record(folder)
+        record = read(folder)
     except UserError as error:
         return Outcome(run, folder, BROKEN, problem=str(error))
     if record is None:
@@ -84,7 +82,7 @@ def _looked_up(run: Wanted, folder: Path) -> Outcome:
 def failure_line(name: str, record: Record) -> str:
     """Describe a failed run in one line, from its record."""
     error = record["error"]
-    return f"{name} failed ({error['kind']}): {error['message']}"
+    return " ".join(f"{name} failed ({error['kind']}): {error['message']}".splitlines())
 
 
 def _unfinished(run: Wanted, folder: Path) -> Outcome:
@@ -117,8 +115,8 @@ def value(outcome: Outcome, experiment: Experiment, metric: str, select: str) ->
         return None if found is None else float(found)
     if outcome.wanted.evaluations:
         return _measured(outcome, metric, select)
-    if metric in outcome.record["errors"][select]:
-        return float(outcome.record["errors"][select][metric])
+    if (error := outcome.record["errors"][select].get(metric)) is not None:
+        return float(error)
     if metric in CURVES:
         return _from_curve(metric, curve_rows(outcome), outcome.record, select)
     return None
@@ -132,37 +130,54 @@ def _measured(outcome: Outcome, metric: str, select: str) -> float | None:
 
 def evaluation_record(outcome: Outcome, select: str) -> Record | None:
     """Return the record of the evaluation that a cell shows under a selection rule; None where it is not there."""
+    with suppress(UserError):
+        return _evaluation(outcome, select)
+    return None
+
+
+def _evaluation(outcome: Outcome, select: str) -> Record | None:
     settings = outcome.wanted.evaluations.get(select)
-    if settings is None or outcome.state != FINISHED:
-        return None
+    return None if settings is None or outcome.state != FINISHED else read_evaluation(outcome.folder, settings)
+
+
+def damage(outcome: Outcome, metric: str, select: str) -> str:
+    """Say which file beside a finished run's record keeps it from giving a number; empty where none does."""
     try:
-        return read_evaluation(outcome.folder, settings)
-    except UserError:
-        return None
+        if outcome.wanted.evaluations:
+            _evaluation(outcome, select)
+        elif metric in CURVES:
+            read_curve(outcome.folder)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def training_end(outcome: Outcome) -> tuple[float | None] | None:
     """Return the last training error in percent, as (error,), (None,) for a run that diverged, else None."""
     if outcome.state == FINISHED:
         rows = curve_rows(outcome)
-        return (float(rows[-1]["train_err"]),) if rows else None
+        error = CURVES["train_err"](rows[-1]) if rows else None
+        return None if error is None else (error,)
     diverged = outcome.record is not None and outcome.record["error"]["kind"] == NOT_FINITE
     return (None,) if diverged else None
 
 
 def curve_rows(outcome: Outcome) -> list[Row]:
     """Read a run's curve, one row per epoch; empty where its file is missing or damaged."""
-    try:
-        lines = (outcome.folder / "curves.jsonl").read_text().splitlines()
-        return [json.loads(line) for line in lines]
-    except (OSError, ValueError):
-        return []
+    with suppress(UserError):
+        return read_curve(outcome.folder)
+    return []
+
+
+def _number(key: str) -> Callable[[Row], float | None]:
+    """Return the function that reads a number from a row; None where the row has none."""
+    return lambda row: None if row.get(key) is None else float(row[key])
 
 
 def _wrong_label_err(row: Row) -> float | None:
     """Compute the error in percent of flipped training images against their wrong labels; None without flipped ones."""
-    flipped = row["n_flipped"]
-    return 100 * (flipped - row["hit_flipped_wrong"]) / flipped if flipped else None
+    flipped, hit = row.get("n_flipped"), row.get("hit_flipped_wrong")
+    return 100 * (flipped - hit) / flipped if flipped and hit is not None else None
 
 
 def cell_curves(experiment: Experiment, wanted: WantedCells, found: Mapping[str, Outcome]) -> Curves:
@@ -177,11 +192,11 @@ def cell_curves(experiment: Experiment, wanted: WantedCells, found: Mapping[str,
 
 
 CURVES: Mapping[str, Callable[[Row], float | None]] = {
-    "train_err": lambda row: float(row["train_err"]),
-    "train_err_at_5": lambda row: float(row["train_err"]),
+    "train_err": _number("train_err"),
+    "train_err_at_5": _number("train_err"),
     "wrong_label_err": _wrong_label_err,
-    "top1_err": lambda row: float(row["test_top1_err"]),
-    "top5_err": lambda row: float(row["test_top5_err"]),
+    "top1_err": _number("test_top1_err"),
+    "top5_err": _number("test_top5_err"),
 }
 """Functions from a row of a run's curve to a number, by metric."""
 

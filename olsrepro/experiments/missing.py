@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from olsrepro.config.run_config import RunConfig
@@ -12,6 +13,7 @@ from olsrepro.experiments.files import experiments
 from olsrepro.experiments.filled import Filled
 from olsrepro.experiments.plan import work_of
 from olsrepro.experiments.wanted import distinct, measurements, with_ensembles, with_teachers
+from olsrepro.settings import UserError
 from olsrepro.store.cost import measured_speeds
 from olsrepro.store.evaluations import read_evaluation
 from olsrepro.store.folder import Store
@@ -62,5 +64,12 @@ def missing_evaluations(filled: Filled) -> list[tuple[RunConfig, EvaluationSetti
     return [
         (run.config, settings)
         for run, settings in found
-        if run.config is not None and read_evaluation(filled.runs_dir / run.id, settings) is None
+        if run.config is not None and not _is_measured(filled.runs_dir / run.id, settings)
     ]
+
+
+def _is_measured(folder: Path, settings: EvaluationSettings) -> bool:
+    """Return whether a record of it can be read; one that can't is told where the evaluation is to be made."""
+    with suppress(UserError):
+        return read_evaluation(folder, settings) is not None
+    return False

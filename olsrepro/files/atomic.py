@@ -36,7 +36,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise StorageError(_explain(path, error)) from error
+        raise storage_error(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -66,7 +66,7 @@ def keep_predecessor(path: Path, predecessor: Path) -> None:
         _link_or_copy(path, temporary)
         os.replace(temporary, predecessor)
     except OSError as error:
-        raise StorageError(_explain(predecessor, error)) from error
+        raise storage_error(predecessor, error) from error
     finally:
         with suppress(OSError):  # it stays where both names are one file already: then replacing does nothing
             temporary.unlink(missing_ok=True)
@@ -93,7 +93,10 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _explain(path: Path, error: OSError) -> str:
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """Return the one-line error for a file that could not be written."""
     if error.errno in _FULL:
-        return f"no space left for {path}: free some, or choose another folder; what was there before is intact"
-    return f"cannot write {path}: {error.strerror or error}"
+        return StorageError(
+            f"no space left for {path}: free some, or choose another folder; what was there before is intact"
+        )
+    return StorageError(f"cannot write {path}: {error.strerror or error}")

@@ -3,152 +3,176 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from http.client import HTTPException
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import (
-    FileHandler,
-    HTTPDefaultErrorHandler,
-    HTTPErrorProcessor,
-    HTTPHandler,
-    HTTPRedirectHandler,
-    HTTPSHandler,
-    OpenerDirector,
-    ProxyHandler,
-    Request,
-    UnknownHandler,
-)
 
 from filelock import FileLock
 
 from olsrepro.files import checksum as checksums
+from olsrepro.files.atomic import storage_error
+from olsrepro.files.transfer import Answer, NoRest, TransferError, answered
 from olsrepro.settings import UserError
 
 Progress = Callable[[int, "int | None"], None]
 
-_BLOCK = 1 << 18
-_PARTIAL, _NOT_SATISFIABLE = 206, 416
+_LEAST = 1 << 16
+"""Bytes that an answer must bring of a longer rest, for the next ones to be asked for at once."""
 
 
-class _TransferError(Exception):
-    """A transfer that ended early or brought another file; the message says which."""
-
-
-def download(
-    urls: Sequence[str],
-    target: Path,
-    *,
-    checksum: str,
-    progress: Progress | None = None,
-    timeout: float = 30.0,
-) -> Path:
+def download(urls: Sequence[str], target: Path, *, checksum: str, progress: Progress | None = None) -> Path:
     """Fetch a file under a temporary name and rename it once its checksum is right.
 
     What has arrived is kept in ``NAME.part`` beside the target and completed by an HTTP range request at the next try,
-    from any of the URLs; if it turns out to be corrupt, it is removed and fetched from the start. A lock beside the
-    target makes a second process wait and then find the file there.
+    from any of the URLs. A server that sends the whole file, and a whole file that is asked for because the completed
+    one is not right, go to ``NAME.part.new``: what had arrived is given up only for a right file or for a longer part.
+    A lock beside the target makes a second process wait and then find the file there.
 
     Args:
         urls: http, https or file; tried in order.
         target: where the file goes; its folder is made. A file that is there and has the checksum is kept as it is.
         checksum: ``md5:<hex>`` or ``sha256:<hex>``, all digits or the first of them.
         progress: called with the bytes so far and the bytes in all (None if the server doesn't say).
-        timeout: seconds without a byte after which a URL is given up on.
 
     Raises:
         UserError: none of the URLs gave the file; one line with the reason for each URL.
+        StorageError: the folder can't be written, or the disk is full.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(target.with_name(f".{target.name}.lock")):
-        if target.exists() and checksums.matches(target, checksum):
-            return target
-        reasons = []
-        for url in urls:
-            try:
-                _fetch_intact(url, part := target.with_name(f"{target.name}.part"), checksum, progress, timeout)
-            except (_TransferError, OSError, HTTPException, ValueError) as error:
-                reasons.append(f"{url}: {_reason(error)}")
-            else:
-                os.replace(part, target)
-                return target
+    with _storing(target):
+        if not _is_right(target, checksum):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(target.with_name(f".{target.name}.lock")):
+                if not _is_right(target, checksum):
+                    _fetch_first_intact(urls, target, checksum, progress)
+    return target
+
+
+def _is_right(path: Path, checksum: str) -> bool:
+    return path.exists() and checksums.matches(path, checksum)
+
+
+@contextmanager
+def _storing(target: Path) -> Iterator[None]:
+    """Turn errors of the disk, which are no server's, into a one-line :class:`StorageError`."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(target, error) from error
+
+
+def _fetch_first_intact(urls: Sequence[str], target: Path, checksum: str, progress: Progress | None) -> None:
+    reasons = []
+    for url in urls:
+        fetch = _Fetch(url, target, checksum, progress)
+        try:
+            os.replace(fetch.intact(), target)
+        except TransferError as error:
+            reasons.append(f"{url}: {error}")
+        else:
+            fetch.part.unlink(missing_ok=True)
+            return
+        finally:
+            fetch.keep_longer()
     raise UserError(f"{target.name} could not be fetched ({'; '.join(reasons) or 'no URL given'})")
 
 
-def _fetch_intact(url: str, part: Path, checksum: str, progress: Progress | None, timeout: float) -> None:
-    """Complete ``part``; if one begun earlier comes out corrupt, try once more from the start."""
-    for _ in range(2):
-        resumed = _transfer(url, part, progress, timeout)
-        if checksums.matches(part, checksum):
+@dataclass(frozen=True)
+class _Fetch:
+    """Fetching of a file from one URL."""
+
+    url: str
+    target: Path
+    checksum: str
+    progress: Progress | None
+
+    @property
+    def part(self) -> Path:
+        """File with the bytes that have arrived."""
+        return self.target.with_name(f"{self.target.name}.part")
+
+    @property
+    def new(self) -> Path:
+        """File that the whole is written to beside it."""
+        return self.target.with_name(f"{self.target.name}.part.new")
+
+    def keep_longer(self) -> None:
+        """Keep the longer one of an interrupted new file and the part; both begin at the first byte."""
+        if not self.new.exists():
             return
-        found = checksums.of_file(part, checksum.partition(":")[0])
-        part.unlink()
-        if not resumed:
-            break
-    raise _TransferError(f"not the expected file ({found} instead of {checksum})")
+        if self.new.stat().st_size > _size(self.part):
+            os.replace(self.new, self.part)
+        else:
+            self.new.unlink()
+
+    def intact(self) -> Path:
+        """Complete what has arrived, or else fetch the whole beside it; return the file whose checksum is right.
+
+        Raises:
+            TransferError: the server didn't give it.
+        """
+        self.keep_longer()  # where a process was killed
+        if begun := _size(self.part):
+            with suppress(NoRest):
+                return self._completed(begun)
+        with answered(self.url, 0) as answer:
+            return self._whole(answer)
+
+    def _completed(self, begun: int) -> Path:
+        """Append the rest, which some servers send a range at a time; what proves wrong is taken off again."""
+        done, is_short = begun, True
+        while is_short:
+            with answered(self.url, done) as answer:
+                if answer.begin < done:
+                    return self._whole(answer)
+                end = self._save(answer, self.part)
+            is_short = answer.stops_short_at(end)
+            if is_short and end - done < _LEAST:
+                raise self._ended(answer, end, "it sent no more")
+            done = end
+        return self._checked(self.part, answer, begun)
+
+    def _whole(self, answer: Answer) -> Path:
+        end = self._save(answer, self.new)
+        if answer.stops_short_at(end):
+            raise self._ended(answer, end, "it sent no more")
+        return self._checked(self.new, answer, 0)
+
+    def _checked(self, path: Path, answer: Answer, begun: int) -> Path:
+        """Return a file that is right; of another, keep what came if the rest may follow, else what had come before."""
+        if checksums.matches(path, self.checksum):
+            return path
+        size = path.stat().st_size
+        if not answer.is_delimited:
+            raise TransferError(f"{answer.what(size)}, which may not be all, are not the expected file")
+        if answer.end is not None and size < answer.end:
+            raise self._ended(answer, size)
+        found = checksums.of_file(path, self.checksum.partition(":")[0])
+        os.truncate(path, begun)
+        raise (NoRest if begun else TransferError)(
+            f"{answer.what(size - answer.begin)}, not the expected file ({found} instead of {self.checksum})"
+        )
+
+    def _save(self, answer: Answer, path: Path) -> int:
+        """Write the bytes to a file from their place on; return the place after the last one."""
+        done, total = answer.begin, answer.end if answer.total is None else answer.total
+        with open(path, "ab" if done else "wb") as file:
+            try:
+                for block in answer.blocks:
+                    file.write(block)
+                    done += len(block)
+                    if self.progress is not None:
+                        self.progress(done, total)
+            except TransferError as error:
+                raise self._ended(answer, done, str(error)) from error
+        return done
+
+    @staticmethod
+    def _ended(answer: Answer, done: int, why: str = "the connection ended") -> TransferError:
+        total = answer.end if answer.total is None else answer.total
+        of = "" if total is None else f" of {total}"
+        return TransferError(f"{why} after {done}{of} bytes; try again to go on")
 
 
-def _transfer(url: str, part: Path, progress: Progress | None, timeout: float) -> bool:
-    """Append what is missing to ``part``, or rewrite it; return whether bytes of an earlier try were kept."""
-    begun = part.stat().st_size if part.exists() else 0
-    headers = {"User-Agent": "olsrepro"} | ({"Range": f"bytes={begun}-"} if begun else {})
-    try:
-        response = _opener().open(Request(url, headers=headers), timeout=timeout)
-    except HTTPError as error:
-        error.close()
-        if error.code == _NOT_SATISFIABLE and begun:
-            return True  # nothing is missing, or the part isn't the start of this file: the checksum tells
-        raise
-    with response:
-        resumed = _continues_at(response, begun)
-        _write(response, part, begun if resumed else 0, progress)
-    return resumed
-
-
-def _continues_at(response: Any, begun: int) -> bool:
-    """Return whether the server sends the rest from byte ``begun`` on, rather than the whole file."""
-    if begun == 0 or response.status != _PARTIAL:
-        return False
-    content_range = response.headers.get("Content-Range", "")
-    if not content_range.startswith(f"bytes {begun}-"):
-        raise _TransferError(f"asked for the bytes from {begun} on, got {content_range or 'an unspecified range'}")
-    return True
-
-
-def _write(response: Any, part: Path, done: int, progress: Progress | None) -> None:
-    length = response.headers.get("Content-Length")
-    total = None if length is None else done + int(length)
-    with open(part, "ab" if done else "wb") as file:
-        while block := response.read(_BLOCK):
-            file.write(block)
-            done += len(block)
-            if progress is not None:
-                progress(done, total)
-    if total is not None and done < total:
-        raise _TransferError(f"the connection ended after {done} of {total} bytes; try again to continue from there")
-
-
-def _opener() -> OpenerDirector:
-    """Build an opener for http, https and file, and no other scheme (a redirect can't lead to ftp)."""
-    opener = OpenerDirector()
-    for handler in (
-        ProxyHandler(),
-        UnknownHandler(),
-        HTTPHandler(),
-        HTTPSHandler(),
-        FileHandler(),
-        HTTPDefaultErrorHandler(),
-        HTTPRedirectHandler(),
-        HTTPErrorProcessor(),
-    ):
-        opener.add_handler(handler)
-    return opener
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, HTTPError):
-        return f"HTTP {error.code} {error.reason}"
-    if isinstance(error, URLError):
-        return str(error.reason)
-    return str(error) or type(error).__name__
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -6,7 +6,6 @@ heartbeat stops for :data:`STALE_S` seconds of the reader's own clock, so that c
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -22,6 +21,8 @@ from types import TracebackType
 from filelock import FileLock
 
 from olsrepro.files.atomic import StorageError, write_json
+from olsrepro.files.plain_json import parse
+from olsrepro.files.shape import TEXT, WHOLE, Having, Maybe
 from olsrepro.settings import UserError
 
 HEARTBEAT_S = 15.0
@@ -57,6 +58,11 @@ class Holder:
         return (self.host, self.machine) == (socket.gethostname(), machine_mark())
 
 
+_HOLDER = Having(
+    {"host": TEXT, "pid": WHOLE, "started": TEXT, "token": TEXT, "beat": Maybe(WHOLE), "machine": Maybe(TEXT)}
+)
+
+
 def machine_mark() -> str:
     """Return what tells machines and containers of one name apart: boot id and pid namespace (Linux; else empty)."""
     try:
@@ -80,15 +86,24 @@ def process_start(pid: int) -> str | None:
 
 
 def read_holder(folder: Path) -> Holder | None:
-    """Read the holder that a folder's lease names; None without a lease. Fields of a later version are ignored."""
-    known = {field.name for field in fields(Holder)}
+    """Read the holder that a folder's lease names; None without a lease. Fields of a later version are ignored.
+
+    Raises:
+        UserError: the file can't be read, or is no lease.
+    """
+    path = folder / FILE_NAME
     try:
-        found = json.loads((folder / FILE_NAME).read_text())
-        return Holder(**{key: value for key, value in found.items() if key in known})
+        found = parse(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, AttributeError):
-        raise UserError(f"{folder / FILE_NAME} is not a lease that olsrepro wrote; check it, then remove it") from None
+    except OSError as error:
+        raise UserError(f"{path} can't be read ({error.strerror}); check it, then remove it") from None
+    except ValueError:
+        found = None
+    if not _HOLDER.fits(found):
+        raise UserError(f"{path} is not a lease that olsrepro wrote; check it, then remove it")
+    known = {field.name for field in fields(Holder)}
+    return Holder(**{key: value for key, value in found.items() if key in known and value is not None})
 
 
 def is_alive(

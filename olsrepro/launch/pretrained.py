@@ -61,11 +61,8 @@ def _published(weights: PublishedWeights, folder: Path, say: Callable[[str], Non
     say(f"fetching {weights.file} from {weights.url} to {folder}")
     try:
         return download([weights.url], path, checksum=weights.checksum)
-    except OSError as error:
-        reason = f"{folder} can't be written to: {error.strerror}"
     except UserError as error:
-        reason = str(error)
-    raise UserError(
-        f"{reason}; put {weights.url} into {folder}, or choose another start, which makes it another run:"
-        " recipe.pretrained=PATH (a file of weights) or false (drawn weights)"
-    )
+        raise UserError(
+            f"{error}; put {weights.url} into {folder}, or choose another start, which makes it another run:"
+            " recipe.pretrained=PATH (a file of weights) or false (drawn weights)"
+        ) from None

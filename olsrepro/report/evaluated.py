@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from olsrepro.experiments.evaluated import Evaluated
 from olsrepro.experiments.experiment import CellKey
+from olsrepro.experiments.metrics import Metric
 from olsrepro.experiments.table import Table
 from olsrepro.report.figure_data import Bars, Scatter
 
@@ -26,19 +27,19 @@ def bars_of(table: Table, found: Mapping[CellKey, Evaluated]) -> dict[CellKey, B
 
 def scatters_of(table: Table, found: Mapping[CellKey, Evaluated]) -> dict[CellKey, Scatter]:
     """Return embedded samples by cell, each with its measured number; cells without points are left out."""
-    from safetensors.numpy import load_file
-
     titles, drawn = _titles(table), {}
     for cell, one in found.items():
-        tensors, measured = load_file(one.tensors), table.cells[cell].metric
-        if "points" not in tensors:  # measured without a picture
-            continue
-        value = one.record["values"][measured.name]
-        number = f"{measured.name.replace('_over_', '/')} {value:.{measured.decimals}f}"
-        drawn[cell] = Scatter(
-            titles[cell], tensors["points"], tensors["labels"], number, one.record["detail"]["class_names"]
-        )
+        if (samples := one.embedded()) is not None:
+            number = _number(table.cells[cell].metric, one.record["values"])
+            drawn[cell] = Scatter(titles[cell], samples.points, samples.labels, number, samples.class_names)
     return drawn
+
+
+def _number(measured: Metric, values: Mapping[str, float]) -> str:
+    """Write a measured number with its name; empty where the evaluation has none."""
+    if measured.name not in values:
+        return ""
+    return f"{measured.name.replace('_over_', '/')} {values[measured.name]:.{measured.decimals}f}"
 
 
 def _titles(table: Table) -> dict[CellKey, str]:

@@ -10,7 +10,7 @@ from statistics import median
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.evaluation.ensemble_epochs import count_members
-from olsrepro.methods.registry import settings_class
+from olsrepro.methods.registry import method_names, settings_class
 from olsrepro.models.settings import BackboneSettings
 from olsrepro.store.facts import SPEED, facts_id, speed_records
 from olsrepro.store.folder import Store
@@ -162,10 +162,13 @@ def timed_speeds(store: Store) -> dict[str, Speed]:
 
 
 def speeds_of(records: Iterable[Record]) -> Speeds:
-    """Compute the speeds of finished runs by what decides them (:func:`_alike`); per pass, whatever the method."""
+    """Compute the speeds of finished runs by what decides them (:func:`_alike`); per pass, whatever the method.
+
+    A run of a method that this version doesn't know is left out: nobody says how many passes it takes.
+    """
     found: dict[str, list[tuple[str, float]]] = defaultdict(list)
     for record in records:
-        if record["status"] == FINISHED:
+        if record["status"] == FINISHED and record["config"]["method"]["name"] in method_names():
             config, training = record["config"], record["training"]
             passes = settings_class(config["method"]["name"]).passes
             speed = training["images_per_s"] * passes

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.store.record import Record, read_record
+from olsrepro.settings import UserError
+from olsrepro.store.record import NAME, OF_A_MEASUREMENT, Record, read_record
+from olsrepro.store.shapes import EVALUATION, EVALUATIONS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FORMAT = 1
 FOLDER = "evaluations"
@@ -43,4 +49,32 @@ def read_evaluation(run_folder: Path, settings: EvaluationSettings) -> Record | 
     Raises:
         UserError: it is damaged or was edited.
     """
-    return read_record(evaluation_folder(run_folder, settings))
+    shape = EVALUATIONS.get(settings.name, EVALUATION)
+    return read_record(evaluation_folder(run_folder, settings), shape, OF_A_MEASUREMENT)
+
+
+def read_tensors(folder: Path) -> dict[str, NDArray[Any]]:
+    """Read the tensors that an evaluation left in its folder.
+
+    Raises:
+        UserError: the file is gone or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(folder / TENSORS)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{folder / TENSORS} can't be read ({error}); {OF_A_MEASUREMENT}") from None
+
+
+def read_evaluations(run_folder: Path) -> Iterator[Record | str]:
+    """Yield the record of each evaluation of a run, by id, or a line on why it can't be read."""
+    for path in sorted((run_folder / FOLDER).glob(f"*/{NAME}")):
+        try:
+            record = read_record(path.parent, EVALUATION, OF_A_MEASUREMENT)
+        except UserError as error:
+            yield str(error)
+            continue
+        if record is not None:
+            yield record

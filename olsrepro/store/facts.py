@@ -12,7 +12,8 @@ from typing import Any
 from olsrepro.config.run_config import RunConfig
 from olsrepro.settings import UserError
 from olsrepro.store.identity import canonical
-from olsrepro.store.record import Record, read_record
+from olsrepro.store.record import OF_A_MEASUREMENT, Record, read_record
+from olsrepro.store.shapes import FACTS, SPEED_FACTS
 
 VERSION = 1
 FOLDER = "facts"
@@ -49,8 +50,17 @@ def speed_records(root: Path) -> Iterator[Record]:
     """Read the records of all speeds timed in a store, by id; one that can't be read is skipped."""
     for folder in sorted((root / FOLDER).glob(f"{SPEED}-*")):
         with suppress(UserError):
-            if (record := read_record(folder)) is not None:
+            if (record := read_record(folder, SPEED_FACTS, OF_A_MEASUREMENT)) is not None:
                 yield record
+
+
+def read_facts(folder: Path) -> Record | None:
+    """Read the record of a measurement in its folder; None where there is none.
+
+    Raises:
+        UserError: it is damaged or was edited.
+    """
+    return read_record(folder, FACTS, OF_A_MEASUREMENT)
 
 
 def facts_folder(root: Path, name: str) -> Path:

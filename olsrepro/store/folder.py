@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from olsrepro.settings import UserError
@@ -34,11 +33,19 @@ class Store:
         return self.root / run_id
 
     def run_folders(self) -> list[Path]:
-        """List the folders of all runs that were ever started, by id; none where there is no store."""
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.root) as entries:
-            names = (entry.name for entry in entries if _RUN.fullmatch(entry.name) and entry.is_dir())
-            return [self.root / name for name in sorted(names)]
-        return []
+        """List the folders of all runs that were ever started, by id; none where there is no store.
+
+        Raises:
+            UserError: the store can't be read.
+        """
+        try:
+            with os.scandir(self.root) as entries:
+                names = (entry.name for entry in entries if _RUN.fullmatch(entry.name) and _is_folder(entry))
+                return [self.root / name for name in sorted(names)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise UserError(f"{self.root} can't be read as a store of runs: {error.strerror}") from None
 
     def records(self) -> Iterator[tuple[Path, Record | str]]:
         """Yield each run's folder with its record, or a line on why it can't be read; skip folders without one.
@@ -70,3 +77,10 @@ class Store:
             number += 1
         folder.rename(target)
         return target
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle
+        return False

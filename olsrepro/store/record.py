@@ -9,45 +9,66 @@ from pathlib import Path
 from typing import Any
 
 from olsrepro.files.atomic import write_text
+from olsrepro.files.plain_json import parse
+from olsrepro.files.shape import Shape
 from olsrepro.settings import UserError
+from olsrepro.store.shapes import RUN
 
 SCHEMA = 2  # 2: with a digest
 NAME = "record.json"
 FINISHED, FAILED = "finished", "failed"
 LAST_EPOCHS = 10
 
+OF_A_RUN = "move it away, or start over with --fresh"
+OF_A_MEASUREMENT = "move its folder away, and it is measured again"
+"""Remedies for a record that can't be read, by what it is of; each ends the message about it."""
+
 _END, _DIGEST, _AFTER = "\n}", ',\n  "digest": "', '"\n}\n'
 
 Record = dict[str, Any]
 
 
-def read_record(folder: Path) -> Record | None:
-    """Read the record in a run's folder; None if there is none.
+def read_record(folder: Path, shape: Shape = RUN, remedy: str = OF_A_RUN) -> Record | None:
+    """Read the record in a folder; None if there is none.
+
+    Args:
+        folder: of a run, unless the shape is that of another record.
+        shape: what its readers count on.
+        remedy: of one that can't be read, for the message.
 
     Raises:
         UserError: it is damaged, of another schema, of another run, or was edited; it is left alone.
     """
-    path = folder / NAME
     try:
-        text = path.read_bytes()
-        record = json.loads(text)
+        return _read(folder, shape)
+    except _Refused as why:
+        raise UserError(f"{folder / NAME} {why}; {remedy}") from None
+
+
+def _read(folder: Path, shape: Shape) -> Record | None:
+    try:
+        with open(f"{folder}/{NAME}", "rb") as file:
+            text = file.read()
+        record = parse(text)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except ValueError:
-        raise _refused(path, "is damaged") from None
+        raise _Refused("is damaged") from None
     except OSError as error:
-        raise _refused(path, f"can't be read ({error.strerror})") from None
+        raise _Refused(f"can't be read ({error.strerror})") from None
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        raise _refused(path, f"is not of schema {SCHEMA}")
+        raise _Refused(f"is not of schema {SCHEMA}")
     if not _is_as_written(text):
-        raise _refused(path, "was edited by hand or is damaged")
-    if record.get("run_id", folder.name) != folder.name:
-        raise _refused(path, f"was edited by hand or is damaged: it is the record of {record['run_id']}")
+        raise _Refused("was edited by hand or is damaged")
+    if not shape.fits(record):
+        raise _Refused(f"is damaged: {shape.fault(record)}")
+    if record["run_id"] != folder.name:
+        raise _Refused(f"was edited by hand or is damaged: it is the record of {record['run_id']}")
     return record
 
 
-def _refused(path: Path, why: str) -> UserError:
-    return UserError(f"{path} {why}; move it away, or start over with --fresh")
+class _Refused(Exception):
+    """A record that is not taken; the message says why."""
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> Path:

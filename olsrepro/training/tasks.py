@@ -8,6 +8,8 @@ from functools import cache
 from importlib import import_module
 
 import olsrepro.training as package
+from olsrepro.checks import did_you_mean
+from olsrepro.settings import UserError
 from olsrepro.training.task_kind import TaskKind
 
 
@@ -19,5 +21,11 @@ def task_kinds() -> Mapping[str, TaskKind]:
 
 
 def task_kind(name: str) -> TaskKind:
-    """Return a task by the name that a data set's settings have."""
+    """Return a task by the name that a data set's settings have.
+
+    Raises:
+        UserError: there is no such task.
+    """
+    if name not in task_kinds():
+        raise UserError(f"task={name} is not known; {did_you_mean(name, task_kinds())}")
     return task_kinds()[name]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 import sys
+import tarfile
+from dataclasses import replace
 from pathlib import Path
 
+import cifar_files
 import command_line
 import photo_archives
 import pytest
+from http_files import Site, serving
 
 from olsrepro.cli import exit_codes
 from olsrepro.cli.main import main
@@ -100,6 +105,39 @@ def test_a_mirror_that_has_not_got_it_is_told_in_one_line(tmp_path: Path, capsys
     command_line.assert_one_line(shown.err)
     assert "licence" in shown.out
     assert "olsrepro data fetch cifar100` again, with --url of a mirror, or after putting the file into" in shown.err
+
+
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """A tiny CIFAR-100 archive, whose sums the manifest has."""
+    cifar_files.write(tmp_path / "mirror", "cifar100")
+    path = tmp_path / "archive.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        tar.add(tmp_path / "mirror" / "cifar-100-python", "cifar-100-python")
+    archives = (replace(SOURCES["cifar100"].archives[0], md5=hashlib.md5(path.read_bytes()).hexdigest()),)
+    cifar_files.trust(monkeypatch, tmp_path / "mirror", "cifar100", archives=archives)
+    return path.read_bytes()
+
+
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 24\r\n\r\n<html>Sign in!</html>  \n"
+
+
+def test_a_mirror_that_sends_a_page_costs_no_more_than_a_line(
+    archive: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = tmp_path / "data" / "cifar-100-python.tar.gz.part"
+    part.parent.mkdir()
+    part.write_bytes(archive[:100])
+    with serving(Site(b"", answer=lambda _: PAGE)) as bad:
+        assert main(["data", "fetch", "cifar100", "--url", bad.url]) == exit_codes.USER_MISTAKE
+        shown = capsys.readouterr()
+        command_line.assert_one_line(shown.err)
+        assert f"{bad.url}: an HTML page of 24 bytes instead of the file" in shown.err
+        assert part.read_bytes() == archive[:100]
+        with serving(Site(archive)) as good:
+            assert main(["data", "fetch", "cifar100", "--url", bad.url, "--url", good.url]) == exit_codes.DONE
+    assert good.ranges == ["bytes=100-"]
+    assert capsys.readouterr().out.splitlines()[-1].startswith("cifar100 is in ")
 
 
 @pytest.mark.parametrize("command", ["data list", "train --dry-run"])

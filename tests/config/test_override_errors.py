@@ -37,6 +37,8 @@ MISTAKES = [
     ("preset.epochs=5", ["preset.epochs=5", "preset=NAME"]),
     ("recipe.reference={epochs:3}", ["recipe.reference={epochs:3}", "has no reference"]),
     ("method.by_dataset=null", ["method.by_dataset=null", "has no by_dataset"]),
+    ("recipe.milestones=[[1],[2]]", ["recipe.milestones=[[1], [2]]", "a list of whole numbers"]),
+    (f"recipe.epochs={10**400}", ["recipe.epochs=inf", "at least 1"]),
     # another method's switch
     (
         "method=ls method.alpha=0.3",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import tarfile
 import threading
@@ -50,6 +51,34 @@ def test_fetch_says_the_licence_first_and_leaves_a_whole_set(mirror: str, tmp_pa
     fetch("cifar100", root, urls=["file:///nowhere"], say=said.append)
     assert len(said) == 1
     assert "already" in said[0]
+
+
+@pytest.fixture
+def unwritable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders that nobody may write, not even the administrator that tests may run as."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+
+
+def test_a_whole_set_in_a_folder_that_can_not_be_written_needs_nothing(
+    mirror: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    fetch("cifar100", tmp_path, urls=[mirror], say=lambda _: None)
+    said: list[str] = []
+    request.getfixturevalue("unwritable")
+    fetch("cifar100", tmp_path, urls=["file:///nowhere"], say=said.append)
+    assert said == [f"cifar100 is already in {tmp_path / 'cifar-100-python'}, every checksum right"]
+
+
+@pytest.mark.usefixtures("unwritable")
+def test_a_set_that_is_not_whole_can_not_be_fetched_into_a_folder_that_can_not_be_written(
+    mirror: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=f"^{tmp_path} can't be used as a folder of data sets: Read-only file system$"):
+        fetch("cifar100", tmp_path, urls=[mirror], say=lambda _: None)
 
 
 def test_wrong_and_missing_files_are_replaced(mirror: str, tmp_path: Path) -> None:
@@ -123,3 +152,12 @@ def test_root_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     assert default_root() == Path("/somewhere")
     monkeypatch.delenv("OLSREPRO_DATA")
     assert default_root() == Path("data")
+
+
+def test_a_full_disk_is_no_mirrors_fault(mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(UserError, match=r"^no space left for .*: free some, or choose another folder; what"):
+        fetch("cifar100", tmp_path, urls=[mirror], say=lambda _: None)

@@ -206,7 +206,7 @@ def test_imagenets_stray_and_empty_folders_are_refused_by_name(tmp_path: Path) -
     assert f"{folder / 'train'} has empty folders: n01440765" in told
 
 
-@pytest.mark.parametrize("content", [b'{"n0144', b'["n01440764"]', b'{"n01440764": 3}'])
+@pytest.mark.parametrize("content", [b'{"n0144', b'["n01440764"]', b'{"n01440764": 3}', b"[" * 10**5])
 def test_a_damaged_list_of_imagenets_classes_is_refused(content: bytes, tmp_path: Path) -> None:
     photo_files.write(tmp_path, "imagenet")
     (tmp_path / "imagenet" / "classes.json").write_bytes(content)

@@ -78,7 +78,7 @@ def test_the_same_files_are_read_once(data: Photographs, tmp_path: Path, monkeyp
     assert read == [data.root / "train/2.jpg"]  # it may have been the disk, so it gets another try
 
 
-@pytest.mark.parametrize("content", [b"", b"[1]", b'{"images": 27'])
+@pytest.mark.parametrize("content", [b"", b"[1]", b'{"images": 27', b'{"unreadable": [1]}', b"[" * 10**5])
 def test_they_are_read_again_where_what_was_found_is_lost(data: Photographs, tmp_path: Path, content: bytes) -> None:
     damage(data, "train/2.jpg")
     first, _ = checked(data, tmp_path, skip=True)

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from written_records import finished_run, put_record
 
 from olsrepro.experiments import awaited
 from olsrepro.experiments.experiment import CellKey, Experiment, Line
 from olsrepro.experiments.request import Request
 from olsrepro.experiments.wanted import Wanted, wanted_cells
-from olsrepro.store.identity import canonical
-from olsrepro.store.record import FINISHED, write_record
-
-PROCESS: Mapping[str, Any] = {
-    "device": "cpu: a test's x 2",
-    "olsrepro": "0.0",
-    "code": {"commit": "0123456789abcdef", "dirty": None},
-}
 
 SOMEDAY = "someday"
 """A name that stands for whatever is not built yet: the tests that use it outlive each of those."""
@@ -43,20 +36,10 @@ ErrorOf = Callable[[CellKey, int], float]
 def finished_record(run: Wanted, last: float, best: float | None = None) -> dict[str, Any]:
     """The record of a run with these top-1 errors at its last and its best epoch."""
     assert run.config is not None
-    least = last if best is None else best
-    return {
-        "run_id": run.id,
-        "canonical": canonical(run.config),
-        "config": {key: value for key, value in run.config.as_dict().items() if key != "runtime"},
-        "status": FINISHED,
-        "errors": {
-            "last": {"top1_err": last, "top5_err": last / 4, "epoch": 300},
-            "best": {"top1_err": least, "top5_err": least / 4, "epoch": 290},
-            "mean_of_last_ten": {"top1_err": last, "top5_err": last / 4, "epochs": 10},
-        },
-        "training": {"images": 50_000, "seconds": 10.0, "images_per_s": 5000.0, "device": PROCESS["device"]},
-        "history": [dict(PROCESS)],
-    }
+    record = finished_run(run.id, run.config, last)
+    if best is not None:
+        record["errors"]["best"] |= {"top1_err": best, "top5_err": best / 4}
+    return record
 
 
 def fill_store(root: Path, experiment: Experiment, request: Request, error_of: ErrorOf) -> list[Wanted]:
@@ -75,12 +58,6 @@ def fill_store(root: Path, experiment: Experiment, request: Request, error_of: E
                 put_record(root / run.id, finished_record(run, error_of(cell, run.seed)))
                 written[run.id] = run
     return list(written.values())
-
-
-def put_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Write a record into a folder that need not be there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_record(folder, record)
 
 
 def write_curve(folder: Path, rows: list[dict[str, Any]]) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filled_store import finished_record, put_record, write_curve
+from filled_store import finished_record, write_curve
+from written_records import put_record
 
 from olsrepro.experiments.collect import Outcome, outcome_of_folder, outcomes, training_end, value
 from olsrepro.experiments.files import load

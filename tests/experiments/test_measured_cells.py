@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from filled_store import fill_store
+from written_records import evaluation, put_record
 
 from olsrepro.experiments.aggregate import build_table
 from olsrepro.experiments.collect import outcomes
@@ -17,7 +18,6 @@ from olsrepro.experiments.table import Table
 from olsrepro.experiments.wanted import Wanted, distinct, measurements, wanted_cells, with_ensembles
 from olsrepro.settings import UserError
 from olsrepro.store.evaluations import evaluation_folder, evaluation_id
-from olsrepro.store.record import FINISHED, write_record
 
 SMOKE = Request("smoke")
 
@@ -28,10 +28,9 @@ def wants(experiment: Experiment, cell: CellKey, request: Request = SMOKE) -> tu
 
 def put_evaluation(root: Path, run: Wanted, select: str, **values: float) -> None:
     settings = run.evaluations[select]
-    folder = evaluation_folder(root / run.id, settings)
-    folder.mkdir(parents=True)
-    record = {"run_id": evaluation_id(settings), "status": FINISHED, "values": values, "detail": {"row": [1.0]}}
-    write_record(folder, record)
+    detail = {"class_names": ["a", "cat"], "row": [0.25, 0.75], "target": 1}
+    record = evaluation(evaluation_id(settings), run.id, values=values, detail=detail)
+    put_record(evaluation_folder(root / run.id, settings), record)
 
 
 def table(experiment: Experiment, root: Path, request: Request = SMOKE) -> Table:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from filled_store import fill_store, finished_record, put_record, with_what_is_not_built_yet
+from filled_store import fill_store, finished_record, with_what_is_not_built_yet
+from written_records import put_record
 
 from olsrepro.config.compose import compose_run
 from olsrepro.experiments.files import experiments, load, load_with_extras

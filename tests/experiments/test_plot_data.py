@@ -141,7 +141,7 @@ def test_another_format_names_the_nearest() -> None:
 def evaluated(folder: Path, detail: dict[str, object], **tensors: NDArray[np.generic]) -> Evaluated:
     if tensors:
         save_file(tensors, folder / "tensors.safetensors")
-    return Evaluated({"detail": detail, "values": {}}, folder / "tensors.safetensors")
+    return Evaluated({"detail": detail, "values": {}}, folder)
 
 
 def test_a_label_is_a_line_for_each_of_its_classes(tmp_path: Path) -> None:
@@ -164,3 +164,27 @@ def test_an_embedded_sample_is_a_line_with_its_two_numbers_and_its_class(tmp_pat
         ("LS", 1.0, 2.0, "dog"),
         ("LS", 3.0, 4.0, "cat"),
     ]
+
+
+POINTS = np.array([[1.0, 2.0], [3.0, 4.0]], dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"points": POINTS},
+        {"points": POINTS, "labels": np.array([1])},
+        {"points": POINTS, "labels": np.array([1, 2])},
+        {"points": POINTS, "labels": np.array([-1, 0])},
+        {"points": POINTS[:, :1], "labels": np.array([1, 0])},
+        {"points": POINTS.astype(np.int64), "labels": np.array([1, 0])},
+    ],
+)
+def test_samples_that_do_not_go_together_are_refused(tensors: dict[str, NDArray[np.generic]], tmp_path: Path) -> None:
+    one = evaluated(tmp_path, {"class_names": ["cat", "dog"]}, **tensors)
+    with pytest.raises(UserError, match=r"tensors\.safetensors holds no point and no class for each sample; move its"):
+        one.embedded()
+
+
+def test_samples_without_a_picture_are_none(tmp_path: Path) -> None:
+    assert evaluated(tmp_path, {"class_names": ["cat", "dog"]}, labels=np.array([1, 0])).embedded() is None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from filled_store import fill_store, finished_record, put_record
+from filled_store import fill_store, finished_record
+from written_records import put_record
 
 from olsrepro.experiments.files import load
 from olsrepro.experiments.request import Request

@@ -8,7 +8,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import pytest
-from filled_store import SOMEDAY, ErrorOf, fill_store, finished_record, put_record, with_what_is_not_built_yet
+from filled_store import SOMEDAY, ErrorOf, fill_store, finished_record, with_what_is_not_built_yet
+from written_records import put_record
 
 from olsrepro.experiments.aggregate import build_table
 from olsrepro.experiments.collect import outcomes

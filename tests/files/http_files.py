@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +14,8 @@ class Site:
     """What a server serves and how; ``ranges`` lists the Range header of each request, None where there was none.
 
     ``send_at_most`` cuts the connection after so many bytes; ``wait`` is kept before answering, in seconds.
+    ``answer`` gives, for the byte that is asked for, the answer to the letter, after which the connection is held open
+    for ``hold`` seconds.
     """
 
     content: bytes
@@ -22,6 +24,8 @@ class Site:
     send_at_most: int | None = None
     location: str | None = None
     wait: float = 0.0
+    answer: Callable[[int], bytes] | None = None
+    hold: float = 0.0
     url: str = ""
     ranges: list[str | None] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
@@ -49,6 +53,9 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             site.ranges.append(asked := self.headers.get("Range"))
             site.stopped.wait(site.wait)
             begin = int(asked.removeprefix("bytes=").rstrip("-")) if asked and site.ranged else 0
+            if site.answer is not None:
+                self._send_to_the_letter(site.answer(begin))
+                return
             status = 206 if begin and site.status == 200 else site.status
             if begin and begin >= len(site.content):
                 status = 416
@@ -62,6 +69,11 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             with suppress(ConnectionError):
                 self.wfile.write(body[: site.send_at_most])
+
+        def _send_to_the_letter(self, answer: bytes) -> None:
+            with suppress(ConnectionError):
+                self.wfile.write(answer)
+            site.stopped.wait(site.hold)
 
         def log_message(self, *_: object) -> None:
             pass

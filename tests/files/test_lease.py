@@ -322,7 +322,14 @@ def test_a_beat_that_cannot_be_written_is_tried_again(
     assert failures == [1, 2]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 3}', "5"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", '{"pid": 3}', "5", "[" * 10**5),
+        '{"host": ["a"], "pid": 3, "started": "", "token": ""}',
+        '{"host": "a", "pid": "3", "started": "", "token": ""}',
+    ],
+)
 def test_a_file_that_is_no_lease_is_named_and_left(text: str, folder: Path, locks: Path) -> None:
     folder.mkdir(parents=True)
     (folder / FILE_NAME).write_text(text)
@@ -362,3 +369,9 @@ def test_a_place_that_cannot_be_written_is_a_mistake_of_the_user(tmp_path: Path)
 def test_the_lease_file_is_plain_json(folder: Path, locks: Path) -> None:
     with Lease(folder, locks) as lease:
         assert json.loads((folder / FILE_NAME).read_text()) == asdict(lease.holder)
+
+
+def test_a_lease_that_can_not_be_opened_is_named(folder: Path) -> None:
+    (folder / FILE_NAME).mkdir(parents=True)
+    with pytest.raises(UserError, match=r"lease\.json can't be read \(Is a directory\); check it, then remove it$"):
+        read_holder(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 import yaml
 from registry import TINY
 from safetensors import safe_open
+from safetensors.torch import save as to_safetensors
 
 from olsrepro.cli import exit_codes
 from olsrepro.cli.main import main
@@ -164,3 +166,61 @@ def test_a_record_from_before_is_measured_under_its_own_id(
     write_record(tmp_path / record["run_id"], {key: value for key, value in record.items() if key != "digest"})
     assert main(["evaluate", record["run_id"], "ece", f"runtime.runs_dir={tmp_path}"]) == exit_codes.DONE
     assert capsys.readouterr().out.startswith(f"{record['run_id']} ece (")
+
+
+def no_torch_file(path: Path) -> None:
+    path.write_bytes(b"PK and more")
+
+
+def no_weights(path: Path) -> None:
+    checkpoint.save(path, {"epoch": 2})
+
+
+def other_weights(path: Path) -> None:
+    checkpoint.save(path, {"weights": {"fc.weight": torch.zeros(1)}})
+
+
+@pytest.mark.parametrize("damage", [no_torch_file, no_weights, other_weights])
+def test_damaged_weights_of_an_epoch_are_named(
+    damage: Callable[[Path], None], store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / name_of("ols")
+    shutil.copytree(store / folder.name, folder)
+    (kept,) = folder.glob("epochs/*.pt")
+    damage(kept)
+    command = ["evaluate", folder.name, "ensemble", "ensemble.size=1", "ensemble.average=logits"]
+    assert main([*command, f"runtime.runs_dir={tmp_path}"]) == exit_codes.USER_MISTAKE
+    shown = capsys.readouterr().err
+    assert f"{kept} can't be read (" in shown
+    assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize("content", [b"no tensors", to_safetensors({"1": torch.zeros(2, 2)})], ids=["junk", "unnamed"])
+def test_damaged_sums_of_an_ensemble_are_named(
+    content: bytes, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / name_of("ols")
+    shutil.copytree(store / folder.name, folder)
+    sums = folder / "ensemble_sums.safetensors"
+    sums.write_bytes(content)
+    record = {key: value for key, value in record_of(folder).items() if key != "digest"}
+    del record["files"][sums.name]  # as in records of old
+    write_record(folder, record)
+    command = ["evaluate", folder.name, "ensemble", "ensemble.size=1", f"runtime.runs_dir={tmp_path}"]
+    assert main(command) == exit_codes.USER_MISTAKE
+    shown = capsys.readouterr().err
+    assert f"{sums} can't be read (" in shown
+    assert shown.count("\n") == 1
+
+
+def test_a_record_of_another_run_than_its_config_makes_is_refused(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / name_of("ols")
+    shutil.copytree(store / folder.name, folder)
+    record = {key: value for key, value in record_of(folder).items() if key != "digest"}
+    record["config"]["recipe"]["epochs"] = 1
+    record["config"]["recipe"]["milestones"] = []
+    write_record(folder, record)
+    assert main(["evaluate", folder.name, "ece", f"runtime.runs_dir={tmp_path}"]) == exit_codes.USER_MISTAKE
+    assert f"olsrepro: {folder.name} has a config that is the run " in capsys.readouterr().err

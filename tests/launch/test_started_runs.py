@@ -117,7 +117,7 @@ def test_where_nothing_can_be_fetched_the_file_its_url_and_its_place_are_named(
 def test_a_folder_that_cannot_be_made_is_refused(published: PublishedWeights, tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     config = composed("recipe.pretrained=true")
-    assert refusal(config).startswith(f"{tmp_path / 'data' / 'weights'} can't be written to: ")
+    assert refusal(config).startswith(f"cannot write {place(config, published)}: ")
 
 
 def test_a_file_that_has_changed_since_the_run_was_composed_is_refused(weights: Path) -> None:

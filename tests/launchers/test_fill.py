@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from filled_store import finished_record, put_record
+from filled_store import finished_record
+from written_records import evaluation, put_as_it_is, put_record
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.experiments.files import load
 from olsrepro.experiments.filled import Filled, want
 from olsrepro.experiments.request import parse_request
-from olsrepro.experiments.wanted import Wanted, distinct
+from olsrepro.experiments.wanted import Wanted, distinct, measurements
 from olsrepro.launchers.base import Launched
 from olsrepro.launchers.fill import Filling, fill
+from olsrepro.store.evaluations import evaluation_folder, evaluation_id
 from olsrepro.store.identity import run_id
 
 
@@ -111,3 +113,18 @@ def test_another_rank_than_the_first_leaves_evaluations_to_it(tmp_path: Path, mo
     filling, told = fill_by(Scribe(tmp_path), smoke("table11", tmp_path))
     assert filling == Filling(Launched(9), left_to_first=True)
     assert len(told) == 1
+
+
+def test_a_damaged_evaluation_is_told_and_does_not_keep_the_others_from_being_made(tmp_path: Path) -> None:
+    filled = smoke("table12", tmp_path)
+    for run in distinct(filled.wanted.values()).values():
+        write_finished(tmp_path, run)
+    (run, settings), *_ = measurements(filled.wanted.values())
+    folder = evaluation_folder(tmp_path / run.id, settings)
+    put_as_it_is(folder, evaluation(evaluation_id(settings), values=[]))
+    filled.look()
+    filling, told = fill_by(Scribe(tmp_path), filled)
+    (line,) = (line for line in filling.unmeasured if str(folder) in line)
+    assert line.startswith(f"{run.id}: {folder}/record.json is damaged: values must be a mapping; move its folder away")
+    assert line in told
+    assert len(filling.unmeasured) > 1

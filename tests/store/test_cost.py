@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from written_records import PROCESS, failed_run, finished_run, measurement, put_record
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.store.cost import Cost, Speed, estimate, measured_speeds, speeds_of
 from olsrepro.store.facts import facts_folder, facts_id
 from olsrepro.store.folder import Store
-from olsrepro.store.record import FAILED, FINISHED, NAME, write_record
+from olsrepro.store.record import FAILED, FINISHED, NAME
 
 PARAMS, MACS = 83_892, 12_507_392  # configs/backbone/resnet8.yaml
 SCALE = 0.125**2 * 0.34  # of weights and multiply-adds, by width and depth factor: configs/preset/smoke.yaml
@@ -34,11 +34,8 @@ def config(composed: RunConfig, tmp_path: Path) -> RunConfig:
 
 def finished(config: RunConfig, name: str, speed: float, device: str = "cpu: a processor", **changes: Any) -> None:
     """A record in the config's store."""
-    folder = Path(config.runtime.runs_dir) / name
-    folder.mkdir()
-    as_json = json.loads(json.dumps(config.as_dict()))
-    training = {"images_per_s": speed, "device": device}
-    write_record(folder, {"status": FINISHED, "config": as_json, "training": training} | changes)
+    record = finished_run(name, config, training={"images_per_s": speed, "device": device})
+    put_record(Path(config.runtime.runs_dir) / name, record | changes)
 
 
 def costs(config: RunConfig) -> Cost:
@@ -79,7 +76,7 @@ def test_the_speed_is_the_median_of_finished_runs_of_the_same_network_on_the_sam
     finished(config, "a-s0", 100.0)
     finished(replace(config, seed=5, recipe=replace(config.recipe, epochs=9)), "b-s5", 900.0)
     finished(config, "c-s0", 300.0)
-    finished(config, "d-s0", 1e6, status=FAILED)
+    put_record(Path(config.runtime.runs_dir) / "d-s0", failed_run("d-s0", config))
     finished(replace(config, backbone=replace(config.backbone, width=1.0)), "e-s0", 1e6)
     finished(replace(config, dataset=replace(config.dataset, name="other")), "f-s0", 1e6)
     cost = costs(config)
@@ -141,10 +138,8 @@ def test_a_speed_in_another_precision_is_another_speed(config: RunConfig) -> Non
 def timed(config: RunConfig, speed: float) -> None:
     """A record of timed steps in the config's store."""
     folder = facts_folder(Path(config.runtime.runs_dir), facts_id("speed", config))
-    folder.mkdir(parents=True)
-    process = {"device": "cpu: a processor"}
-    record = {"run_id": folder.name, "status": FINISHED, "facts": {"images_per_s": speed}, "history": [process]}
-    write_record(folder, record)
+    history = [{**PROCESS, "device": "cpu: a processor"}]
+    put_record(folder, measurement(folder.name, images_per_s=speed) | {"history": history})
 
 
 def test_steps_that_were_timed_give_the_hours_of_every_run_of_the_network_by_passes_and_are_told(

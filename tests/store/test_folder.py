@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from written_records import failed_run, finished_run, put_record
 
 from olsrepro.store.folder import Store
-from olsrepro.store.record import FAILED, FINISHED, NAME, write_record
+from olsrepro.store.record import FAILED, FINISHED, NAME
 
 
 def test_a_run_lies_in_a_folder_of_its_id(tmp_path: Path) -> None:
@@ -45,8 +46,8 @@ def test_a_number_that_is_free_again_is_taken(tmp_path: Path) -> None:
 
 
 def put(store: Store, run_id: str, status: str) -> Path:
-    store.run_folder(run_id).mkdir(parents=True)
-    return write_record(store.run_folder(run_id), {"run_id": run_id, "status": status})
+    made = {FINISHED: finished_run, FAILED: failed_run}[status](run_id)
+    return put_record(store.run_folder(run_id), made)
 
 
 def test_records_come_by_id_and_what_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from written_records import failed_run, finished_run
 
 from olsrepro.settings import UserError
 from olsrepro.store.record import FAILED, FINISHED, NAME, SCHEMA, errors, read_record, write_record
@@ -54,11 +55,13 @@ def test_the_top5_error_of_the_best_is_that_of_its_epoch_not_the_lowest() -> Non
 
 
 def test_a_record_comes_back_as_it_was_written_with_its_schema_and_its_digest(tmp_path: Path) -> None:
-    path = write_record(tmp_path, {"status": FINISHED, "errors": {"last": 1.5}})
+    record = finished_run(tmp_path.name)
+    path = write_record(tmp_path, record)
     assert path == tmp_path / NAME
-    text = '{\n  "schema": 2,\n  "status": "finished",\n  "errors": {\n    "last": 1.5\n  }\n}'
+    assert path.read_text().startswith(f'{{\n  "schema": 2,\n  "run_id": "{tmp_path.name}",\n  "canonical": {{\n')
+    text = json.dumps({"schema": 2, **record}, indent=2)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    assert read_record(tmp_path) == {"schema": 2, "status": FINISHED, "errors": {"last": 1.5}, "digest": digest}
+    assert read_record(tmp_path) == {"schema": 2, **record, "digest": digest}
 
 
 def test_without_a_record_there_is_none(tmp_path: Path) -> None:
@@ -84,9 +87,9 @@ def test_a_record_of_another_schema_is_refused(value: object, tmp_path: Path) ->
 
 
 def test_a_number_that_is_not_finite_enters_no_record(tmp_path: Path) -> None:
-    write_record(tmp_path, {"status": FINISHED})
+    write_record(tmp_path, finished_run(tmp_path.name))
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write_record(tmp_path, {"loss": float("nan")})
+        write_record(tmp_path, finished_run(tmp_path.name, loss=float("nan")))
     assert read_record(tmp_path)["status"] == FINISHED
 
 
@@ -142,7 +145,7 @@ def test_a_record_that_was_written_again_in_another_layout_counts_as_edited(
 def test_a_record_in_another_runs_folder_is_named(tmp_path: Path) -> None:
     first, second = tmp_path / "a-s0", tmp_path / "b-s0"
     first.mkdir()
-    path = write_record(first, {"run_id": "a-s0", "status": FINISHED})
+    path = write_record(first, finished_run("a-s0"))
     assert read_record(first)["run_id"] == "a-s0"
     first.rename(second)
     with pytest.raises(
@@ -159,9 +162,9 @@ def test_a_record_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 
 
 def test_a_record_that_was_read_can_be_written_anew(tmp_path: Path) -> None:
-    write_record(tmp_path, {"status": FAILED})
+    write_record(tmp_path, failed_run(tmp_path.name))
     record = read_record(tmp_path)
-    write_record(tmp_path, record | {"status": FINISHED})
+    write_record(tmp_path, record | finished_run(tmp_path.name))
     assert read_record(tmp_path)["status"] == FINISHED
     assert read_record(tmp_path)["schema"] == SCHEMA
 
@@ -178,10 +181,10 @@ PLAIN = st.recursive(
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
-@given(st.dictionaries(st.sampled_from(["errors", "noise", "training"]), PLAIN))
-def test_whatever_a_record_holds_its_digest_fits_when_it_is_read(
+@given(st.dictionaries(st.sampled_from(["noise", "clean_set", "later"]), PLAIN))
+def test_whatever_a_record_holds_beside_what_readers_need_it_is_read(
     tmp_path_factory: pytest.TempPathFactory, values: dict[str, Any]
 ) -> None:
     folder = tmp_path_factory.mktemp("run")
-    write_record(folder, values)
+    write_record(folder, finished_run(folder.name, **values))
     assert read_record(folder).items() >= json.loads(json.dumps(values)).items()

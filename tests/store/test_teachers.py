@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from written_records import finished_run, put_record
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.settings import UserError
 from olsrepro.store.identity import canonical, run_id, teacher_id
-from olsrepro.store.record import FAILED, FINISHED, write_record
+from olsrepro.store.record import FAILED
 from olsrepro.store.teacher import teacher_record
 
 NAMED = "0123456789abcdef-s4"
@@ -26,15 +27,7 @@ def hard(*lines: str) -> RunConfig:
 
 
 def put(runs: Path, name: str, config: RunConfig, **changes: Any) -> None:
-    record = {
-        "run_id": name,
-        "status": FINISHED,
-        "canonical": canonical(config),
-        "config": config.as_dict(),
-        "files": {"best.pt": "0", "last.pt": "0"},
-    }
-    (runs / name).mkdir(parents=True)
-    write_record(runs / name, record | changes)
+    put_record(runs / name, finished_run(name, config) | changes)
 
 
 def test_the_teachers_id_is_in_the_run_id() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,8 @@ from olsrepro.data.dataset import Photographs
 from olsrepro.data.datasets.formats.image_list import folder_of, listed_twice, photographs, shown
 from olsrepro.data.datasets.formats.lists import damaged, entries
 from olsrepro.data.datasets.settings import PhotoSettings
+from olsrepro.files.plain_json import parse
+from olsrepro.files.shape import TEXT, Each
 from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ NAMES = ("imagenet",)
 NAMES_FILE = "classes.json"  # which `olsrepro data fetch` writes
 _KAGGLE_NAMES_FILE = "LOC_synset_mapping.txt"
 _WNID = re.compile(r"n\d{8}")
+_NAMES = Each(TEXT)
 _OFFICIAL = re.compile(r"(n\d{8})_\d+|ILSVRC2012_val_\d+")  # how the names of images begin, of which each is given once
 _ENDINGS = (".jpeg", ".jpg", ".png")
 
@@ -125,9 +127,9 @@ def _known_names(folder: Path) -> dict[str, str]:
 
 def _names_of_json(path: Path) -> dict[str, str]:
     try:
-        names = json.loads(path.read_bytes())
+        names = parse(path.read_bytes())
     except (OSError, ValueError) as error:
         raise damaged(path, f"it can't be read ({error})") from None
-    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+    if not _NAMES.fits(names):
         raise damaged(path, "it does not give each wnid a name")
-    return names
+    return dict(names)

@@ -19,6 +19,7 @@ from olsrepro.data.download.source import Archive, LabelFile, Source
 from olsrepro.data.download.status import UNKNOWN, states_by_archive, verify
 from olsrepro.data.download.unpack import unpack
 from olsrepro.files.archive import FileSum
+from olsrepro.files.atomic import StorageError
 from olsrepro.files.checksum import matches
 from olsrepro.files.download import Progress, download
 from olsrepro.settings import UserError
@@ -50,7 +51,7 @@ def fetch(
 
     Archives in the root, or in the data set's folder, are used instead of downloads if their checksums are right, and
     stay where they are; a file of labels is downloaded as it is. A second process that fetches the same set waits for
-    the first.
+    the first. A set that is whole may lie in a folder that can't be written.
 
     Args:
         name: of the data set, or of a file of labels (``cifar10h``).
@@ -68,8 +69,14 @@ def fetch(
     if item.is_built_in:
         say(f"{name} needs no fetching ({item.licence})")
         return
-    with _alone(name, root):
-        _fetch(item, root, urls or (), say, progress)
+    try:
+        with _alone(name, root):
+            _fetch(item, root, urls or (), say, progress)
+    except _Unwritable as error:
+        states = {finding.state for finding in verify(name, root)}
+        if not states <= {OK, UNKNOWN}:
+            raise UserError(str(error)) from None
+        _say_whole(name, root / item.place, UNKNOWN in states, say)
 
 
 @singledispatch
@@ -87,6 +94,10 @@ def _(item: LabelFile, root: Path, urls: Sequence[str], say: Say, progress: Prog
     _fetch_file(item, root, urls or item.urls, say, progress)
 
 
+class _Unwritable(Exception):
+    """A root in which no lock can be taken."""
+
+
 @contextmanager
 def _alone(name: str, root: Path) -> Iterator[None]:
     lock = FileLock(root / f".{name}.lock")
@@ -94,16 +105,20 @@ def _alone(name: str, root: Path) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except OSError as error:
-        raise UserError(f"{root} can't be used as a folder of data sets: {error.strerror}") from None
+        raise _Unwritable(f"{root} can't be used as a folder of data sets: {error.strerror}") from None
     try:
         yield
     finally:
         lock.release()
 
 
+def _say_whole(name: str, place: Path, by_hand: bool, say: Say) -> None:
+    say(f"{name} is already in {place}, " + ("put there by hand" if by_hand else "every checksum right"))
+
+
 def _fetch_file(item: LabelFile, root: Path, urls: Sequence[str], say: Say, progress: Progress | None) -> None:
     if all(finding.state == OK for finding in verify(item.name, root)):
-        say(f"{item.name} is already in {root / item.place}, every checksum right")
+        _say_whole(item.name, root / item.place, False, say)
         return
     say(f"{item.name}: licence: {item.licence}")
     say(f"{item.name}: fetching {item.place} from {urls[0]}")
@@ -119,8 +134,7 @@ def _fetch_archives(source: Source, root: Path, mirrors: Urls, say: Say, progres
     able = [plan for plan in plans if not plan.lacking]
     todo = [archive for plan in able for archive in plan.todo]
     if able and not todo:
-        by_hand = any(plan.by_hand for plan in able)
-        say(f"{source.name} is already in {place}, " + ("put there by hand" if by_hand else "every checksum right"))
+        _say_whole(source.name, place, any(plan.by_hand for plan in able), say)
         return
     say(f"{source.name}: licence: {source.licence}")
     if not able:
@@ -214,6 +228,8 @@ def _obtained(
 def _downloaded(name: str, urls: Sequence[str], target: Path, checksum: str, progress: Progress | None) -> Path:
     try:
         return download(urls, target, checksum=checksum, progress=progress)
+    except StorageError:
+        raise
     except UserError as error:
         raise UserError(
             f"{error}; run `olsrepro data fetch {name}` again, with --url of a mirror, or after putting the file into"

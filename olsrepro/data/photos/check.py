@@ -6,7 +6,6 @@ The result is remembered for the same files and sizes.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,13 @@ from olsrepro.data.photos.decode import Foreign, Unreadable, check_decodes, chec
 from olsrepro.data.photos.notice import reading
 from olsrepro.data.photos.workers import workers_of
 from olsrepro.files.atomic import write_json
+from olsrepro.files.plain_json import parse
+from olsrepro.files.shape import TEXT, Each, Having, Maybe
 from olsrepro.settings import UserError
 
 _AT_ONCE = 64
 _NAMED = 3
+_MEMORY = Having({"unreadable": Each(TEXT), "foreign": Maybe(Each(TEXT))})
 
 Reasons = dict[str, str]
 """Reasons why images can't be used, by their paths as the data set gives them."""
@@ -97,10 +99,12 @@ def _found(data: Dataset, folder: Path, *, workers: int, say: Callable[[str], No
 def _remembered(memory: Path) -> list[str] | None:
     """Return the images that could not be used when all were tried; None where that isn't known."""
     try:
-        known = json.loads(memory.read_bytes())
-        return [*known["unreadable"], *known.get("foreign", ())]  # older files have none, of images without annotations
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # never tried, or the file is damaged: try again
+        known = parse(memory.read_bytes())
+    except (FileNotFoundError, ValueError):  # never tried, or the file is damaged: try again
         return None
+    if not _MEMORY.fits(known):
+        return None
+    return [*known["unreadable"], *(known.get("foreign") or ())]  # older files have none, of images without annotations
 
 
 def without_unreadable(data: D, found: Reasons) -> D:

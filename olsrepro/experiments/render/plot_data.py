@@ -104,16 +104,12 @@ def labels(table: Table, evaluated: Mapping[CellKey, Evaluated]) -> Iterator[dic
 
 def samples(table: Table, evaluated: Mapping[CellKey, Evaluated]) -> Iterator[dict[str, Any]]:
     """Yield a line for each embedded sample of each cell."""
-    from safetensors.numpy import load_file
-
     for row, column, cell in drawn_cells(table):
-        if (one := evaluated.get((row.key, column.key))) is not None:
-            names, tensors = one.record["detail"]["class_names"], load_file(one.tensors)
-            if "points" not in tensors:  # measured without a picture
-                continue
+        one = evaluated.get((row.key, column.key))
+        if one is not None and (found := one.embedded()) is not None:
             place = {"row": row.key, "column": column.key, "series": row.label, "metric": cell.metric.name}
-            for (x, y), label in zip(tensors["points"].tolist(), tensors["labels"].tolist(), strict=True):
-                yield place | {"x": x, "y": y, "name": names[label]}
+            for (x, y), label in zip(found.points.tolist(), found.labels.tolist(), strict=True):
+                yield place | {"x": x, "y": y, "name": found.class_names[label]}
 
 
 def _spread(values: Collection[float]) -> dict[str, Any]:

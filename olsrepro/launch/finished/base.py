@@ -17,7 +17,6 @@ from olsrepro.data.registry import read_dataset
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.launch.finished.files import RunFiles
 from olsrepro.store.record import Record
-from olsrepro.training import checkpoint
 
 
 @lru_cache(maxsize=1)
@@ -58,15 +57,19 @@ class FinishedRun:
         """Names of the classes of its data set."""
         return self._dataset.class_names
 
+    @property
+    def _weights_file(self) -> str:
+        return f"{self._weights}.pt"
+
     def _state(self) -> Mapping[str, Tensor]:
         """Load the chosen weights; :class:`UserError` where their file isn't the one that the record names."""
-        state: Mapping[str, Tensor] = checkpoint.load(self._files.checked(f"{self._weights}.pt"))["weights"]
-        return state
+        self._files.checked(self._weights_file)
+        return self._files.weights(self._weights_file)
 
-    def _outputs(self, kind: str) -> dict[str, Tensor]:
+    def _outputs(self, kind: str, *keys: str) -> dict[str, Tensor]:
         """Load the output of the run's own test of these weights."""
-        self._files.checked(f"{self._weights}.pt")  # where these weights are lost, the output is of another epoch too
-        return self._files.tensors(f"{self._weights}_{kind}.safetensors")
+        self._files.checked(self._weights_file)  # where these weights are lost, the output is of another epoch too
+        return self._files.tensors(f"{self._weights}_{kind}.safetensors", *keys)
 
 
 def finished_class(task: str) -> type[FinishedRun]:

@@ -21,7 +21,7 @@ from olsrepro.models.backbone import Backbone
 from olsrepro.models.registry import build_backbone
 from olsrepro.settings import UserError
 from olsrepro.store.record import Record
-from olsrepro.training import artifacts, checkpoint
+from olsrepro.training import artifacts
 from olsrepro.training.classification.settings import KIND
 
 
@@ -56,13 +56,13 @@ class Finished(FinishedRun):
                 more than its network.
         """
         self._refuse_headed()
-        return self._network_of(self._state())
+        return self._network_of(self._weights_file, self._state())
 
-    def _network_of(self, state: Mapping[str, Tensor]) -> Backbone:
+    def _network_of(self, name: str, state: Mapping[str, Tensor]) -> Backbone:
         self._refuse_headed()
         with torch.random.fork_rng(devices=[]):
             network = build_backbone(self._config.backbone, self._config.dataset.num_classes)
-        network.load_state_dict(state)
+        self._files.fill(network, name, state)
         return network.float().to(self.device).eval().requires_grad_(False)
 
     def _refuse_headed(self) -> None:
@@ -74,7 +74,7 @@ class Finished(FinishedRun):
 
     def test_logits(self) -> tuple[Tensor, Tensor]:
         """Return logits (N, K) float32 of the chosen weights on the test set, and its labels (N,)."""
-        stored = self._outputs(KIND.outputs)
+        stored = self._outputs(KIND.outputs, "logits", "targets")
         return stored["logits"].float(), stored["targets"]
 
     def images(self, split: str) -> Images:
@@ -90,7 +90,7 @@ class Finished(FinishedRun):
         method, classes = self._config.method, self._config.dataset.num_classes
         if method.keeps_label_table:
             last = self._config.recipe.epochs
-            return self._files.tensors(artifacts.label_table_name(last))["soft_labels"]
+            return self._files.tensors(artifacts.label_table_name(last), "soft_labels")["soft_labels"]
         if method.labels_classes:
             built = build_method(method, MethodContext(classes, self.seed))
             return built.class_targets(torch.arange(classes))
@@ -106,8 +106,7 @@ class Finished(FinishedRun):
         """Return sums of test probabilities by ensemble size, with the epochs in each; empty if the run kept none."""
         if not (self._folder / artifacts.ENSEMBLE).is_file():
             return {}
-        path = self._files.named(artifacts.ENSEMBLE)
-        with safe_open(path, "pt") as file:
+        with self._files.reading(artifacts.ENSEMBLE) as path, safe_open(path, "pt") as file:
             members = file.metadata()
             return {int(size): (file.get_tensor(size), _epochs(members[size])) for size in file.keys()}  # noqa: SIM118
 
@@ -118,8 +117,8 @@ class Finished(FinishedRun):
     def epoch_networks(self, epochs: Sequence[int]) -> Iterator[Backbone]:
         """Yield the networks of given kept epochs, in this order, one at a time."""
         for epoch in epochs:
-            path = self._folder / artifacts.EPOCHS / f"epoch_{epoch:04d}.pt"
-            yield self._network_of(checkpoint.load(path)["weights"])
+            name = f"{artifacts.EPOCHS}/epoch_{epoch:04d}.pt"
+            yield self._network_of(name, self._files.weights(name))
 
 
 def _epochs(text: str) -> list[int]:

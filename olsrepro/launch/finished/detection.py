@@ -40,7 +40,7 @@ class Finished(FinishedRun):
         state = self._state()
         with torch.random.fork_rng(devices=[]):
             network = build_detector(self._config.backbone, self._config.dataset.num_classes)
-        network.load_state_dict(state)
+        self._files.fill(network, self._weights_file, state)
         return network.float().to(self.device).eval().requires_grad_(False)
 
     def test_objects(self) -> Objects:
@@ -62,6 +62,6 @@ class Finished(FinishedRun):
 
     def test_detections(self) -> list[Detections]:
         """Return the boxes in each test image that the run's own test of these weights kept."""
-        stored = self._outputs(KIND.outputs)
+        stored = self._outputs(KIND.outputs, "boxes", "scores", "classes", "starts")
         every = Detections(stored["boxes"], stored["scores"], stored["classes"])
         return [every.at(rows) for rows in torch.arange(len(every)).tensor_split(stored["starts"][1:-1])]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from olsrepro.files.checksum import sha256
 from olsrepro.settings import UserError
 from olsrepro.store.record import Record
+from olsrepro.training import checkpoint
 
 
 class RunFiles:
@@ -27,13 +30,36 @@ class RunFiles:
             raise UserError(f"{path} is gone or is not the file that its record names; --fresh trains the run again")
         return path
 
-    def tensors(self, name: str) -> dict[str, Tensor]:
-        """Load the tensors in a file; :class:`UserError` where it can't be read."""
+    def tensors(self, name: str, *keys: str) -> dict[str, Tensor]:
+        """Load some tensors of a file; :class:`UserError` where it can't be read, or lacks one."""
+        with self.reading(name) as path:
+            found = load_file(path)
+            return {key: found[key] for key in keys}
+
+    def weights(self, name: str) -> Mapping[str, Tensor]:
+        """Load the weights in a file; :class:`UserError` where it can't be read, or has none."""
+        with self.reading(name) as path:
+            return dict(checkpoint.load(path)["weights"])
+
+    def fill(self, network: nn.Module, name: str, weights: Mapping[str, Tensor]) -> None:
+        """Fill a network with the weights in a file; :class:`UserError` where they are another network's."""
+        try:
+            network.load_state_dict(weights)
+        except (RuntimeError, TypeError, AttributeError) as error:
+            raise self._unreadable(name, error) from None
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[Path]:
+        """Yield the path of a file; what its reader raises because of its content becomes a :class:`UserError`."""
         path = self.named(name)
         try:
-            return load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise UserError(f"{path} can't be read ({error}); --fresh trains the run again") from None
+            yield path
+        except (SafetensorError, checkpoint.CorruptCheckpoint, OSError, LookupError, TypeError, ValueError) as error:
+            raise self._unreadable(name, error) from None
+
+    def _unreadable(self, name: str, error: Exception) -> UserError:
+        why = f"it lacks {error}" if isinstance(error, KeyError) else next(iter(str(error).splitlines()), "")
+        return UserError(f"{self._folder / name} can't be read ({why}); --fresh trains the run again")
 
     def named(self, name: str) -> Path:
         """Return the path of a file of the run; :class:`UserError` if it is gone, or is not as the record says."""
