@@ -184,7 +184,18 @@ def test_a_server_that_can_not_give_the_rest_is_asked_for_the_whole(rest: Answer
         lambda begin: reply(200, CONTENT, Content_Type="text/html"),
         lambda begin: reply(203, CONTENT),
     ],
-    ids=str,
+    ids=[
+        "a status of a whole file",
+        "no total",
+        "a length that is no number",
+        "too great a length",
+        "from the start",
+        "a whole of a negative length",
+        "a whole of a length that is no number",
+        "a whole of too great a length",
+        "a whole that is called a page",
+        "another status",
+    ],
 )
 def test_an_odd_answer_that_brings_the_right_bytes_is_taken(answer: Answer, target: Path, part: Path) -> None:
     with serving(Site(b"", answer=answer)) as site:
