@@ -13,7 +13,9 @@ from io import TextIOWrapper
 
 import olsrepro
 from olsrepro.cli import exit_codes
+from olsrepro.cli.ranks import tell_end, tell_mistake
 from olsrepro.distributed.rank_info import RankInfo, rank_info
+from olsrepro.launch.errors import OfOneRank
 from olsrepro.settings import UserError
 
 DESCRIPTION = """\
@@ -142,9 +144,10 @@ def _done(arguments: Sequence[str] | None, here: RankInfo) -> int:
             sys.stdout.flush()
         return code
     except UserError as error:
-        if here.local_rank == 0:  # the same on all ranks of a machine; another machine may lack a file
-            print(f"olsrepro: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        tell_mistake(" ".join(str(error).splitlines()), here)
         return exit_codes.USER_MISTAKE
+    except OfOneRank as error:
+        return tell_end(error)
     except KeyboardInterrupt:
         print("olsrepro: interrupted", file=sys.stderr)
         return exit_codes.BROKEN_OFF

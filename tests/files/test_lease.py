@@ -19,7 +19,8 @@ from filelock import FileLock
 
 from olsrepro.files import lease as module
 from olsrepro.files.atomic import StorageError, write_json
-from olsrepro.files.lease import FILE_NAME, STALE_S, Held, Holder, Lease, is_alive, process_start, read_holder
+from olsrepro.files.lease import FILE_NAME, STALE_S, Held, Holder, Lease, is_alive, read_holder
+from olsrepro.files.process import process_start
 from olsrepro.settings import UserError
 
 ROOT = Path(__file__).parents[2]

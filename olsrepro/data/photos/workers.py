@@ -9,7 +9,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from typing import Any, TypeVar
 
@@ -19,11 +19,25 @@ from torch.utils.data import DataLoader, Dataset
 
 from olsrepro.data.photos import notice
 from olsrepro.data.photos.decode import Unreadable
+from olsrepro.files.process import process_state
 from olsrepro.settings import UserError
 
 T = TypeVar("T")
 Job = Callable[[], T]
 """Work for a worker: something that can be pickled and needs nothing else, so that a worker has no state."""
+
+
+class WorkerHangs(Exception):
+    """A worker process that has given no result for too long; the message says which, in what state, at what file."""
+
+
+_patience_s = 0.0
+
+
+def set_patience(seconds: float) -> None:
+    """Set how long this process waits for a result of workers that it starts from now on; 0: for ever."""
+    global _patience_s
+    _patience_s = seconds
 
 
 class Workers:
@@ -47,6 +61,7 @@ class Workers:
         Raises:
             Unreadable: a job met an image that can't be decoded.
             UserError: a process died.
+            WorkerHangs: no result came within the time of :func:`set_patience`.
         """
         if self._count == 0:
             yield from (job() for job in jobs)
@@ -79,6 +94,7 @@ class _Pool:
                 sampler=self._jobs,
                 num_workers=count,
                 collate_fn=_as_it_is,
+                timeout=_patience_s,
                 pin_memory=pinned,
                 persistent_workers=True,
                 worker_init_fn=partial(_begin, self._notices),
@@ -96,9 +112,22 @@ class _Pool:
                     raise result
                 yield result
         except RuntimeError as error:
+            if "DataLoader timed out" in str(error):
+                raise WorkerHangs(self._hanging()) from None
             if "DataLoader worker" not in str(error):
                 raise
             raise UserError(self._death(str(error))) from None
+
+    def _hanging(self) -> str:
+        told = [text.partition(" ") for text in map(notice.text_of, self._notices) if text]
+        each = [f"process {pid} ({process_state(int(pid))}) at {path}" for pid, _, path in told]
+        for pid, _, _ in told:  # a stopped one would outlive this process
+            with suppress(OSError):
+                os.kill(int(pid), signal.SIGKILL)
+        return (
+            f"no image was read for {self._loader.timeout / 60:g} minutes (runtime.hang_minutes):"
+            f" {'; '.join(each) or 'the processes that read images have not begun'}"
+        )
 
     def _death(self, message: str) -> str:
         told = [notice.text_of(row) for row in self._notices]
