@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from io import TextIOWrapper
+from typing import NoReturn
 
 import olsrepro
 from olsrepro.cli import exit_codes
@@ -119,8 +120,12 @@ def _heard(here: RankInfo) -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
-    here = rank_info()
     _escape_unprintable()
+    try:
+        here = rank_info()
+    except UserError as error:
+        print(f"olsrepro: {error}", file=sys.stderr)
+        return exit_codes.USER_MISTAKE
     code = _done(arguments, here)
     if code != exit_codes.DONE and here.local_rank > 0:
         time.sleep(HEAD_START_S)
@@ -129,8 +134,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _escape_unprintable() -> None:
     """Have letters that the output's encoding lacks, as in a path that is no text, printed as ``\\udcff``."""
-    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+    if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _written(parsed: argparse.Namespace) -> int:
+    """Run a command and write out what it printed; return its exit code."""
+    try:
+        code: int = parsed.run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _refuse_full(error)
+    return code
+
+
+def _refuse_full(error: OSError) -> NoReturn:
+    """Refuse a standard output that can't be written to, as on a full disk; raise other errors again."""
+    try:
+        print(flush=True)
+    except OSError as reason:
+        _discard_output()  # else Python tells of the unwritten rest when it exits
+        raise UserError(f"standard output can't be written to: {reason.strerror}") from None
+    raise error
+
+
+def _discard_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _done(arguments: Sequence[str] | None, here: RankInfo) -> int:
@@ -138,8 +169,7 @@ def _done(arguments: Sequence[str] | None, here: RankInfo) -> int:
         parsed = _parse(arguments)
         _refuse_ranks(parsed.command, here)
         with _heard(here):
-            code: int = parsed.run(parsed)
-            sys.stdout.flush()
+            code: int = _written(parsed)
         return code
     except UserError as error:
         if here.local_rank == 0:  # the same on all ranks of a machine; another machine may lack a file
@@ -149,7 +179,7 @@ def _done(arguments: Sequence[str] | None, here: RankInfo) -> int:
         print("olsrepro: interrupted", file=sys.stderr)
         return exit_codes.BROKEN_OFF
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # a closed pipe: `data list | head`
+        _discard_output()  # a closed pipe: `data list | head`
         return exit_codes.DONE
 
 
