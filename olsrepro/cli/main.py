@@ -13,6 +13,7 @@ from io import TextIOWrapper
 from typing import NoReturn
 
 import olsrepro
+from olsrepro.checks import did_you_mean
 from olsrepro.cli import exit_codes
 from olsrepro.distributed.rank_info import RankInfo, rank_info
 from olsrepro.settings import UserError
@@ -71,6 +72,15 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]
         raise UserError(f"{message}; see {self.prog} --help")
 
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """Refuse an unknown command with the nearest ones."""
+        if action.choices is not None and value not in action.choices:
+            raise UserError(f"{self.prog} {value} is not a command; {_nearest(value, action)}; see {self.prog} --help")
+
+
+def _nearest(value: object, action: argparse.Action) -> str:
+    return did_you_mean(value, map(str, action.choices or ()))
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of the whole command line."""
@@ -91,6 +101,8 @@ def build_parser() -> argparse.ArgumentParser:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse arguments; overrides may stand on both sides of an option, which argparse alone does not allow."""
     parser = build_parser()
+    if not (sys.argv[1:] if arguments is None else arguments):
+        arguments = ["--help"]
     parsed, rest = parser.parse_known_args(arguments)
     options = [word for word in rest if word.startswith("-")]
     if options or (rest and not hasattr(parsed, "overrides")):

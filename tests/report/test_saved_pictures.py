@@ -165,3 +165,10 @@ def test_another_suffix_is_refused_with_those_that_there_are(name: str, tmp_path
     with pytest.raises(UserError):
         save(Figure(), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pdf_has_the_same_bytes_for_the_same_picture(tmp_path: Path) -> None:
+    save(points(), tmp_path / "first.pdf")
+    save(points(), tmp_path / "second.pdf")
+    assert (tmp_path / "first.pdf").read_bytes().startswith(b"%PDF")
+    assert (tmp_path / "first.pdf").read_bytes() == (tmp_path / "second.pdf").read_bytes()
