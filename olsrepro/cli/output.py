@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = {".txt": "terminal", ".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json"}
 FORMATS = tuple(SUFFIXES.values())
-PICTURES = (".png", ".svg")
+PICTURES = (".png", ".svg", ".pdf")
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:

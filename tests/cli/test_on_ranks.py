@@ -18,7 +18,8 @@ DIGITS = ["train", "runtime.device=cpu"]
 
 def stands(monkeypatch: pytest.MonkeyPatch, rank: int, local_rank: int) -> None:
     """As if this were one of four ranks, two on each of two machines."""
-    for name, value in {"RANK": rank, "WORLD_SIZE": 4, "LOCAL_RANK": local_rank, "LOCAL_WORLD_SIZE": 2}.items():
+    told = {"RANK": rank, "WORLD_SIZE": 4, "LOCAL_RANK": local_rank, "LOCAL_WORLD_SIZE": 2}
+    for name, value in (told | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": 1}).items():
         monkeypatch.setenv(name, str(value))
 
 

@@ -24,7 +24,7 @@ from olsrepro.settings import UserError
 def as_rank(monkeypatch: pytest.MonkeyPatch, rank: int) -> None:
     """As if ``torchrun`` had started this process as one of two."""
     told = {"RANK": rank, "WORLD_SIZE": 2, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1"}
-    for name, value in told.items():
+    for name, value in (told | {"MASTER_PORT": 1}).items():
         monkeypatch.setenv(name, str(value))
 
 
