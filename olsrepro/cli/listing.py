@@ -11,9 +11,10 @@ def listing(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     Columns of numbers are aligned on the right.
     """
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from olsrepro.printing.console import PrintableConsole
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for place, name in enumerate(head):
@@ -22,7 +23,7 @@ def listing(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         table.add_column(name, justify="right" if is_number else "left", no_wrap=not is_last, overflow="fold")
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
-    console = Console()
+    console = PrintableConsole(color_system=None)
     with console.capture() as text:  # Rich itself ends the process with 1 where the reader leaves (`| head`)
         console.print(table)
     return "\n".join(line.rstrip() for line in text.get().rstrip("\n").splitlines())

@@ -14,6 +14,7 @@ from io import TextIOWrapper
 import olsrepro
 from olsrepro.cli import exit_codes
 from olsrepro.distributed.rank_info import RankInfo, rank_info
+from olsrepro.printing.streams import printable_streams
 from olsrepro.settings import UserError
 
 DESCRIPTION = """\
@@ -121,7 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
     here = rank_info()
     _escape_unprintable()
-    code = _done(arguments, here)
+    with printable_streams():
+        code = _done(arguments, here)
     if code != exit_codes.DONE and here.local_rank > 0:
         time.sleep(HEAD_START_S)
     return code
