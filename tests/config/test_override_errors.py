@@ -10,6 +10,7 @@ import user_folder
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.sweeps import swept_values
+from olsrepro.experiments.measured import parameter_value
 from olsrepro.methods.registry import method_names
 from olsrepro.settings import UserError
 
@@ -196,7 +197,11 @@ def test_a_mistake_in_a_users_file_is_answered_likewise(
 
 
 @pytest.mark.parametrize("value", ["1" * 5000, "[" * 3000 + "]" * 3000], ids=["digits", "brackets"])
-@pytest.mark.parametrize("read", [lambda line: compose_run([line]), swept_values], ids=["run", "sweep"])
+@pytest.mark.parametrize(
+    "read",
+    [lambda line: compose_run([line]), swept_values, lambda line: parameter_value(*line.split("="))],
+    ids=["run", "sweep", "evaluation"],
+)
 def test_a_value_that_is_too_long_to_read_is_told_by_its_key(value: str, read: Callable[[str], object]) -> None:
     with pytest.raises(UserError, match=r"^recipe\.epochs: its value can't be read: a number has too many digits"):
         read(f"recipe.epochs={value}")
