@@ -96,15 +96,17 @@ def _fetch(name: str, root: Path, urls: list[str] | None) -> int:
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
     from olsrepro.data.download.fetch import fetch
+    from olsrepro.printing.console import PrintableConsole
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True, disable=not sys.stdout.isatty()) as bar:
+    console = PrintableConsole()
+    with Progress(*columns, console=console, transient=True, disable=not sys.stdout.isatty()) as bar:
         task = bar.add_task(name, total=None)
         fetch(
             name,
             root,
             urls=urls,
-            say=lambda line: bar.console.print(line, markup=False, highlight=False, soft_wrap=True),
+            say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     return exit_codes.DONE

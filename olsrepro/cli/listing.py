@@ -42,9 +42,10 @@ def listing(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     Where the output is no terminal, nothing is wrapped. Columns of numbers are aligned on the right.
     """
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from olsrepro.printing.console import PrintableConsole
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for place, name in enumerate(head):
@@ -53,7 +54,7 @@ def listing(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         table.add_column(name, justify="right" if is_number else "left", no_wrap=not is_last, overflow="fold")
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
-    console = Console(width=_width(head, rows))
+    console = PrintableConsole(width=_width(head, rows), color_system=None)
     lines = console.render_lines(table, pad=False)
     return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines).rstrip("\n")
 

@@ -18,6 +18,7 @@ from olsrepro.cli import exit_codes
 from olsrepro.cli.ranks import tell_end, tell_mistake
 from olsrepro.distributed.rank_info import RankInfo, rank_info
 from olsrepro.launch.errors import OfOneRank
+from olsrepro.printing.streams import printable_streams
 from olsrepro.settings import UserError
 
 DESCRIPTION = """\
@@ -135,12 +136,13 @@ def _heard(here: RankInfo) -> Iterator[None]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
     _escape_unprintable()
-    try:
-        here = rank_info()
-    except UserError as error:
-        print(f"olsrepro: {error}", file=sys.stderr)
-        return exit_codes.USER_MISTAKE
-    code = _done(arguments, here)
+    with printable_streams():
+        try:
+            here = rank_info()
+        except UserError as error:
+            print(f"olsrepro: {error}", file=sys.stderr)
+            return exit_codes.USER_MISTAKE
+        code = _done(arguments, here)
     if code != exit_codes.DONE and here.local_rank > 0:
         time.sleep(HEAD_START_S)
     return code

@@ -17,6 +17,7 @@ from olsrepro.settings import UserError
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.runtime import RuntimeSettings
 
+TOO_LONG = "{key}: its value can't be read: a number has too many digits, or brackets are nested too deeply"
 GROUPS = ("dataset", "backbone", "method", "noise", "recipe", "preset", "runtime")
 
 SHARED_KEYS = {"recipe": RecipeSettings, "runtime": RuntimeSettings}
@@ -98,6 +99,8 @@ def _parse(line: str) -> Override:
     except HydraException as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{line} can't be read ({reason}); quote special characters: 'key=\"value\"'") from None
+    except (ValueError, RecursionError):
+        raise UserError(TOO_LONG.format(key=line.partition("=")[0])) from None
     if override.type != OverrideType.CHANGE or override.package is not None:
         raise UserError(f"{line}: keys can't be added, removed or moved; write key=value")
     if override.value_type != ValueType.ELEMENT:

@@ -90,6 +90,10 @@ def record_failure(job: Job, error: Exception, device: torch.device) -> str:
     return f"{job.run_id} failed ({detail['kind']}): {line}\nrecord: {job.folder / NAME}"
 
 
+# Torch's CPU allocator and threads have only a RuntimeError for a lack of memory.
+_MEMORY_WORDS = ("can't allocate memory", "can't start new thread")
+
+
 def _trace(error: Exception) -> str | None:
     if isinstance(error, Hangs):
         return error.stacks
@@ -97,6 +101,8 @@ def _trace(error: Exception) -> str | None:
 
 
 def _kind(error: Exception) -> str:
+    if isinstance(error, RuntimeError) and any(words in str(error) for words in _MEMORY_WORDS):
+        return "out of memory"
     kinds: list[tuple[type[Exception], str]] = [
         (torch.cuda.OutOfMemoryError, "out of memory"),
         (MemoryError, "out of memory"),

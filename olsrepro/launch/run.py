@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -15,6 +14,7 @@ from olsrepro.launch.job import Job
 from olsrepro.launch.prepare import prepare
 from olsrepro.launch.ranks import ending_together, meet, refuse_uneven, together
 from olsrepro.launch.teacher import missing_teacher
+from olsrepro.printing.console import PrintableConsole
 
 
 def run(config: RunConfig, *, fresh: bool = False, console: Console | None = None, pace_s: float = 0.0) -> Path:
@@ -37,7 +37,7 @@ def run(config: RunConfig, *, fresh: bool = False, console: Console | None = Non
     """
     with ending_together(config.runtime):
         meet(config.runtime)
-        job = Job(config, console or Console(file=sys.stdout, highlight=False, soft_wrap=True), pace_s)
+        job = Job(config, console or PrintableConsole(highlight=False, soft_wrap=True), pace_s)
         return _run(job, fresh)
 
 

@@ -14,6 +14,7 @@ from olsrepro.files.lease import Held, Holder, is_alive, read_holder
 from olsrepro.launch.errors import NeedsRun, OfOneRank, RunFailed
 from olsrepro.launch.ranks import ending_together, together
 from olsrepro.launch.run import run
+from olsrepro.printing.console import PrintableConsole
 from olsrepro.store.identity import run_id
 
 POLL_S = 2.0
@@ -76,4 +77,4 @@ def _living_holder(folder: Path) -> Holder | None:
 def say(console: Console | None, line: str) -> None:
     """Print a line on the first rank; standard output where there is no console."""
     if is_first():
-        (console or Console(highlight=False, soft_wrap=True)).print(line, markup=False, highlight=False)
+        (console or PrintableConsole(highlight=False, soft_wrap=True)).print(line, markup=False, highlight=False)
