@@ -110,7 +110,7 @@ def _parse(line: str) -> Override:
 
 def _refuse_blanks(lines: Sequence[str]) -> None:
     """Refuse blanks around ``=`` or after a comma, of which a shell makes words (:class:`UserError`)."""
-    for line, following in zip(lines, (*lines[1:], "x="), strict=True):
+    for line, following in zip(lines, (*lines[1:], "x="), strict=False):
         key, _, value = line.partition("=")
         if (key != key.strip() or value != value.lstrip()) or ("=" not in line and following.startswith("=")):
             raise UserError(f"{line}: there are blanks around =; write key=value without any")

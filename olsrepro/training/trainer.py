@@ -24,6 +24,9 @@ from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.stop import StopRequest
 from olsrepro.training.task import Evaluation, NonFinite, StoppedInTest, Task
 
+TEST_GRACE_S = 5.0
+"""Seconds after which a stop ends a test; a shorter one is finished, and its epoch with it."""
+
 
 class Observer(Protocol):
     """Observer of a training, such as a progress bar or TensorBoard."""
@@ -198,7 +201,7 @@ class Trainer:
 
     def _evaluate(self) -> Evaluation:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            return self.task.evaluate(self.learner.tested, lambda: self.stop.requested)
+            return self.task.evaluate(self.learner.tested, lambda: self.stop.is_older_than(TEST_GRACE_S))
 
     def _row(self, evaluation: Evaluation) -> Row:
         images = self.task.images_seen()

@@ -175,7 +175,7 @@ class DetectionTask:
         fields = {"test_mAP": value, "n_test": len(found), "n_detections": sum(map(len, found))}
         return Evaluation(fields, 100 - value, _kept(found), KIND.outputs)
 
-    def _found(self, network: nn.Module, asked: Asked) -> list[Detections] | None:
+    def _found(self, network: nn.Module, asked: Asked = never) -> list[Detections] | None:
         """Return the detections in this rank's share of the test images; None if any raw map is not finite."""
         (size,), own = self._test.sizes, self._shard.of_samples(len(self._data.test_paths))
         batches = test_batches(
