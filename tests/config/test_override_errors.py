@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import user_folder
 
+from olsrepro.config.compose import compose_run
 from olsrepro.methods.registry import method_names
+from olsrepro.settings import UserError
 
 MISTAKES = [
     # misspelt: a group, a choice, a key
@@ -189,3 +191,12 @@ def test_a_mistake_in_a_users_file_is_answered_likewise(
 ) -> None:
     message = user_folder.refusal(lines.split(" "), user_folder.write(tmp_path / "own", files))
     assert all(part in message for part in parts), message
+
+
+@pytest.mark.parametrize(
+    ("key", "largest"), [("recipe.cutout", 16), ("recipe.batch_size", 1437)], ids=["two sides", "all training images"]
+)
+def test_the_largest_value_that_fits_is_taken_and_one_more_is_refused(key: str, largest: int) -> None:
+    compose_run(["dataset=digits", f"{key}={largest}"])
+    with pytest.raises(UserError, match=f"^{key}={largest + 1} "):
+        compose_run(["dataset=digits", f"{key}={largest + 1}"])
