@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,12 @@ settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 REAL_DATA = os.environ.get("OLSREPRO_DATA")
+
+
+def pytest_collection_finish() -> None:
+    """Start the warm server of ``processes``, before a loader of photographs starts one that has loaded less."""
+    if "processes" in sys.modules:
+        ensure_running()
 
 
 @pytest.fixture(autouse=True)

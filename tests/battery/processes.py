@@ -15,8 +15,10 @@ from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 
 PLACES = {"step": "_step", "tested": "_evaluate", "saved": "checkpoint", "written": "_write_artifacts"}
-_CONTEXT = mp.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["sklearn.datasets", "torch.utils.tensorboard", "torch._dynamo", "olsrepro.launch.run"])
+CONTEXT = mp.get_context("forkserver")
+CONTEXT.set_forkserver_preload(
+    ["sklearn.datasets", "torch.utils.tensorboard", "torch._dynamo", "olsrepro.launch.run", "olsrepro.launchers"]
+)
 
 
 def train(lines: list[str], runs: Path, kill: tuple[str, int] | None = None) -> int:
@@ -31,7 +33,7 @@ def train(lines: list[str], runs: Path, kill: tuple[str, int] | None = None) -> 
 
 def train_config(config: RunConfig, kill: tuple[str, int] | None = None) -> int:
     """As :func:`train`, of a run that no lines come to."""
-    process = _CONTEXT.Process(target=_train, args=(config, kill))
+    process = CONTEXT.Process(target=_train, args=(config, kill))
     process.start()
     process.join(timeout=120)
     if process.is_alive():
