@@ -6,13 +6,16 @@ import multiprocessing as mp
 import os
 import signal
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from rich.console import Console
 
 from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
+from olsrepro.store.identity import run_id
 
 PLACES = {"step": "_step", "tested": "_evaluate", "saved": "checkpoint", "written": "_write_artifacts"}
 CONTEXT = mp.get_context("forkserver")
@@ -28,7 +31,23 @@ def train(lines: list[str], runs: Path, kill: tuple[str, int] | None = None) -> 
     when an epoch has been tested and nothing of it is written; ``saved``, after a checkpoint; ``written``, when an
     epoch's files are written, all but its curves.
     """
-    return train_config(compose_run([*lines, f"runtime.runs_dir={runs}"]), kill)
+    return train_config(run_in(runs, lines), kill)
+
+
+def run_in(runs: Path, lines: Sequence[str]) -> RunConfig:
+    """The run of some lines, to be kept in a folder; the same lines are composed once."""
+    config = _composed(tuple(lines))
+    return replace(config, runtime=replace(config.runtime, runs_dir=str(runs)))
+
+
+def id_of(lines: Sequence[str]) -> str:
+    """The run id of some lines."""
+    return run_id(_composed(tuple(lines)))
+
+
+@cache
+def _composed(lines: tuple[str, ...]) -> RunConfig:
+    return compose_run(lines)
 
 
 def train_config(config: RunConfig, kill: tuple[str, int] | None = None) -> int:

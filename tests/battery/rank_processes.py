@@ -8,10 +8,9 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from processes import CONTEXT, PLACES, killing_after
+from processes import CONTEXT, PLACES, killing_after, run_in
 from rich.console import Console
 
-from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 
 Kill = tuple[int, str, int]
@@ -20,7 +19,7 @@ Kill = tuple[int, str, int]
 
 def train_on(ranks: int, runs: Sequence[Sequence[str]], folder: Path, kill: Kill | None = None) -> list[int | None]:
     """Train some runs, one after another, on the same ranks; the exit codes of the ranks, None for one that hangs."""
-    return train_configs_on(ranks, [compose_run([*lines, f"runtime.runs_dir={folder}"]) for lines in runs], kill)
+    return train_configs_on(ranks, [run_in(folder, lines) for lines in runs], kill)
 
 
 def train_configs_on(ranks: int, runs: Sequence[RunConfig], kill: Kill | None = None) -> list[int | None]:
