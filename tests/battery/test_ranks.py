@@ -143,7 +143,7 @@ def work_all(rank: int, world: int, folder: str) -> None:
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ranks")
     work_all(0, 1, str(folder))
-    context = mp.get_context("spawn")
+    context = mp.get_context("forkserver")
     for world in (2, 3):
         ranks = [context.Process(target=work_all, args=(rank, world, str(folder))) for rank in range(world)]
         for process in ranks:
