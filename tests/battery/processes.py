@@ -7,13 +7,11 @@ import os
 import signal
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
+from quick_composer import composed
 from rich.console import Console
 
-from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.store.identity import run_id
 
@@ -35,19 +33,13 @@ def train(lines: list[str], runs: Path, kill: tuple[str, int] | None = None) -> 
 
 
 def run_in(runs: Path, lines: Sequence[str]) -> RunConfig:
-    """The run of some lines, to be kept in a folder; the same lines are composed once."""
-    config = _composed(tuple(lines))
-    return replace(config, runtime=replace(config.runtime, runs_dir=str(runs)))
+    """The run of some lines, to be kept in a folder."""
+    return composed(*lines, f"runtime.runs_dir={runs}")
 
 
 def id_of(lines: Sequence[str]) -> str:
     """The run id of some lines."""
-    return run_id(_composed(tuple(lines)))
-
-
-@cache
-def _composed(lines: tuple[str, ...]) -> RunConfig:
-    return compose_run(lines)
+    return run_id(composed(*lines))
 
 
 def train_config(config: RunConfig, kill: tuple[str, int] | None = None) -> int:
