@@ -1,11 +1,14 @@
-"""What all tests share: one thread, no environment of the machine's own, where the real CIFAR files are."""
+"""What all tests share: one thread, no deadline, no environment of the machine's own, where the CIFAR files are."""
 
 from __future__ import annotations
 
 import os
+import sys
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Tests and the processes that they start share few cores, where threads would wait on each other.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -14,7 +17,17 @@ import torch
 
 torch.set_num_threads(1)
 
+# On a busy machine any example may take longer than hypothesis allows.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
+
 REAL_DATA = os.environ.get("OLSREPRO_DATA")
+
+
+def pytest_collection_finish() -> None:
+    """Start the warm server of ``processes``, before a loader of photographs starts one that has loaded less."""
+    if "processes" in sys.modules:
+        ensure_running()
 
 
 @pytest.fixture(autouse=True)

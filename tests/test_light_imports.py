@@ -53,7 +53,7 @@ def test_explaining_loads_neither_torch_nor_hydra_nor_rich(arguments: list[str],
     ("arguments", "code"),
     [
         (["train", "--dry-run", "method=sce", "recipe.epochs=5"], 0),
-        (["train", "recipe.epochs=0"], 2),
+        (["train", "backbone.depth=21"], 2),
         (["data", "list"], 0),
         (["data", "verify", "cifar100"], 2),
         (["data", "fetch", "digits"], 0),

@@ -6,17 +6,20 @@ import multiprocessing as mp
 import os
 import signal
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from quick_composer import composed
 from rich.console import Console
 
-from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
+from olsrepro.store.identity import run_id
 
 PLACES = {"step": "_step", "tested": "_evaluate", "saved": "checkpoint", "written": "_write_artifacts"}
-_CONTEXT = mp.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["sklearn.datasets", "torch.utils.tensorboard", "torch._dynamo", "olsrepro.launch.run"])
+CONTEXT = mp.get_context("forkserver")
+CONTEXT.set_forkserver_preload(
+    ["sklearn.datasets", "torch.utils.tensorboard", "torch._dynamo", "olsrepro.launch.run", "olsrepro.launchers"]
+)
 
 
 def train(lines: list[str], runs: Path, kill: tuple[str, int] | None = None) -> int:
@@ -26,12 +29,22 @@ def train(lines: list[str], runs: Path, kill: tuple[str, int] | None = None) -> 
     when an epoch has been tested and nothing of it is written; ``saved``, after a checkpoint; ``written``, when an
     epoch's files are written, all but its curves.
     """
-    return train_config(compose_run([*lines, f"runtime.runs_dir={runs}"]), kill)
+    return train_config(run_in(runs, lines), kill)
+
+
+def run_in(runs: Path, lines: Sequence[str]) -> RunConfig:
+    """The run of some lines, to be kept in a folder."""
+    return composed(*lines, f"runtime.runs_dir={runs}")
+
+
+def id_of(lines: Sequence[str]) -> str:
+    """The run id of some lines."""
+    return run_id(composed(*lines))
 
 
 def train_config(config: RunConfig, kill: tuple[str, int] | None = None) -> int:
     """As :func:`train`, of a run that no lines come to."""
-    process = _CONTEXT.Process(target=_train, args=(config, kill))
+    process = CONTEXT.Process(target=_train, args=(config, kill))
     process.start()
     process.join(timeout=120)
     if process.is_alive():

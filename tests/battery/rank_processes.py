@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing as mp
 import os
 import socket
 import time
@@ -10,20 +9,18 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from processes import PLACES, killing_after
+from processes import CONTEXT, PLACES, killing_after, run_in
 from rich.console import Console
 
-from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 
-_SPAWN = mp.get_context("spawn")
 Kill = tuple[int, str, int]
 """Rank, place of ``processes.PLACES``, how many times it has been there."""
 
 
 def train_on(ranks: int, runs: Sequence[Sequence[str]], folder: Path, kill: Kill | None = None) -> list[int | None]:
     """Train some runs, one after another, on the same ranks; the exit codes of the ranks, None for one that hangs."""
-    return train_configs_on(ranks, [compose_run([*lines, f"runtime.runs_dir={folder}"]) for lines in runs], kill)
+    return train_configs_on(ranks, [run_in(folder, lines) for lines in runs], kill)
 
 
 def train_configs_on(ranks: int, runs: Sequence[RunConfig], kill: Kill | None = None) -> list[int | None]:
@@ -34,7 +31,9 @@ def train_configs_on(ranks: int, runs: Sequence[RunConfig], kill: Kill | None = 
 def call_on(ranks: int, work: Callable[..., None], *arguments: object, timeout_s: float = 600) -> list[int | None]:
     """Call something on so many ranks; the exit codes of the ranks, None for one that hangs."""
     port = _free_port()
-    processes = [_SPAWN.Process(target=_call, args=(rank, ranks, port, work, arguments)) for rank in range(ranks)]
+    processes = [
+        CONTEXT.Process(target=_call, args=(_environment(rank, ranks, port), work, arguments)) for rank in range(ranks)
+    ]
     for process in processes:
         process.start()
     until = time.monotonic() + timeout_s
@@ -46,10 +45,15 @@ def call_on(ranks: int, work: Callable[..., None], *arguments: object, timeout_s
     return codes
 
 
-def _call(rank: int, ranks: int, port: int, work: Callable[..., None], arguments: Sequence[object]) -> None:
-    warnings.simplefilter("error")
+def _environment(rank: int, ranks: int, port: int) -> dict[str, str]:
+    """This process's own, with what torchrun adds; the server that forks the ranks has an older one."""
     told = {"RANK": rank, "WORLD_SIZE": ranks, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": ranks, "MASTER_PORT": port}
-    os.environ |= {key: str(value) for key, value in told.items()} | {"MASTER_ADDR": "127.0.0.1"}
+    return os.environ | {key: str(value) for key, value in told.items()} | {"MASTER_ADDR": "127.0.0.1"}
+
+
+def _call(environment: dict[str, str], work: Callable[..., None], arguments: Sequence[object]) -> None:
+    warnings.simplefilter("error")
+    os.environ |= environment
     work(*arguments)
 
 

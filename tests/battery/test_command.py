@@ -11,27 +11,54 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import torch
+from processes import CONTEXT
 from registry import TINY
+
+from olsrepro.cli.main import main
 
 BASE = [*(line for line in TINY if "epochs" not in line), "runtime.tensorboard=false"]
 LONG = [*BASE, "method=ols", "recipe.epochs=400"]
 SHORT = [*BASE, "method=hard", "recipe.epochs=1"]
 
 
-def start(lines: list[str], runs: Path, *options: str, limit: int | None = None) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "olsrepro", "train", *lines, f"runtime.runs_dir={runs}", *options]
-    preparation = None if limit is None else (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=preparation, cwd=runs.parent
-    )
+class Started:
+    """The command in a process of its own, forked from a warm one: loading torch is what takes the time."""
+
+    def __init__(self, arguments: list[str], folder: Path, limit: int | None) -> None:
+        self._said = folder / f"{uuid4().hex}.out", folder / f"{uuid4().hex}.err"
+        self._process = CONTEXT.Process(target=_command, args=(arguments, self._said, limit))
+        self._process.start()
+        self.pid = self._process.pid
+
+    def send(self, sent: signal.Signals) -> None:
+        assert self.pid is not None
+        os.kill(self.pid, sent)
+
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
+
+    def finish(self) -> tuple[int, str, str]:
+        """Its exit code, and what it said on standard output and error."""
+        self._process.join(timeout=120)
+        assert self._process.exitcode is not None
+        out, err = (path.read_text() for path in self._said)
+        return self._process.exitcode, out, err
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=120)
-    return process.returncode, out, err
+def _command(arguments: list[str], said: tuple[Path, Path], limit: int | None) -> None:
+    for number, path in enumerate(said, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    sys.exit(main(arguments))
+
+
+def start(lines: list[str], runs: Path, *options: str, limit: int | None = None) -> Started:
+    return Started(["train", *lines, f"runtime.runs_dir={runs}", *options], runs.parent, limit)
 
 
 def run_folder(runs: Path) -> Path:
@@ -39,10 +66,10 @@ def run_folder(runs: Path) -> Path:
     return folder
 
 
-def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+def wait_for(condition: Callable[[], object], process: Started) -> None:
     deadline = time.monotonic() + 90
     while not condition():
-        assert process.poll() is None, finish(process)
+        assert process.is_alive(), process.finish()
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
 
@@ -57,11 +84,13 @@ def runs(tmp_path: Path) -> Path:
 
 
 def test_it_ends_with_the_records_path_and_trains_nothing_twice(runs: Path) -> None:
-    code, out, _ = finish(start(SHORT, runs))
+    command = [sys.executable, "-m", "olsrepro", "train", *SHORT, f"runtime.runs_dir={runs}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=runs.parent, timeout=120)
+    code, out = done.returncode, done.stdout
     record = Path(out.splitlines()[-1].removeprefix("record: "))
     assert (code, record) == (0, run_folder(runs) / "record.json")
     written = record.stat().st_mtime_ns
-    code, out, _ = finish(start(SHORT, runs))
+    code, out, _ = start(SHORT, runs).finish()
     assert code == 0
     assert "finished already" in out
     assert out.splitlines()[-1] == f"record: {record}"
@@ -69,9 +98,9 @@ def test_it_ends_with_the_records_path_and_trains_nothing_twice(runs: Path) -> N
 
 
 def test_fresh_moves_the_old_run_aside_and_trains_anew(runs: Path) -> None:
-    finish(start(SHORT, runs))
+    start(SHORT, runs).finish()
     before = (run_folder(runs) / "record.json").read_bytes()
-    code, out, _ = finish(start(SHORT, runs, "--fresh"))
+    code, out, _ = start(SHORT, runs, "--fresh").finish()
     assert code == 0
     assert "moved the earlier run aside" in out
     name = run_folder(runs).name
@@ -83,16 +112,16 @@ def test_fresh_moves_the_old_run_aside_and_trains_anew(runs: Path) -> None:
 def test_sigterm_writes_a_checkpoint_and_exits_with_75_and_the_same_command_goes_on(runs: Path) -> None:
     process = start(LONG, runs)
     wait_for(lambda: epochs_done(runs) >= 1, process)
-    process.send_signal(signal.SIGTERM)
-    code, _, err = finish(process)
+    process.send(signal.SIGTERM)
+    code, _, err = process.finish()
     assert code == 75
     assert "resumes there" in err
     stopped = torch.load(run_folder(runs) / "checkpoint.pt", weights_only=True)["progress"]
     assert not (run_folder(runs) / "lease.json").exists()
     process = start(LONG, runs)
     wait_for(lambda: epochs_done(runs) > stopped["epoch"], process)
-    process.send_signal(signal.SIGINT)
-    code, out, _ = finish(process)
+    process.send(signal.SIGINT)
+    code, out, _ = process.finish()
     assert code == 75
     assert f"resuming after epoch {stopped['epoch']}, step {stopped['step']}" in out
 
@@ -100,23 +129,23 @@ def test_sigterm_writes_a_checkpoint_and_exits_with_75_and_the_same_command_goes
 def test_a_second_writer_is_refused_and_a_killed_ones_lease_is_taken_over(runs: Path) -> None:
     holder = start(LONG, runs)
     wait_for(lambda: epochs_done(runs) >= 1, holder)
-    code, _, err = finish(start(LONG, runs))
+    code, _, err = start(LONG, runs).finish()
     assert code == 5
     assert f"pid {holder.pid}" in err
     assert os.uname().nodename in err
-    holder.kill()
-    finish(holder)
+    holder.send(signal.SIGKILL)
+    holder.finish()
     process = start(LONG, runs)
     done = epochs_done(runs)
     wait_for(lambda: epochs_done(runs) > done, process)
-    process.send_signal(signal.SIGTERM)
-    code, out, _ = finish(process)
+    process.send(signal.SIGTERM)
+    code, out, _ = process.finish()
     assert code == 75
     assert f"taking over from pid {holder.pid}" in out
 
 
 def test_a_loss_that_is_not_finite_fails_the_run_with_its_samples_and_keeps_the_good_checkpoint(runs: Path) -> None:
-    code, out, err = finish(start([*SHORT, "recipe.lr=1e30", "recipe.nesterov=false"], runs))
+    code, out, err = start([*SHORT, "recipe.lr=1e30", "recipe.nesterov=false"], runs).finish()
     assert code == 1
     assert "is not finite" in err
     record = json.loads((run_folder(runs) / "record.json").read_text())
@@ -132,10 +161,10 @@ def test_a_loss_that_is_not_finite_fails_the_run_with_its_samples_and_keeps_the_
 def test_a_full_disk_is_told_and_destroys_nothing(runs: Path) -> None:
     process = start(LONG, runs)
     wait_for(lambda: epochs_done(runs) >= 1, process)
-    process.send_signal(signal.SIGTERM)
-    finish(process)
+    process.send(signal.SIGTERM)
+    process.finish()
     kept = (run_folder(runs) / "checkpoint.pt").read_bytes()
-    code, out, err = finish(start(LONG, runs, limit=len(kept) // 2))
+    code, out, err = start(LONG, runs, limit=len(kept) // 2).finish()
     assert code == 1
     assert "no space left" in err
     assert "Traceback" not in out + err

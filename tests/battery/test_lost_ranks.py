@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 import torch
 from outcome import differences, outcome
+from processes import id_of
 from rank_processes import Kill, train_on
 from registry import SETTINGS, STEPS_PER_EPOCH, TINY
-
-from olsrepro.config.compose import compose_run
-from olsrepro.store.identity import run_id
 
 OLS = [*TINY, *SETTINGS["ols"]]  # periods of 7 steps, so that an epoch of 12 ends inside one
 FROZEN = [*OLS, "recipe.batch_norm=frozen", "recipe.lr=0.02"]
@@ -22,7 +20,7 @@ INSIDE_AN_EPOCH = STEPS_PER_EPOCH + 7
 
 
 def folder_of(lines: list[str], store: Path) -> Path:
-    return store / run_id(compose_run(lines))
+    return store / id_of(lines)
 
 
 def record_of(lines: list[str], store: Path) -> dict[str, Any]:
@@ -34,7 +32,7 @@ def record_of(lines: list[str], store: Path) -> dict[str, Any]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     store = tmp_path_factory.mktemp("whole")
     assert train_on(2, [OLS], store) == [0, 0]
-    return outcome(store, run_id(compose_run(OLS)))
+    return outcome(store, id_of(OLS))
 
 
 @pytest.mark.parametrize("kill", [(1, "step", INSIDE_AN_EPOCH), (0, "saved", 4)], ids=["the second", "the first"])
@@ -46,7 +44,7 @@ def test_a_rank_that_dies_ends_the_other_and_the_run_goes_on_bitwise(
     assert codes[1 - kill[0]] == 1  # it has ended, by an exception that says so
     assert not (folder_of(OLS, tmp_path) / "record.json").exists()
     assert train_on(2, [OLS], tmp_path) == [0, 0]
-    assert differences(whole, outcome(tmp_path, run_id(compose_run(OLS)))) == []
+    assert differences(whole, outcome(tmp_path, id_of(OLS))) == []
 
 
 def test_another_number_of_ranks_goes_on_from_the_end_of_an_epoch_with_nothing_lost(tmp_path: Path) -> None:

@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from processes import id_of
 from rank_processes import train_on
 from registry import METHODS, SETTINGS, TINY
-
-from olsrepro.config.compose import compose_run
-from olsrepro.store.identity import run_id
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for all runs
 
@@ -47,7 +45,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 
 def left_by(setting: str, store: Path) -> dict[str, Any]:
-    folder = store / run_id(compose_run(lines_of(setting)))
+    folder = store / id_of(lines_of(setting))
     return {name: torch.load(folder / name, weights_only=True) for name in ("last.pt", "checkpoint.pt")}
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing as mp
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,19 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
+from processes import CONTEXT
+from quick_composer import composed
 from registry import METHODS
 from torch import Tensor, nn
 
-from olsrepro.config.compose import compose_run
+from olsrepro.config.run_config import RunConfig
 from olsrepro.data.batch import Batch
 from olsrepro.methods.base import LabelMethod, MethodContext, StepOutput
 from olsrepro.methods.registry import build_method
 from olsrepro.methods.settings import MethodSettings
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.registry import build_backbone
+from olsrepro.models.settings import BackboneSettings
 
 CLASSES, BATCH, STEPS, SAMPLES = 5, 12, 3, 50
 SHARDS = {1: [12], 2: [7, 5], 3: [2, 6, 4]}  # uneven, as an epoch's last batch may be
@@ -81,11 +83,17 @@ def rows_of(rank: int, world: int, in_pairs: bool) -> Tensor:
     return torch.cat([mine, mine + BATCH // 2]) if in_pairs else mine
 
 
-def built(settings: MethodSettings) -> tuple[LabelMethod, Backbone | Given]:
+def run_of(name: str) -> RunConfig:
+    """A run with a method's tiny settings, at its own update period."""
+    kept = [line for line in METHODS[name] if not line.startswith("method.update_period")]
+    return composed(f"method={name}", "backbone=resnet8", "backbone.width=0.25", *kept)
+
+
+def built(settings: MethodSettings, network: BackboneSettings) -> tuple[LabelMethod, Backbone | Given]:
     """The method and its backbone: the network itself for a method that differentiates it on a clean set."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        backbone = build_backbone(compose_run(["backbone=resnet8", "backbone.width=0.25"]).backbone, CLASSES)
+        backbone = build_backbone(network, CLASSES)
         teacher = Teacher() if settings.wants_teacher else None
         context = MethodContext(
             CLASSES, 0, 3, SAMPLES, 8, backbone, teacher, milestones=(1, 2), training_set=AllImages()
@@ -96,13 +104,12 @@ def built(settings: MethodSettings) -> tuple[LabelMethod, Backbone | Given]:
         return build_method(settings, context).double().train(), context.backbone
 
 
-def work(rank: int, world: int, name: str, switches: list[str], folder: str) -> None:
+def work(rank: int, world: int, run: RunConfig, folder: str) -> None:
     """Feed a rank its share of every step of two epochs, leave what came of it."""
     torch.set_num_threads(1)
     if world > 1:
         dist.init_process_group("gloo", init_method=f"file://{folder}/meet{world}", rank=rank, world_size=world)
-    run = compose_run([f"method={name}", *switches])
-    method, backbone = built(run.method)
+    method, backbone = built(run.method, run.backbone)
     network = Given(1 if method.trained(backbone) is backbone else 3)
     network = backbone if isinstance(backbone, Given) else network
     wants_clean = run.method.clean_set() is not None
@@ -131,21 +138,20 @@ def work(rank: int, world: int, name: str, switches: list[str], folder: str) -> 
         dist.destroy_process_group()
 
 
-def work_all(rank: int, world: int, folder: str) -> None:
+def work_all(rank: int, world: int, runs: Mapping[str, RunConfig], folder: str) -> None:
     """All methods in one process: starting one is what takes the time."""
-    for name, switches in METHODS.items():
+    for name, run in runs.items():
         (place := Path(folder) / name).mkdir(exist_ok=True)
-        kept = [line for line in switches if not line.startswith("method.update_period")]
-        work(rank, world, name, kept, str(place))
+        work(rank, world, run, str(place))
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ranks")
-    work_all(0, 1, str(folder))
-    context = mp.get_context("spawn")
+    runs = {name: run_of(name) for name in METHODS}
+    work_all(0, 1, runs, str(folder))
     for world in (2, 3):
-        ranks = [context.Process(target=work_all, args=(rank, world, str(folder))) for rank in range(world)]
+        ranks = [CONTEXT.Process(target=work_all, args=(rank, world, runs, str(folder))) for rank in range(world)]
         for process in ranks:
             process.start()
         for process in ranks:
@@ -162,7 +168,7 @@ def load(results: Path, name: str, world: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", METHODS)
 def test_ranks_agree_with_one_process(name: str, world: int, results: Path) -> None:
     (one,), many = load(results, name, 1), load(results, name, world)
-    in_pairs = compose_run([f"method={name}"]).method.needs_pairs
+    in_pairs = run_of(name).method.needs_pairs
     order = torch.cat([rows_of(rank, world, in_pairs) for rank in range(world)])
     for step in range(2 * STEPS):
         total = torch.stack([rank["losses"][step] for rank in many]).sum()

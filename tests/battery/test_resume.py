@@ -8,18 +8,15 @@ from typing import Any
 
 import pytest
 from outcome import differences, outcome
-from processes import train
+from processes import id_of, run_in, train
 from registry import EPOCHS, METHODS, SETTINGS, STEPS_PER_EPOCH, TINY
 
-from olsrepro.config.compose import compose_run
 from olsrepro.methods.registry import method_names
-from olsrepro.store.identity import run_id
 
 SAVES_PER_EPOCH = 3  # after steps 5 and 10, and at the epoch's end
-KILLS = {
-    "inside an epoch": ("step", STEPS_PER_EPOCH + 7),
-    "at its end, its checkpoint written": ("saved", 2 * SAVES_PER_EPOCH),
-}
+INSIDE_AN_EPOCH = ("step", STEPS_PER_EPOCH + 7)
+AT_ITS_END = ("saved", 2)
+"""Of a process that goes on from step 5: after step 10, and when the checkpoint of the epoch's end is written."""
 MORE_KILLS = {
     "after its test": ("tested", 2),
     "at its end, its files written": ("written", 2),
@@ -42,12 +39,12 @@ def outcome_of(setting: str, runs: Path, known: dict[str, dict[str, Any]]) -> di
 
 
 def name_of(setting: str, *more: str) -> str:
-    return run_id(compose_run([*TINY, *SETTINGS[setting], *more]))
+    return id_of([*TINY, *SETTINGS[setting], *more])
 
 
 def teach(setting: str, runs: Path) -> None:
     """Train the run that teaches, if one does, so that what is killed is not this one."""
-    if compose_run([*TINY, *SETTINGS[setting]]).method.wants_teacher:
+    if run_in(runs, [*TINY, *SETTINGS[setting]]).method.wants_teacher:
         assert train([*TINY, "method=hard"], runs) == 0
 
 
@@ -55,12 +52,11 @@ def test_every_label_method_is_in_the_registry() -> None:
     assert sorted(METHODS) == list(method_names())
 
 
-@pytest.mark.parametrize("where", KILLS)
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_a_killed_run_goes_on_bitwise(
-    setting: str, where: str, tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]
+def test_a_run_killed_inside_an_epoch_and_again_at_its_end_goes_on_bitwise(
+    setting: str, tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]
 ) -> None:
-    check(setting, KILLS[where], tmp_path, uninterrupted)
+    check(setting, [INSIDE_AN_EPOCH, AT_ITS_END], tmp_path, uninterrupted)
 
 
 @pytest.mark.parametrize("where", MORE_KILLS)
@@ -68,13 +64,14 @@ def test_a_killed_run_goes_on_bitwise(
 def test_a_run_killed_at_any_place_of_its_end_goes_on_bitwise(
     setting: str, where: str, tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]
 ) -> None:
-    check(setting, MORE_KILLS[where], tmp_path, uninterrupted)
+    check(setting, [MORE_KILLS[where]], tmp_path, uninterrupted)
 
 
-def check(setting: str, kill: tuple[str, int], tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]) -> None:
+def check(setting: str, kills: list[tuple[str, int]], tmp_path: Path, uninterrupted: dict[str, dict[str, Any]]) -> None:
     lines = [*TINY, *SETTINGS[setting]]
     teach(setting, tmp_path / "killed")
-    assert train(lines, tmp_path / "killed", kill) == -signal.SIGKILL
+    for kill in kills:
+        assert train(lines, tmp_path / "killed", kill) == -signal.SIGKILL
     assert train(lines, tmp_path / "killed") == 0
     whole = outcome_of(setting, tmp_path / "whole", uninterrupted)
     assert differences(whole, outcome(tmp_path / "killed", name_of(setting))) == []

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from quick_composer import composed
 from registry import TINY
 from rich.console import Console
-from shape_runs import TEST, composed, shape_run
+from shape_runs import TEST, shape_run
 
 from olsrepro.cli.main import main
 from olsrepro.config.run_config import RunConfig

@@ -126,9 +126,8 @@ def test_the_command_alone_prints_its_help(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize("arguments", [["--foo"], ["train", "metod=ols"], ["train", "--foo"]], ids=" ".join)
-def test_a_mistake_ends_the_process_with_2_within_a_second(arguments: list[str], tmp_path: Path) -> None:
+def test_a_mistake_ends_the_process_with_2(arguments: list[str], tmp_path: Path) -> None:
     done = command_line.start(*arguments, cwd=tmp_path)
     assert done.code == exit_codes.USER_MISTAKE
     command_line.assert_one_line(done.err)
     assert done.out == ""
-    assert done.cpu_seconds < 2

@@ -73,12 +73,11 @@ def test_a_wrong_override_is_answered_with_2_and_one_line(line: str, capsys: pyt
     assert shown.out == ""
 
 
-def test_a_wrong_value_ends_the_process_with_2_before_torch_is_loaded(tmp_path: Path) -> None:
+def test_a_wrong_value_ends_the_process_with_2(tmp_path: Path) -> None:
     done = command_line.start("train", "backbone.depth=21", cwd=tmp_path)
     assert (done.code, done.out) == (exit_codes.USER_MISTAKE, "")
     command_line.assert_one_line(done.err)
     assert "backbone.depth=21" in done.err
-    assert done.cpu_seconds < 2
     assert list(tmp_path.iterdir()) == []
 
 

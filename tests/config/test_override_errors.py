@@ -205,3 +205,12 @@ def test_a_mistake_in_a_users_file_is_answered_likewise(
 def test_a_value_that_is_too_long_to_read_is_told_by_its_key(value: str, read: Callable[[str], object]) -> None:
     with pytest.raises(UserError, match=r"^recipe\.epochs: its value can't be read: a number has too many digits"):
         read(f"recipe.epochs={value}")
+
+
+@pytest.mark.parametrize(
+    ("key", "largest"), [("recipe.cutout", 16), ("recipe.batch_size", 1437)], ids=["two sides", "all training images"]
+)
+def test_the_largest_value_that_fits_is_taken_and_one_more_is_refused(key: str, largest: int) -> None:
+    compose_run(["dataset=digits", f"{key}={largest}"])
+    with pytest.raises(UserError, match=f"^{key}={largest + 1} "):
+        compose_run(["dataset=digits", f"{key}={largest + 1}"])

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import photo_files
+from quick_composer import composed
 
-from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 
 SMALL = [
@@ -42,6 +42,6 @@ def photo_run(name: str, data: Path, runs: Path, *lines: str, **method: Any) -> 
     typed = [line.partition("=")[0] for line in lines]
     small = [line for line in SMALL if line.partition("=")[0] not in typed]
     places = [f"runtime.data_dir={data}", f"runtime.runs_dir={runs}"]
-    config = compose_run([f"dataset={name}", *small, *lines, *places])
+    config = composed(f"dataset={name}", *small, *lines, *places)
     facts = {"num_classes": photo_files.CLASSES, "train_size": TRAIN, "test_size": TEST}
     return replace(config, dataset=replace(config.dataset, **facts), method=replace(config.method, **method))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
-from olsrepro.config.compose import Composer
+from quick_composer import composed
+
 from olsrepro.config.run_config import RunConfig
 
 SMALL = [
@@ -26,16 +26,6 @@ SMALL = [
     "runtime.tensorboard=false",
 ]
 TRAIN, TEST, STEPS_PER_EPOCH = 22, 8, 4  # images; the last batch of an epoch has 4
-
-
-@cache
-def _composer() -> Composer:
-    return Composer()
-
-
-def composed(*lines: str) -> RunConfig:
-    """The run that lines describe; each config file is read once."""
-    return _composer().compose(lines)
 
 
 def shape_run(data: Path, runs: Path, *lines: str) -> RunConfig:

@@ -59,6 +59,15 @@ def test_an_object_like_an_anchor_is_given_to_it_and_to_others_near_enough() -> 
     assert found.scales.tolist() == [[True, True, False]]
 
 
+def test_an_anchor_whose_overlap_is_the_threshold_itself_is_not_near() -> None:
+    """12 x 12 around the middle of a cell: 120 of 154 pixels in common with 10 x 13, 144 of 480 with 16 x 30."""
+    box = [14.0, 14, 26, 26]
+    assert assigned(one_object(box), images=1).positive.nonzero().tolist() == [[0, 0]]
+    grid = grid_of(raw_maps(1, 1))
+    lower = assign(*one_object(box), images=1, grid=grid, near=0.2999)
+    assert lower.positive.nonzero().tolist() == [[0, 0], [0, 1]]
+
+
 def test_an_object_like_no_anchor_is_given_to_the_nearest() -> None:
     """3 x 3 pixels: IoU 9/130 with the smallest anchor around it."""
     found = assigned(one_object([18.0, 18, 21, 21]), images=1)

@@ -77,6 +77,20 @@ def test_an_empty_place_whose_box_lies_on_an_object_is_left_alone() -> None:
     assert (before - after).item() == pytest.approx(0.25 * math.log(2), abs=1e-4)
 
 
+@pytest.mark.parametrize(("bottom", "cost"), [(28.125, 0.0), (28.126, 0.25 * math.log(2))])
+def test_an_empty_place_whose_overlap_is_the_limit_itself_is_left_alone(bottom: float, cost: float) -> None:
+    """The object of 16 x 16.25 pixels is given to 16 x 30 alone; 130 of its 260 are those of 10 x 13 around it."""
+    maps = [torch.zeros(1, 3 * (5 + CLASSES), side, side) for side in (8, 4, 2)]
+    box = torch.tensor([[12.0, 11.875, 28.0, bottom]])
+    objects = Drawn(box, torch.tensor([0]), torch.ones(1), torch.tensor([0]))
+    assignment = assign(*objects, images=1, grid=grid_of(maps), near=0.9)
+    before, after = [], []
+    for found, logit in ((before, 0.0), (after, -20.0)):
+        maps[0][0, 4, 2, 2] = logit
+        found.append(detection_loss(maps, assignment, smooth).objectness.item())
+    assert before[0] - after[0] == pytest.approx(cost, abs=1e-4)
+
+
 def test_an_image_without_objects_pays_for_its_empty_places_alone() -> None:
     maps = [torch.zeros(2, 3 * (5 + CLASSES), side, side) for side in (8, 4, 2)]
     loss = loss_of(maps, drawn_objects(0, images=2, classes=CLASSES))

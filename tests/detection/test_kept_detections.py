@@ -107,6 +107,15 @@ def test_the_strongest_of_pooled_passes_are_the_strongest_of_each_pooled() -> No
     assert at_once.scores.tolist() == sorted(merged([first, second]).scores.tolist(), reverse=True)[:12]
 
 
+def test_of_equal_scores_the_earlier_comes_first_in_however_long_a_list() -> None:
+    count = 600
+    boxes = torch.arange(count)[:, None] * 20.0 + torch.tensor([0.0, 0, 10, 10])
+    found = Detections(boxes, torch.tensor([0.5, 0.9]).repeat(count // 2), torch.zeros(count, dtype=torch.int64))
+    order = [*range(1, count, 2), *range(0, count, 2)]
+    assert torch.equal(strongest(found, 400).boxes, boxes[order[:400]])
+    assert torch.equal(suppressed(found, 0.45).boxes, boxes[order])
+
+
 def test_boxes_of_no_area_are_left_out_when_boxes_are_moved() -> None:
     found = drawn(3, 2, seed=0)
     moved = found.moved(torch.tensor([[0.0, 0, 1, 1], [2, 2, 2, 5], [0, 0, 3, 3]]))

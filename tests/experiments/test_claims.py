@@ -289,6 +289,23 @@ def test_the_margin_of_one_printed_run_is_judged_with_its_own_scatter() -> None:
     assert words_ == ["reproduced", "smaller"]
 
 
+def test_a_loss_that_the_paper_printed_is_reproduced_too() -> None:
+    made = replace(experiment(BEATS), paper=printed(ols=21.0, hard=20.0))
+    found = verdict(made, samples(ols=21.0, hard=20.0))
+    assert (found.verdict, found.margin) == ("fails", "reproduced")
+
+
+def test_a_gain_is_not_excluded_by_a_loss_that_the_paper_printed() -> None:
+    """The loss of .20 has p = .04 alone and .08 beside another; a quarter of the paper's loss of .01 is above it."""
+    paper = printed(ols=20.01, hard=20.0) | printed(column="b", ols=20.0, hard=21.0)
+    ours = samples(ols=20.2, hard=20.0) | samples(column="b", ols=20.0, hard=20.0)
+    found = verdict(replace(experiment(BEATS, columns="a b"), paper=paper), ours)
+    assert [(item.verdict, item.reason) for item in found.comparisons] == [
+        ("undecided", ""),
+        ("fails", "gain excluded"),
+    ]
+
+
 def test_without_a_printed_margin_there_is_no_word_on_it() -> None:
     assert verdict(experiment(BEATS), samples(ols=20.0, hard=21.0)).margin == ""
 

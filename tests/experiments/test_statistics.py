@@ -240,5 +240,14 @@ def test_without_any_spread_a_difference_is_certain_and_equality_says_nothing() 
     assert (apart.p_above(0.5), apart.p_below(0.5)) == (0.0, 1.0)
 
 
+@pytest.mark.parametrize(("mean", "p"), [(2.0, 0.0), (1.0, 1.0)])
+def test_welch_without_any_spread_is_certain_of_a_difference_and_says_nothing_of_equality(
+    mean: float, p: float
+) -> None:
+    found = welch(Sample(mean, 0.0, 3), Sample(1.0, 0.0, 5))
+    assert found is not None
+    assert (found.value, found.error, found.half_width, found.p) == (mean - 1.0, 0.0, 0.0, p)
+
+
 def test_statistics_and_claims_load_scipy_special_when_needed_and_never_scipy_stats() -> None:
     subprocess.run([sys.executable, "-c", PROGRAM], check=True, timeout=60)

@@ -19,7 +19,17 @@ from filelock import FileLock
 
 from olsrepro.files import lease as module
 from olsrepro.files.atomic import StorageError, write_json
-from olsrepro.files.lease import FILE_NAME, STALE_S, Held, Holder, Lease, is_alive, read_holder
+from olsrepro.files.lease import (
+    FILE_NAME,
+    STALE_S,
+    Held,
+    Holder,
+    Lease,
+    is_alive,
+    machine_mark,
+    read_holder,
+    seems_alive,
+)
 from olsrepro.files.process import process_start
 from olsrepro.settings import UserError
 
@@ -182,6 +192,22 @@ def test_a_process_keeps_its_start_mark_and_another_has_another() -> None:
         assert process_start(child.pid) not in (None, process_start(os.getpid()))
         child.communicate(b"\n")
     assert process_start(2**22 + 1) is None
+
+
+def test_a_lease_names_the_machine_beside_the_host(folder: Path, locks: Path) -> None:
+    with Lease(folder, locks):
+        assert json.loads((folder / FILE_NAME).read_text())["machine"] == machine_mark()
+
+
+def test_a_pid_on_another_machine_of_this_name_says_nothing_here(folder: Path) -> None:
+    """Containers may share a host's name: this very pid, started at this very time, is another process there."""
+    holder = leave_lease(folder, machine="another boot, or another container")
+    watch = FakeTime()
+    assert not is_alive(folder, holder, sleep=watch.sleep, clock=watch.clock)
+    assert watch.now == 1000 + STALE_S
+    assert seems_alive(folder, holder)
+    os.utime(folder / FILE_NAME, (0, 0))
+    assert not seems_alive(folder, holder)
 
 
 def test_a_holder_elsewhere_lives_as_long_as_its_heart_beats(folder: Path) -> None:

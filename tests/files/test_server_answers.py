@@ -88,6 +88,10 @@ USELESS: dict[str, tuple[Answer, str]] = {
         lambda begin: ranged(begin, CONTENT[begin:], f"bytes {begin}-5/3"),
         "-5/3",
     ),
+    "a part beyond the end": (
+        lambda begin: ranged(begin, CONTENT[begin:], f"bytes {begin}-{ALL}/{ALL}"),
+        f"-{ALL}/{ALL}",
+    ),
     "another rest": (
         lambda begin: ranged(begin, JUNK) if begin else reply(200, JUNK, Content_Length=len(JUNK)),
         f"{len(JUNK)} bytes, not the expected file",

@@ -115,6 +115,33 @@ def test_disturblabel_draws_from_torchs_generator_about_as_often_as_its_threshol
     assert first.item() / 50 == pytest.approx(criterion.threshold, abs=0.05)
 
 
+class Recorded(DisturbLabel):
+    """DisturbLabel that keeps the labels of its last loss."""
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        self.seen = target
+        return super().loss(logits, target)
+
+
+def test_disturblabel_redraws_a_label_from_all_classes_alike() -> None:
+    """With alpha 0.6 of five classes a label is another one in 48 of 100 cases, each of the four in 12 of them."""
+    criterion, target = Recorded(5, alpha=0.6), torch.arange(5).repeat(8000)
+    torch.manual_seed(4)
+    criterion(torch.zeros(40_000, 5), target)
+    share = torch.bincount(5 * target + criterion.seen, minlength=25).view(5, 5) / 8000
+    expected = torch.full((5, 5), 0.12).fill_diagonal_(0.52)
+    torch.testing.assert_close(share, expected, rtol=0, atol=0.02)
+
+
+def test_the_label_that_disturblabel_puts_in_place_of_another_is_never_the_same() -> None:
+    """At alpha 1 of two classes half of the labels change, so the draw of another one never gives the same."""
+    criterion = Recorded(2, alpha=1.0)
+    target = torch.zeros(40_000, dtype=torch.int64)
+    torch.manual_seed(5)
+    criterion(torch.zeros(40_000, 2), target)
+    assert criterion.seen.double().mean().item() == pytest.approx(0.5, abs=0.02)
+
+
 def test_disturblabel_in_eval_mode_sees_the_given_labels() -> None:
     logits, target = draw(0, 5)
     draws = torch.zeros(7), torch.ones(7, dtype=torch.int64)

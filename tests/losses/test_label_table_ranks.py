@@ -41,7 +41,7 @@ def one_rank(rank: int, ranks: int, folder: str) -> None:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_ranks_with_uneven_shards_end_a_period_as_one_process(ranks: int, tmp_path: Path) -> None:
-    mp.spawn(one_rank, args=(ranks, str(tmp_path)), nprocs=ranks)
+    mp.start_processes(one_rank, args=(ranks, str(tmp_path)), nprocs=ranks, start_method="forkserver")
     ols = OnlineLabelSmoothing(K)
     ols(*draw())
     counted = ols.table.counts.sum().item()

@@ -389,3 +389,19 @@ def test_the_label_table_takes_predictions_as_constants() -> None:
     table = LabelTable(3)
     table.observe(torch.tensor([1]), torch.rand(1, 3, requires_grad=True))
     assert not table.sums.requires_grad
+
+
+def test_a_table_in_blocks_is_its_definition_in_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven samples in blocks of two, five classes in blocks of two: each has a last one that is shorter."""
+    monkeypatch.setattr("olsrepro.losses.label_table._COPY_BLOCK", 2 * 5)
+    monkeypatch.setattr("olsrepro.losses.label_table._TABLE_BLOCK", 2 * 5)
+    target, correct = torch.tensor([0, 1, 2, 4, 4, 1, 2]), torch.tensor([1, 1, 1, 1, 1, 0, 1])
+    predictions = torch.rand(7, 5, generator=torch.Generator().manual_seed(0))
+    table = LabelTable(5, empty_class="keep", freeze_at=0.88, initial_labels="smoothed")
+    table.soft_labels[1:, :] = 0.2
+    table.observe(target, predictions, correct)
+    table.update()
+    mean = [predictions[[row for row in range(7) if target[row] == y and correct[row]]].mean(0) for y in range(5)]
+    frozen, kept = torch.tensor([0.9, *[0.025] * 4]), torch.full((5,), 0.2)
+    torch.testing.assert_close(table.soft_labels, torch.stack([frozen, mean[1], mean[2], kept, mean[4]]))
+    assert not table.sums.any()

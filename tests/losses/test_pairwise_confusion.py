@@ -268,7 +268,7 @@ def one_rank(rank: int, ranks: int, folder: str) -> None:
 @pytest.fixture(scope="module", params=[2, 3])
 def met(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("ranks")
-    mp.spawn(one_rank, args=(request.param, str(folder)), nprocs=request.param)
+    mp.start_processes(one_rank, args=(request.param, str(folder)), nprocs=request.param, start_method="forkserver")
     result: dict[str, Any] = torch.load(folder / "0.pt", weights_only=True)
     return result
 

@@ -94,7 +94,7 @@ def one_rank(rank: int, ranks: int, folder: str) -> None:
 @pytest.fixture(scope="module", params=[2, 3])
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder, ranks = tmp_path_factory.mktemp("ranks"), request.param
-    mp.spawn(one_rank, args=(ranks, str(folder)), nprocs=ranks)
+    mp.start_processes(one_rank, args=(ranks, str(folder)), nprocs=ranks, start_method="forkserver")
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(ranks)]
 
 

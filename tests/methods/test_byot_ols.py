@@ -263,7 +263,7 @@ def work(rank: int, world: int, folder: str) -> None:
 
 @pytest.mark.timeout(120)
 def test_two_ranks_end_a_period_with_the_table_of_one(tmp_path: Path) -> None:
-    mp.spawn(work, args=(2, str(tmp_path)), nprocs=2)
+    mp.start_processes(work, args=(2, str(tmp_path)), nprocs=2, start_method="forkserver")
     work(0, 1, str(tmp_path))
     one, first, second = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("1-0", "2-0", "2-1"))
     assert torch.equal(first, second)

@@ -45,13 +45,25 @@ def grouped() -> nn.Module:
     return network
 
 
+def overwritten() -> nn.Module:
+    """The usual order of layers, whose activation overwrites the output of a normalisation in training."""
+    torch.manual_seed(0)
+    first = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True)
+    second = nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 16, CLASSES)
+    return nn.Sequential(*first, *second).double().train()
+
+
 def dropped() -> nn.Module:
     torch.manual_seed(0)
     layers = nn.Conv2d(3, 4, 3), nn.Dropout(0.5), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, CLASSES)
     return nn.Sequential(*layers).double().train()
 
 
-NETWORKS: dict[str, Callable[[], nn.Module]] = {"residual": residual_network, "grouped": grouped}
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "residual": residual_network,
+    "grouped": grouped,
+    "overwritten": overwritten,
+}
 
 
 def parts_of(network: nn.Module) -> tuple[Callable[[Any], Tensor], dict[str, Tensor], dict[str, Tensor]]:
@@ -146,6 +158,11 @@ def test_what_was_changed_in_place_is_computed_anew() -> None:
         network(IMAGES)
     assert [output is None for output in own.convolutions()] == [True, False]
     assert [output is None for output in own.norms()] == [False, False, False]
+    network = overwritten()
+    with OwnPass() as own:
+        network(IMAGES)
+    assert [output is None for output in own.convolutions()] == [False, False]
+    assert [output is None for output in own.norms()] == [True, False]
 
 
 def test_of_a_pass_that_drew_random_numbers_nothing_is_taken() -> None:

@@ -306,3 +306,12 @@ def test_a_state_knows_where_fine_tuning_begins() -> None:
     run_of_state = copy.deepcopy(method.state_dict())
     resumed.load_state_dict(run_of_state)
     assert run(resumed, network, epochs=2) == run(method, network, epochs=2) == [False] * 2 + [True] * 6
+
+
+def test_fine_tuning_that_begins_with_an_epoch_predicts_nothing_for_the_epoch_before() -> None:
+    network = residual_network()
+    method = build(network, training_set=Images(), finetune_steps=4)
+    assert run(method, network, epochs=2) == [False] * 8
+    assert method.predictions() is None
+    assert run(method, network, epochs=1) == [True] * 4
+    assert method.predictions() is not None

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from olsrepro.files.atomic import StorageError
+from olsrepro.files.lease import Held
 from olsrepro.training import checkpoint as module
 from olsrepro.training.checkpoint import NAME, PREDECESSOR, CheckpointFolder, CorruptCheckpoint, load, save
 
@@ -214,3 +215,50 @@ def test_a_damaged_checkpoint_never_takes_the_place_of_its_whole_predecessor(
 
 def test_a_file_is_the_same_as_torch_would_write(saved: bytes) -> None:
     assert_is(torch.load(io.BytesIO(saved), weights_only=True), 1)
+
+
+def test_a_guard_that_refuses_keeps_both_files_as_they_are(folder: CheckpointFolder) -> None:
+    def refuse() -> None:
+        raise Held("taken over")
+
+    guarded = CheckpointFolder(folder.folder, guard=refuse)
+    with pytest.raises(Held, match="taken over"):
+        guarded.save(state(3))
+    assert_is(load(folder.folder / NAME), 2)
+    assert_is(load(folder.folder / PREDECESSOR), 1)
+
+
+def inside_epoch(step: int) -> dict[str, Any]:
+    return state(step) | {"inside_epoch": True}
+
+
+def steps_kept(folder: Path) -> tuple[int, int]:
+    """The steps of the newest checkpoint and of its predecessor."""
+    newest, before = (load(folder / name)["progress"]["step"] for name in (NAME, PREDECESSOR))
+    return newest, before
+
+
+def test_inside_an_epoch_the_predecessor_remains_that_of_the_epochs_beginning(folder: CheckpointFolder) -> None:
+    kept = []
+    for each in (inside_epoch(3), inside_epoch(4), inside_epoch(5), state(6), state(7)):
+        folder.save(each)
+        kept.append(steps_kept(folder.folder))
+    assert kept == [(3, 2), (4, 2), (5, 2), (6, 2), (7, 6)]
+
+
+def test_a_process_that_resumes_inside_an_epoch_keeps_the_predecessor_too(folder: CheckpointFolder) -> None:
+    folder.save(inside_epoch(3))
+    resumed = CheckpointFolder(folder.folder)
+    found = resumed.newest()
+    assert found is not None
+    resumed.save(inside_epoch(4))
+    assert steps_kept(folder.folder) == (4, 2)
+
+
+def test_the_first_checkpoints_of_all_are_kept_both_though_inside_an_epoch(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path)
+    folder.save(inside_epoch(1))
+    folder.save(inside_epoch(2))
+    assert steps_kept(tmp_path) == (2, 1)
+    folder.save(inside_epoch(3))
+    assert steps_kept(tmp_path) == (3, 1)

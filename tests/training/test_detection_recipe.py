@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from shape_runs import composed
+from quick_composer import composed
 
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id

@@ -12,7 +12,7 @@ import pytest
 import torch
 import voc_files
 from detection.raw_maps import Drawn, held_places, places, raw_maps
-from shape_runs import composed
+from quick_composer import composed
 from torch import Tensor, nn
 
 from olsrepro.data.dataset import DetectionSet

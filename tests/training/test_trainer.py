@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ from olsrepro.methods.registry import build_method, settings_class
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, State, load
 from olsrepro.training.classification.task import ClassificationTask
+from olsrepro.training.detection.settings import DetectionRecipe
 from olsrepro.training.ensembles import EnsembleCollector
 from olsrepro.training.learner import Learner
 from olsrepro.training.optimizer import build_optimizer
@@ -423,6 +425,25 @@ def test_each_epoch_is_trained_at_its_rate_and_the_rows_tell_it(tmp_path: Path) 
     trainer.fit()
     expected = [rate for rate in (0.1, 0.01, 0.001) for _ in range(STEPS + 1)]
     assert rates == pytest.approx(expected)
+
+
+def test_the_rate_moves_inside_an_epoch_and_goes_on_from_any_step(tmp_path: Path) -> None:
+    """A line up to 0.1 over an epoch and a third, then half a cosine; the second process begins in the warm-up."""
+    recipe = DetectionRecipe(epochs=EPOCHS, batch_size=8, lr=0.1, final_lr=0.02, warmup_epochs=4 / 3)
+    rates: list[float] = []
+
+    class Rates(StopAfter):
+        def on_step(self, progress: TrainingProgress, steps: int) -> None:
+            assert self.trainer is not None
+            rates.append(self.trainer.learner.optimizer.param_groups[0]["lr"])
+            super().on_step(progress, steps)
+
+    for seen in (Rates(2), Rates(99)):
+        seen.trainer = toy_trainer(tmp_path, recipe=recipe, observers=[seen])
+        seen.trainer.fit()
+    line = [0.1 * step / 4 for step in range(4)]
+    cosine = [0.02 + 0.04 * (1 + math.cos(math.pi * step / 5)) for step in range(5)]
+    assert rates == pytest.approx([*line, *cosine])
 
 
 def test_going_on_at_a_milestone_takes_the_new_rate(tmp_path: Path) -> None:
