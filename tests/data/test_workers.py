@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from olsrepro.data.photos.decode import Unreadable
 from olsrepro.data.photos.notice import reading
-from olsrepro.data.photos.workers import Workers, workers_of
+from olsrepro.data.photos.workers import WorkerHangs, Workers, set_patience, workers_of
 from olsrepro.settings import UserError
 
 
@@ -35,6 +36,17 @@ class Ends:
     def __call__(self) -> None:
         reading(self.path)
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Stops:
+    """Stops the process while it reads a file."""
+
+    path: str
+
+    def __call__(self) -> None:
+        reading(self.path)
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,21 @@ def test_a_process_that_dies_is_told_with_the_file_that_it_read() -> None:
     assert list(workers.in_order([Square(2)])) == [4]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="the system does not say what a process does")
+def test_a_process_that_is_stopped_is_waited_for_so_long_and_told_with_the_file_and_its_state() -> None:
+    set_patience(4.0)
+    try:
+        with pytest.raises(WorkerHangs) as told:
+            list(Workers(1).in_order([Stops("some where/a photo.jpg")]))
+    finally:
+        set_patience(0.0)
+    said = re.sub(r"\d+ \(", "N (", str(told.value))
+    assert said == (
+        "no image was read for 0.067 minutes (runtime.hang_minutes): process N (stopped) at some where/a photo.jpg"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_that_asks_for_a_stop_is_left_to_the_trainer(number: int) -> None:
     assert list(workers_of(1, pinned=False).in_order([Signalled(number), Square(2)])) == [number, 4]
 

@@ -125,7 +125,7 @@ class _Pool:
             with suppress(OSError):
                 os.kill(int(pid), signal.SIGKILL)
         return (
-            f"no image was read for {self._loader.timeout / 60:g} minutes (runtime.hang_minutes):"
+            f"no image was read for {self._loader.timeout / 60:.2g} minutes (runtime.hang_minutes):"
             f" {'; '.join(each) or 'the processes that read images have not begun'}"
         )
 
@@ -186,12 +186,7 @@ def _context() -> mp.context.BaseContext:
 
 def _begin(notices: Tensor, worker: int) -> None:
     notice.leave_in(notices[worker])
-    for name in (
-        "SIGINT",
-        "SIGHUP",
-        "SIGUSR1",
-        "SIGUSR2",
-    ):  # sent to all processes of a run, for the trainer to stop and end its workers
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):  # for the trainer, which ends its workers
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
