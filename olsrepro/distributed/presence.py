@@ -31,10 +31,10 @@ class KeyStore(Protocol):
     """Store of keys that all ranks reach, as ``torch.distributed`` opens it; its calls answer at once."""
 
     def set(self, key: str, value: str) -> None:
-        """Write a value."""
+        """Write the value of a key."""
 
     def get(self, key: str) -> bytes:
-        """Read a value that is there."""
+        """Read the value of a key that is there."""
 
     def check(self, keys: list[str]) -> bool:
         """Return whether all keys are there."""
@@ -222,7 +222,7 @@ class _Line:
         self._thread.start()
 
     def set(self, key: str, value: str) -> None:
-        """Write a value."""
+        """Write the value of a key."""
         self._answer(lambda: self._store.set(key, value))
 
     def get(self, key: str) -> bytes | None:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from olsrepro.data.photos.decode import Unreadable
 from olsrepro.data.photos.notice import reading
-from olsrepro.data.photos.workers import WorkerHangs, Workers, set_patience, workers_of
+from olsrepro.data.photos.workers import Workers, kill_workers, worker_states, workers_of
 from olsrepro.settings import UserError
 
 
@@ -89,17 +90,23 @@ def test_a_process_that_dies_is_told_with_the_file_that_it_read() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="the system does not say what a process does")
-def test_a_process_that_is_stopped_is_waited_for_so_long_and_told_with_the_file_and_its_state() -> None:
-    set_patience(4.0)
-    try:
-        with pytest.raises(WorkerHangs) as told:
+def test_a_process_that_is_stopped_is_described_with_its_file_and_can_be_killed() -> None:
+    ends: list[str] = []
+
+    def read() -> None:
+        with pytest.raises(UserError) as told:
             list(Workers(1).in_order([Stops("some where/a photo.jpg")]))
-    finally:
-        set_patience(0.0)
-    said = re.sub(r"\d+ \(", "N (", str(told.value))
-    assert said == (
-        "no image was read for 0.067 minutes (runtime.hang_minutes): process N (stopped) at some where/a photo.jpg"
-    )
+        ends.append(str(told.value))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    deadline = time.monotonic() + 30
+    while not (found := [state for state in worker_states() if "(stopped)" in state]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert re.fullmatch(r"process \d+ \(stopped\) at some where/a photo\.jpg", *found)
+    kill_workers()
+    reader.join()
+    assert "died while it read some where/a photo.jpg" in ends[0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
