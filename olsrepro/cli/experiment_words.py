@@ -17,7 +17,8 @@ KEYS = """\
 keys in addition to those of `olsrepro train`:
   preset=P    by default paper: each recipe in full. short and mini show a trend; smoke only tests the machinery
   seeds=N     take seeds 0 to N - 1 for every cell; by default as many as in the paper, one for smoke
-  select=R    which numbers of a run count: best (lowest test error, as in the paper), last, mean_of_last_ten
+  select=R    which numbers of a run count: best (lowest test error; the paper says so of ImageNet,
+              the authors' code does so on the other sets), last, mean_of_last_ten; by default the experiment's own
   extra=true  also show rows that the paper does not have, such as other readings of a method"""
 
 

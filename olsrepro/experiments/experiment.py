@@ -15,8 +15,10 @@ KINDS = ("table", "points", "curves", "bars", "embedding")
 """Kinds of drawing: a table; or a figure of points, of curves over epochs, of bars, of an embedding."""
 
 SELECTIONS = ("best", "last", "mean_of_last_ten")
+SELECT_SOURCES = ("paper", "code", "detector", "ours")
+"""Sources of a selection rule: the paper's text, the authors' code, the detector that they named, our reading."""
 OTHER_RULE = {"best": "last", "last": "best"}
-"""Rule that must give the same verdict, where the paper's numbers are those of the best test epoch."""
+"""Rule that must give the same verdict, where an experiment's numbers are those of the best test epoch."""
 POOLS = ("group", "column", "metric")
 CLAIM_KINDS = ("better", "best", "most", "average", "slope", "equivalent", "above", "not_above", "diverges", "same")
 AXES = ("row", "column")
@@ -139,6 +141,7 @@ class Experiment:
         seeds: how many seeds the paper used; 0 for one that needs no run.
         measure: ``""``: runs are trained; ``method`` or ``dataset``: facts are measured, nothing is trained.
         select: which epoch's numbers count.
+        select_source: who says so, of ``SELECT_SOURCES``; the caption names it.
         metric: what cells show unless their row or column says otherwise.
         base: the overrides of every run.
         preset: the preset that its own claims are judged under.
@@ -161,6 +164,7 @@ class Experiment:
     seeds: int = 1
     measure: str = ""
     select: str = "best"
+    select_source: str = "ours"
     metric: str = "top1_err"
     base: tuple[str, ...] = ()
     preset: str = "paper"
@@ -178,6 +182,7 @@ class Experiment:
     def __post_init__(self) -> None:
         check_choice("kind", self.kind, KINDS)
         check_choice("select", self.select, SELECTIONS)
+        check_choice("select_source", self.select_source, SELECT_SOURCES)
         for key in self.pool_by:
             check_choice("pool_by", key, POOLS)
 

@@ -86,6 +86,7 @@ TABLE = Table(
         "table4",
         "ImageNet errors of 4 methods",
         "Table IV",
+        select_source="paper",
         note="The paper's [57] is another paper.",
         rows={row.key: row for row in ROWS},
         columns={column.key: column for column in COLUMNS},

@@ -12,10 +12,12 @@ from io import StringIO
 import pytest
 from drawn_tables import CELLS, FACTS, FOLDER, GOLDEN, SMOKE, TABLE
 
+from olsrepro.experiments.files import experiments
 from olsrepro.experiments.render import FORMATS, render
 from olsrepro.experiments.table import Cell, Table, Verdict
 from olsrepro.settings import UserError
 
+ON_TEST_SET = "every number of ours is chosen on the test set"
 TEXTS = ("terminal", "markdown", "latex")
 
 
@@ -103,18 +105,28 @@ def test_data_formats_have_preset_seeds_rule_and_state(format: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("select", "place", "words"),
+    ("select", "place", "source", "words"),
     [
-        ("best", "Table IV", "best test epoch, as in the paper (every number of ours is chosen on the test set)"),
-        ("best", "", "best test epoch (every number of ours is chosen on the test set)"),
-        ("last", "Table IV", "last epoch (the paper: best test epoch)"),
-        ("mean_of_last_ten", "", "mean of the last ten epochs"),
+        ("best", "Table IV", "paper", f"best test epoch, as in the paper ({ON_TEST_SET})"),
+        ("best", "Table II", "code", f"best test epoch, as in the authors' code ({ON_TEST_SET})"),
+        ("best", "Table X", "detector", f"best test epoch, as in the detector that the authors named ({ON_TEST_SET})"),
+        ("best", "Table VIII", "ours", f"best test epoch, our reading ({ON_TEST_SET})"),
+        ("best", "", "ours", f"best test epoch ({ON_TEST_SET})"),
+        ("last", "Table IV", "paper", "last epoch (the paper: best test epoch)"),
+        ("last", "Table II", "code", "last epoch (the authors' code: best test epoch)"),
+        ("mean_of_last_ten", "", "ours", "mean of the last ten epochs"),
     ],
 )
-def test_the_selection_rule_is_told_in_words_and_how_the_papers_differs(select: str, place: str, words: str) -> None:
-    table = replace(TABLE, select=select, experiment=replace(TABLE.experiment, place=place))
+def test_the_selection_rule_is_told_in_words_with_its_source(select: str, place: str, source: str, words: str) -> None:
+    table = replace(TABLE, select=select, experiment=replace(TABLE.experiment, place=place, select_source=source))
     caption = json.loads(render([table], "json"))["caption"]
     assert caption["selection"] == words
+
+
+def test_the_paper_is_the_source_of_the_rule_for_imagenet_alone() -> None:
+    chosen = [item for item in experiments() if item.place and item.select == "best"]
+    assert {item.name for item in chosen if item.select_source == "paper"} == {"table4", "table9"}
+    assert {item.name for item in chosen if item.select_source == "ours"} == {"table3", "table8"}
 
 
 def test_a_quoted_cell_without_a_printed_number_is_not_counted() -> None:

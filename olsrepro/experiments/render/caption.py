@@ -16,6 +16,12 @@ SELECTION_WORDS = {
     "last": "last epoch",
     "mean_of_last_ten": "mean of the last ten epochs",
 }
+SOURCE_WORDS = {
+    "paper": "the paper",
+    "code": "the authors' code",
+    "detector": "the detector that the authors named",
+    "ours": "our reading",
+}
 PRESET_WORDS = {
     "smoke": " (proves that the machinery works, and says nothing about the paper)",
     "short": " (fewer epochs than the paper's: trends, no verdicts on the paper)",
@@ -82,14 +88,22 @@ def seeds_text(seeds: tuple[int, ...]) -> str:
 
 
 def selection_text(table: Table) -> str:
-    """Describe the selection rule; facts that are measured without training have none."""
+    """Describe the selection rule and its source; facts that are measured without training have none."""
     if table.experiment.measure:
         return "none (nothing is trained)"
-    words = SELECTION_WORDS[table.select]
-    is_paper = table.experiment.place and table.experiment.select == "best"
-    if table.select == "best":
-        return f"{words}{', as in the paper' if is_paper else ''} (every number of ours is chosen on the test set)"
-    return f"{words}{' (the paper: best test epoch)' if is_paper else ''}"
+    words = SELECTION_WORDS[table.select] + _source_text(table)
+    return f"{words} (every number of ours is chosen on the test set)" if table.select == "best" else words
+
+
+def _source_text(table: Table) -> str:
+    """Say who selects so, or how the experiment selects by default; nothing where the paper prints no such thing."""
+    experiment = table.experiment
+    source = SOURCE_WORDS[experiment.select_source]
+    if not experiment.place:
+        return ""
+    if table.select != experiment.select:
+        return f" ({source}: {SELECTION_WORDS[experiment.select]})"
+    return f", {source}" if experiment.select_source == "ours" else f", as in {source}"
 
 
 def cells_text(table: Table) -> str:
