@@ -9,6 +9,7 @@ from itertools import takewhile
 from numbers import Integral, Real
 
 _NEAR = 0.5
+_MOST_DIGITS = 18  # of a whole number in 64 bits
 
 
 def nearest(name: object, choices: Iterable[str], count: int = 3) -> list[str]:
@@ -58,6 +59,11 @@ def check_whole(key: str, value: object, low: int) -> None:
     """Refuse a value that is not a whole number of at least ``low`` (:class:`ValueError`)."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < low:
         raise ValueError(f"{key}={value} must be a whole number of at least {low}")
+
+
+def whole_number(text: str) -> int | None:
+    """Return the whole number that a text's digits stand for; None if it has other characters or over 18 digits."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
 def check_flag(key: str, value: object) -> None:

@@ -19,6 +19,7 @@ from olsrepro.cli.ranks import tell_end, tell_mistake
 from olsrepro.distributed.rank_info import RankInfo, rank_info
 from olsrepro.launch.errors import OfOneRank
 from olsrepro.printing.streams import printable_streams
+from olsrepro.printing.text import shortened
 from olsrepro.settings import UserError
 
 DESCRIPTION = """\
@@ -140,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             here = rank_info()
         except UserError as error:
-            print(f"olsrepro: {error}", file=sys.stderr)
+            print(f"olsrepro: {shortened(str(error))}", file=sys.stderr)
             return exit_codes.USER_MISTAKE
         code = _done(arguments, here)
     if code != exit_codes.DONE and here.local_rank > 0:
@@ -188,7 +189,7 @@ def _done(arguments: Sequence[str] | None, here: RankInfo) -> int:
             code: int = _written(parsed)
         return code
     except UserError as error:
-        tell_mistake(" ".join(str(error).splitlines()), here)
+        tell_mistake(shortened(" ".join(str(error).splitlines())), here)
         return exit_codes.USER_MISTAKE
     except OfOneRank as error:
         return tell_end(error)
