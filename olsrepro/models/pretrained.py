@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from olsrepro.files.other_content import other_content
+from olsrepro.checks import other_content
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.detector import Detector
 from olsrepro.settings import UserError

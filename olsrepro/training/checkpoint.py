@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import torch
 
+from olsrepro.checks import other_content
 from olsrepro.files.atomic import keep_predecessor, replacing
-from olsrepro.files.other_content import other_content
 
 State = dict[str, Any]
 NAME = "checkpoint.pt"

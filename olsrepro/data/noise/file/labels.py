@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from olsrepro.checks import did_you_mean
+from olsrepro.checks import did_you_mean, other_content
 from olsrepro.data.noise.file.settings import Settings
-from olsrepro.files.other_content import other_content
 from olsrepro.settings import UserError
 
 CLEAN_KEY = "clean_label"  # of the true labels in the files of CIFAR-N (UCSC-REAL/cifar-10-100n)
