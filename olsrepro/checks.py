@@ -1,7 +1,4 @@
-"""Checks of values and files that a user gives, with the nearest valid choices: one set for settings and criteria.
-
-No torch.
-"""
+"""Checks of what a user gives, with the nearest valid choices: one set for settings and criteria. No torch."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import time
@@ -163,6 +164,8 @@ def _written(parsed: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UserError(f"{error.filename}: no file can have so long a name") from None
         _refuse_full(error)
     return code
 

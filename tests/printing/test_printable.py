@@ -60,6 +60,11 @@ def test_a_value_that_is_too_long_to_read_is_cut_out_of_a_message() -> None:
         ["train", f"noise.key={'k' * 5000}"],
         ["train", f"recipe.epochs={'1' * 4000}"],
         ["train", "--resume" * 700],
+        ["data", "list", "--data-dir", "k" * 5000],
+        ["table", "k" * 5000],
+        ["show", "k" * 5000],
+        ["train", "--dry-run", "--config-dir", "k" * 5000],
+        ["table", "2", "--no-train", "--output", f"/tmp/{'k' * 5000}.md"],
     ],
     ids=lambda command: command[-1][:24],
 )
