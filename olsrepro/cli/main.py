@@ -144,6 +144,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except UserError as error:
             print(f"olsrepro: {shortened(str(error))}", file=sys.stderr)
             return exit_codes.USER_MISTAKE
+        if here.ranks > 1:  # torch's C++ traces say nothing of a lost rank that our line does not
+            os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         code = _done(arguments, here)
     if code != exit_codes.DONE and here.local_rank > 0:
         time.sleep(HEAD_START_S)

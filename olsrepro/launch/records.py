@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from olsrepro.data.photos.workers import WorkerHangs
 from olsrepro.files.atomic import StorageError
 from olsrepro.files.checksum import sha256
 from olsrepro.launch.errors import Hangs
@@ -109,7 +108,6 @@ def _kind(error: Exception) -> str:
         (MemoryError, "out of memory"),
         (NonFinite, "not finite"),
         (Hangs, "hung"),
-        (WorkerHangs, "hung"),
         (StorageError, "storage"),
         (UserError, "refused"),
     ]
