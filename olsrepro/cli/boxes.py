@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "overrides", nargs="*", default=[], metavar="runtime.KEY=VALUE", help="as in runtime.runs_dir=D"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="picture to write, .png or .svg")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="picture to write: .png, .svg, .pdf")
     parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
     parser.add_argument("--images", type=int, default=12, metavar="N", help="draw the first N test images (default 12)")
     parser.add_argument("--score", type=float, default=0.2, metavar="S", help="draw boxes scored above S (default 0.2)")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from olsrepro.cli import exit_codes
+from olsrepro.cli.listing import add_format_argument, print_listing
 
 SUMMARY = "list, fetch and verify data sets"
 DESCRIPTION = """\
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verifying = actions.add_parser(
         "verify", help="compare the checksums of a data set's files with the published ones", description=VERIFY
     )
+    add_format_argument(listing)
     for action in (fetching, verifying):
         action.add_argument("name", metavar="NAME", help="a name from `olsrepro data list`, such as cifar100")
     fetching.add_argument(
@@ -63,14 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     root = (arguments.data_dir or default_root()).expanduser().absolute()
     if arguments.action == "list":
-        return _list(root)
+        return _list(root, arguments)
     if arguments.action == "fetch":
         return _fetch(arguments.name, root, arguments.url)
     return _verify(arguments.name, root)
 
 
-def _list(root: Path) -> int:
-    from olsrepro.cli.listing import listing
+def _list(root: Path, arguments: argparse.Namespace) -> int:
     from olsrepro.data.download.status import status
 
     head = ("data set", "classes", "train", "test", "pixels", "state", "place")
@@ -83,7 +84,7 @@ def _list(root: Path) -> int:
         )
         for item in status(root)
     ]
-    print(listing(head, rows))
+    print_listing(head, rows, arguments)
     return exit_codes.DONE
 
 
@@ -95,15 +96,17 @@ def _fetch(name: str, root: Path, urls: list[str] | None) -> int:
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
     from olsrepro.data.download.fetch import fetch
+    from olsrepro.printing.console import PrintableConsole
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True, disable=not sys.stdout.isatty()) as bar:
+    console = PrintableConsole()
+    with Progress(*columns, console=console, transient=True, disable=not sys.stdout.isatty()) as bar:
         task = bar.add_task(name, total=None)
         fetch(
             name,
             root,
             urls=urls,
-            say=lambda line: bar.console.print(line, markup=False, highlight=False, soft_wrap=True),
+            say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     return exit_codes.DONE

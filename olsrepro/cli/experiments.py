@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from olsrepro.cli import exit_codes
+from olsrepro.cli.listing import add_format_argument, print_listing
 
 SUMMARY = "list all tables and figures"
 DESCRIPTION = """\
@@ -17,12 +18,12 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add nothing: the command has no arguments."""
+    """Add the arguments of the command."""
+    add_format_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the list; return the exit code."""
-    from olsrepro.cli.listing import listing
     from olsrepro.experiments.files import experiments
 
     head = ("name", "place", "cells", "seeds", "claims", "sweep", "what it shows")
@@ -30,5 +31,5 @@ def run(arguments: argparse.Namespace) -> int:
         (item.name, item.place, len(list(item.cells())), item.seeds or "", len(item.claims), item.sweep, item.title)
         for item in experiments()
     ]
-    print(listing(head, rows))
+    print_listing(head, rows, arguments)
     return exit_codes.DONE

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 SUMMARY = "train what a figure lacks; draw it, or print its numbers"
 DESCRIPTION = """\
-Composes the runs of a figure, trains those that the store lacks, and writes it as a picture (--output NAME.png or
-.svg), as a table with verdicts (terminal, Markdown, LaTeX), or as plot data: points, curves and labels (CSV, JSON).
+Composes the runs of a figure, trains those that the store lacks, and writes it as a picture (--output NAME.png,
+.svg or .pdf), as a table with verdicts (terminal, Markdown, LaTeX), or as plot data: points, curves and labels (CSV,
+JSON).
 Names are numbers (1, 3, 4, 5, 7a, 7b) or all; Figures 2 and 6 are drawings."""
 
 EPILOG = f"""\

@@ -41,22 +41,16 @@ def filled_by(experiments: Sequence[Experiment], request: Request, arguments: ar
 
 
 def _fill(filled: Filled, *, ask: bool) -> int:
-    from rich.console import Console
-
-    from olsrepro.launch.errors import RankFailed
     from olsrepro.launchers.fill import fill
     from olsrepro.launchers.in_process import InProcess
+    from olsrepro.printing.console import PrintableConsole
 
     def agree(cost: str) -> bool:
         _say(cost)
         return not ask or _agreed()
 
-    launcher = InProcess(Console(stderr=True, highlight=False, soft_wrap=True))
-    try:
-        filling = fill(filled, launcher, agree=agree, say=_say)
-    except RankFailed as error:
-        print(f"olsrepro: {error}", file=sys.stderr)  # only this rank knows it
-        raise SystemExit(exit_codes.RUN_FAILED) from None
+    launcher = InProcess(PrintableConsole(stderr=True, highlight=False, soft_wrap=True))
+    filling = fill(filled, launcher, agree=agree, say=_say)
     if filling.left_to_first:  # a failure of another rank would make `torchrun` end the first one
         raise SystemExit(exit_codes.DONE)
     if filling.declined:

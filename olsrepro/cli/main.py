@@ -10,10 +10,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from io import TextIOWrapper
+from typing import NoReturn
 
 import olsrepro
+from olsrepro.checks import did_you_mean
 from olsrepro.cli import exit_codes
+from olsrepro.cli.ranks import tell_end, tell_mistake
 from olsrepro.distributed.rank_info import RankInfo, rank_info
+from olsrepro.launch.errors import OfOneRank
+from olsrepro.printing.streams import printable_streams
 from olsrepro.settings import UserError
 
 DESCRIPTION = """\
@@ -70,6 +75,15 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]
         raise UserError(f"{message}; see {self.prog} --help")
 
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """Refuse an unknown command with the nearest ones."""
+        if action.choices is not None and value not in action.choices:
+            raise UserError(f"{self.prog} {value} is not a command; {_nearest(value, action)}; see {self.prog} --help")
+
+
+def _nearest(value: object, action: argparse.Action) -> str:
+    return did_you_mean(value, map(str, action.choices or ()))
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of the whole command line."""
@@ -90,6 +104,8 @@ def build_parser() -> argparse.ArgumentParser:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse arguments; overrides may stand on both sides of an option, which argparse alone does not allow."""
     parser = build_parser()
+    if not (sys.argv[1:] if arguments is None else arguments):
+        arguments = ["--help"]
     parsed, rest = parser.parse_known_args(arguments)
     options = [word for word in rest if word.startswith("-")]
     if options or (rest and not hasattr(parsed, "overrides")):
@@ -119,9 +135,16 @@ def _heard(here: RankInfo) -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
-    here = rank_info()
     _escape_unprintable()
-    code = _done(arguments, here)
+    with printable_streams():
+        try:
+            here = rank_info()
+        except UserError as error:
+            print(f"olsrepro: {error}", file=sys.stderr)
+            return exit_codes.USER_MISTAKE
+        if here.ranks > 1:  # torch's C++ traces say nothing of a lost rank that our line does not
+            os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+        code = _done(arguments, here)
     if code != exit_codes.DONE and here.local_rank > 0:
         time.sleep(HEAD_START_S)
     return code
@@ -129,8 +152,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _escape_unprintable() -> None:
     """Have letters that the output's encoding lacks, as in a path that is no text, printed as ``\\udcff``."""
-    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+    if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _written(parsed: argparse.Namespace) -> int:
+    """Run a command and write out what it printed; return its exit code."""
+    try:
+        code: int = parsed.run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _refuse_full(error)
+    return code
+
+
+def _refuse_full(error: OSError) -> NoReturn:
+    """Refuse a standard output that can't be written to, as on a full disk; raise other errors again."""
+    try:
+        print(flush=True)
+    except OSError as reason:
+        _discard_output()  # else Python tells of the unwritten rest when it exits
+        raise UserError(f"standard output can't be written to: {reason.strerror}") from None
+    raise error
+
+
+def _discard_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _done(arguments: Sequence[str] | None, here: RankInfo) -> int:
@@ -138,18 +187,18 @@ def _done(arguments: Sequence[str] | None, here: RankInfo) -> int:
         parsed = _parse(arguments)
         _refuse_ranks(parsed.command, here)
         with _heard(here):
-            code: int = parsed.run(parsed)
-            sys.stdout.flush()
+            code: int = _written(parsed)
         return code
     except UserError as error:
-        if here.local_rank == 0:  # the same on all ranks of a machine; another machine may lack a file
-            print(f"olsrepro: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        tell_mistake(" ".join(str(error).splitlines()), here)
         return exit_codes.USER_MISTAKE
+    except OfOneRank as error:
+        return tell_end(error)
     except KeyboardInterrupt:
         print("olsrepro: interrupted", file=sys.stderr)
         return exit_codes.BROKEN_OFF
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # a closed pipe: `data list | head`
+        _discard_output()  # a closed pipe: `data list | head`
         return exit_codes.DONE
 
 

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
+from olsrepro.cli.listing import add_format_argument, print_listing
 
 if TYPE_CHECKING:
     from olsrepro.methods.cards import Needs
@@ -19,21 +20,18 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add nothing: the command has no arguments."""
+    """Add the arguments of the command."""
+    add_format_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the list; return the exit code."""
-    from olsrepro.cli.listing import listing
     from olsrepro.methods.cards import card
     from olsrepro.methods.registry import method_names
 
     cards = [card(name) for name in method_names()]
-    print(
-        listing(
-            ("name", "needs", "what it is"), [(item.name, needs_in_short(item.needs), item.title) for item in cards]
-        )
-    )
+    rows = [(item.name, needs_in_short(item.needs), item.title) for item in cards]
+    print_listing(("name", "needs", "what it is"), rows, arguments)
     return exit_codes.DONE
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from olsrepro.printing.streams import drawn_on
 from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = {".txt": "terminal", ".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json"}
 FORMATS = tuple(SUFFIXES.values())
-PICTURES = (".png", ".svg")
+PICTURES = (".png", ".svg", ".pdf")
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,10 +78,10 @@ def on_terminal(arguments: argparse.Namespace) -> bool:
 
 
 def write(text: str, arguments: argparse.Namespace) -> None:
-    """Print a text, or write it to the file that was asked for."""
+    """Print a text that is printable but for our own colours, or write it to the file that was asked for."""
     text = text if text.endswith("\n") else f"{text}\n"
     if arguments.output is None:
-        print(text, end="")
+        drawn_on(sys.stdout).write(text)
         return
     from olsrepro.files.atomic import write_text
 

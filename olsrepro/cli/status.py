@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
 from olsrepro.cli.experiment_words import KEYS
+from olsrepro.cli.listing import add_format_argument, is_json, listing
 
 if TYPE_CHECKING:
     from olsrepro.experiments.request import Request
@@ -30,6 +33,7 @@ SHOWN = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="choose the runs counted, as in preset=short")
+    add_format_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,15 +42,13 @@ def run(arguments: argparse.Namespace) -> int:
     from olsrepro.experiments.standing import standing
     from olsrepro.store.folder import Store
 
-    request = parse_request(arguments.overrides)
+    as_json, request = is_json(arguments), parse_request(arguments.overrides)
     found = standing(Store(runs_folder(request)), request)
-    print("\n".join(_lines(found, request)))
+    print(json.dumps(asdict(found), indent=2, default=str) if as_json else "\n".join(_lines(found, request)))
     return exit_codes.DONE
 
 
 def _lines(found: Standing, request: Request) -> Iterator[str]:
-    from olsrepro.cli.listing import listing
-
     counts = (
         ("finished", found.finished),
         ("failed", found.failed),

@@ -90,7 +90,7 @@ def _dry_run(config: RunConfig) -> int:
 def _train(config: RunConfig, *, fresh: bool) -> int:
     from olsrepro.distributed.ranks import leave
     from olsrepro.files.lease import Held
-    from olsrepro.launch.errors import Interrupted, RankFailed, RunFailed
+    from olsrepro.launch.errors import Interrupted, OfOneRank, RunFailed
     from olsrepro.launchers.dependencies import run_with_dependencies
 
     try:
@@ -98,11 +98,10 @@ def _train(config: RunConfig, *, fresh: bool) -> int:
         leave()
     except Held as error:
         return _stop(error, exit_codes.HELD)
+    except OfOneRank:
+        raise
     except Interrupted as error:
         return _stop(error, exit_codes.INTERRUPTED)
-    except RankFailed as error:
-        print(f"olsrepro: {error}", file=sys.stderr)
-        return exit_codes.RUN_FAILED
     except RunFailed as error:
         return _stop(error, exit_codes.RUN_FAILED)
     print(f"record: {record}")

@@ -54,10 +54,10 @@ def _new(group: str, given: dict[str, Any]) -> Any:
     _refuse_unknown(group, cls, node)
     try:
         typed = OmegaConf.merge(OmegaConf.structured(cls), node)
-        values = OmegaConf.to_container(typed, throw_on_missing=True, resolve=True)  # an interpolation passes any type
+        values = OmegaConf.to_container(typed, throw_on_missing=True)
         assert isinstance(values, dict)
         _refuse_infinite(group, values)
-        _refuse_no_list(group, cls, values)
+        _refuse_untyped(group, cls, values)
         return cls(**{str(key): value for key, value in values.items()})
     except MissingMandatoryValue as error:
         raise UserError(f"{group}.{error.full_key} is missing from the config file of this {group}") from None
@@ -112,16 +112,17 @@ def _refuse_infinite(group: str, values: Mapping[Any, Any]) -> None:
             raise UserError(f"{group}.{key}={value:g} must be a finite number")
 
 
-def _refuse_no_list(group: str, cls: type[Any], values: Mapping[Any, Any]) -> None:
-    """Refuse, where a list is wanted, lists in lists and what an interpolation gives, which OmegaConf lets pass."""
-    for item in fields(cls):
-        value = values.get(item.name)
-        if str(item.type).startswith("list[") and value is not None and not _is_flat(value):
-            raise UserError(_must_be(group, item.name, value, get_type_hints(cls)[item.name]))
+def _refuse_untyped(group: str, cls: type[Any], values: Mapping[Any, Any]) -> None:
+    """Refuse what OmegaConf lets pass: a text like ``${key}`` where none is wanted, and lists in lists."""
+    hints = get_type_hints(cls)
+    for name, value in values.items():
+        is_nested = isinstance(value, list) and any(isinstance(item, list | dict) for item in value)
+        if is_nested or (isinstance(value, str) and str not in _kinds(hints[name])):
+            raise UserError(_must_be(group, name, value, hints[name]))
 
 
-def _is_flat(value: Any) -> bool:
-    return isinstance(value, list) and not any(isinstance(item, list | dict) for item in value)
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if isinstance(hint, UnionType) else (hint,)
 
 
 def _wrong_type(group: str, cls: type[Any], node: Mapping[str, Any], error: OmegaConfBaseException) -> str:
@@ -133,8 +134,8 @@ def _wrong_type(group: str, cls: type[Any], node: Mapping[str, Any], error: Omeg
 
 
 def _must_be(group: str, name: str, value: Any, hint: Any) -> str:
-    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    return f"{group}.{name}={shown(value)} must be {' or '.join(WORDS.get(kind, str(kind)) for kind in kinds)}"
+    kinds = (WORDS.get(kind, str(kind)) for kind in _kinds(hint))
+    return f"{group}.{name}={shown(value)} must be {' or '.join(kinds)}"
 
 
 def shown(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,14 @@ from hydra.errors import HydraException
 
 from olsrepro.checks import did_you_mean
 from olsrepro.settings import UserError
+from olsrepro.training.recipe import RecipeSettings
+from olsrepro.training.runtime import RuntimeSettings
 
+TOO_LONG = "{key}: its value can't be read: a number has too many digits, or brackets are nested too deeply"
 GROUPS = ("dataset", "backbone", "method", "noise", "recipe", "preset", "runtime")
+
+SHARED_KEYS = {"recipe": RecipeSettings, "runtime": RuntimeSettings}
+"""Settings whose keys every run has, or nearly every run."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ def parse_overrides(lines: Sequence[str], folders: ConfigFolders) -> Overrides:
     values: dict[str, str] = {}
     parsed: dict[str, Any] = {}
     for_hydra = []
+    _refuse_blanks(lines)
     for line in lines:
         override = _parse(line)
         key = override.key_or_group
@@ -76,7 +83,7 @@ def parse_overrides(lines: Sequence[str], folders: ConfigFolders) -> Overrides:
             _check_choice(key, choices[key], folders.choices(key))
             for_hydra.append(line)
         elif "." not in key and key != "seed":
-            raise UserError(f"{line}: unknown key `{key}`; {did_you_mean(key, [*GROUPS, 'seed'])}")
+            raise UserError(f"{line}: unknown key `{key}`; {_whose(key)}")
         else:
             values[key], parsed[key] = typed, override.value()
             for_hydra.append(f"++{line}")
@@ -92,11 +99,31 @@ def _parse(line: str) -> Override:
     except HydraException as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{line} can't be read ({reason}); quote special characters: 'key=\"value\"'") from None
+    except (ValueError, RecursionError):
+        raise UserError(TOO_LONG.format(key=line.partition("=")[0])) from None
     if override.type != OverrideType.CHANGE or override.package is not None:
         raise UserError(f"{line}: keys can't be added, removed or moved; write key=value")
     if override.value_type != ValueType.ELEMENT:
         raise UserError(f"{line} names several values; one run takes one")
     return override
+
+
+def _refuse_blanks(lines: Sequence[str]) -> None:
+    """Refuse blanks around ``=`` or after a comma, of which a shell makes words (:class:`UserError`)."""
+    for line, following in zip(lines, (*lines[1:], "x="), strict=False):
+        key, _, value = line.partition("=")
+        if (key != key.strip() or value != value.lstrip()) or ("=" not in line and following.startswith("=")):
+            raise UserError(f"{line}: there are blanks around =; write key=value without any")
+        if value.endswith(",") and "=" not in following:
+            raise UserError(f"{line} {following}: there is a blank after the comma; write values as in key=[1,2]")
+
+
+def _whose(key: str) -> str:
+    """Say which groups have a key that was typed without its group, or the nearest keys that stand alone."""
+    owners = [group for group, cls in SHARED_KEYS.items() if key in {item.name for item in fields(cls)}]
+    if owners:
+        return f"did you mean {' or '.join(f'{group}.{key}' for group in owners)}?"
+    return did_you_mean(key, [*GROUPS, "seed"])
 
 
 def _chosen(override: Override, typed: str) -> str:
@@ -106,4 +133,10 @@ def _chosen(override: Override, typed: str) -> str:
 
 def _check_choice(group: str, choice: str, known: Sequence[str]) -> None:
     if choice not in known:
-        raise UserError(f"{group}={choice} is not known; {did_you_mean(choice, known)}")
+        raise UserError(f"{group}={choice} is not known; {_like(choice, known)}")
+
+
+def _like(choice: str, known: Sequence[str]) -> str:
+    """Name the choices that end in what was typed, as ``cifar_resnet18`` does in ``resnet18``, or the nearest."""
+    ending = [name for name in known if name.endswith(f"_{choice}")]
+    return f"did you mean {' or '.join(ending)}?" if ending else did_you_mean(choice, known)

@@ -6,6 +6,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import HydraException
 
+from olsrepro.config.overrides import TOO_LONG
 from olsrepro.settings import UserError
 
 
@@ -19,6 +20,8 @@ def swept_values(line: str) -> tuple[str, list[str]]:
         override: Override = OverridesParser.create().parse_override(line)
     except HydraException as error:
         raise UserError(f"{line} can't be read ({str(error).splitlines()[0]})") from None
+    except (ValueError, RecursionError):
+        raise UserError(TOO_LONG.format(key=line.partition("=")[0])) from None
     key = override.key_or_group
     if override.value_type == ValueType.GLOB_CHOICE_SWEEP:
         raise UserError(f"{line}: name the values, as in {key}=a,b")

@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from olsrepro.distributed.ranks import rank_count
+from olsrepro.distributed.ranks import count_exchange, rank_count
 
 BUCKET = 2**23  # numbers in one message: large enough to be quick, small enough that one fills while another travels
 
@@ -39,6 +39,7 @@ def share_running_statistics(buffers: Sequence[Tensor]) -> None:
     if rank_count() == 1 or not buffers:
         return
     flat = torch.cat([buffer.reshape(-1) for buffer in buffers])
+    count_exchange()
     dist.broadcast(flat, src=0)
     _unpack(flat, buffers)
 
@@ -64,6 +65,7 @@ def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
 
 def _sent(bucket: Sequence[Tensor]) -> tuple[Tensor, dist.Work]:
     flat = torch.cat([tensor.reshape(-1) for tensor in bucket])
+    count_exchange()
     work = dist.all_reduce(flat, async_op=True)
     assert work is not None
     return flat, work

@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from olsrepro.distributed.ranks import control, is_first, rank_count
+from olsrepro.distributed.ranks import arrive, control, count_exchange, is_first, rank_count
 
 T = TypeVar("T")
 
@@ -17,6 +17,7 @@ def from_first(value: T) -> T:
     """Return the first rank's value on every rank; every rank must call it."""
     if rank_count() == 1:
         return value
+    arrive()
     told: list[Any] = [value if is_first() else None]
     dist.broadcast_object_list(told, src=0, group=control())
     found: T = told[0]
@@ -27,6 +28,7 @@ def of_all(value: T) -> list[T]:
     """Return the values of all ranks in order; every rank must call it."""
     if rank_count() == 1:
         return [value]
+    arrive()
     told: list[Any] = [None] * rank_count()
     dist.all_gather_object(told, value, group=control())
     return told
@@ -36,6 +38,7 @@ def for_first(value: T) -> list[T]:
     """Return the values of all ranks in order on the first rank, none on the others; every rank must call it."""
     if rank_count() == 1:
         return [value]
+    arrive()
     told: list[Any] | None = [None] * rank_count() if is_first() else None
     dist.gather_object(value, told, dst=0, group=control())
     return told or []
@@ -56,7 +59,8 @@ class Agreement:
             return wishes
         answer = self._answer() or (False,) * len(wishes)
         told = torch.tensor(wishes, dtype=torch.uint8)
-        self._asked = told, dist.all_reduce(told, dist.ReduceOp.MAX, group=control(), async_op=True)
+        count_exchange()
+        self._asked = told, dist.all_reduce(told, dist.ReduceOp.MAX, async_op=True)
         return answer
 
     def forget(self) -> None:

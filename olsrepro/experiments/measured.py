@@ -53,6 +53,10 @@ def parameter_value(key: str, text: str) -> Any:
         return safe_load(text)
     except YAMLError:
         raise UserError(f"{key}={text} can't be read: is a bracket or a quote left open?") from None
+    except (ValueError, RecursionError):
+        raise UserError(
+            f"{key}: its value can't be read: a number has too many digits, or brackets are nested too deeply"
+        ) from None
 
 
 def refuse_idle_parameters(experiment: Experiment, request: Request) -> None:

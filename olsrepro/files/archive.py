@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import shutil
 import tarfile
@@ -19,7 +20,7 @@ Place = Callable[[PurePosixPath], "PurePosixPath | None"]
 """Function from a member's path to its path under the target folder; None leaves the member out."""
 
 _BLOCK = 1 << 20
-_DAMAGE = (tarfile.TarError, EOFError, zlib.error, OSError)
+_DAMAGE = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError)
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ def telling(archive: Path, folder: Path) -> Iterator[None]:
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk's fault, not the archive's
             raise UserError(f"{archive} can't be unpacked into {folder}: {error.strerror}") from error
-        raise UserError(f"{archive} can't be unpacked: {error}; remove it and fetch it again") from error
+        raise UserError(
+            f"{archive} can't be unpacked: it is damaged or no archive; remove it and fetch it again"
+        ) from error
 
 
 def _checked(member: tarfile.TarInfo, archive: Path) -> PurePosixPath:

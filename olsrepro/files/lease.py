@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import threading
 import time
 import uuid
@@ -22,6 +21,7 @@ from filelock import FileLock
 
 from olsrepro.files.atomic import StorageError, write_json
 from olsrepro.files.plain_json import parse
+from olsrepro.files.process import process_start
 from olsrepro.files.shape import TEXT, WHOLE, Having, Maybe
 from olsrepro.settings import UserError
 
@@ -70,19 +70,6 @@ def machine_mark() -> str:
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return ""
-
-
-def process_start(pid: int) -> str | None:
-    """Return when a process began, as an opaque mark; None if there is no such process (a zombie counts as none)."""
-    stat = Path(f"/proc/{pid}/stat")
-    if stat.parent.parent.joinpath("self").exists():
-        try:
-            after_name = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            return None
-        return None if after_name[0] == "Z" else after_name[19]
-    listing = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return listing.stdout.strip() or None
 
 
 def read_holder(folder: Path) -> Holder | None:
@@ -215,6 +202,10 @@ class Lease:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Give the lease back; nothing may be written after."""
         self._stop.set()
         self._thread.join()
         with suppress(OSError, UserError), self._guard:  # a lease left behind is a dead one once this process ends

@@ -13,6 +13,8 @@ from olsrepro.launch.alike import refuse_unlike_weights
 from olsrepro.launch.inputs.base import Inputs
 from olsrepro.launch.job import Job
 from olsrepro.launch.provenance import each_rank, this_process
+from olsrepro.launch.ranks import together
+from olsrepro.launch.single_images import refuse_single_images
 from olsrepro.methods.base import TrainingSet
 from olsrepro.settings import UserError
 from olsrepro.training.artifacts import Artifacts
@@ -57,13 +59,14 @@ def trainer_of(
         guard: called before each checkpoint; raises if this process must not write.
 
     Raises:
-        UserError: images can be decoded now that could not when the run began, or the other way round; or ranks
-            start from different weights.
+        UserError: images can be decoded now that could not when the run began, or the other way round; ranks start
+            from different weights; the last batch leaves a part of one image that the network can't be trained on.
     """
     config = inputs.sized(job.config)
     task = inputs.task(config, device)
     learner = learner_of(config, device, teacher, task.training_set(), inputs.weights)
     refuse_unlike_weights(learner, teacher)
+    together(lambda: refuse_single_images(config, task, learner))
     process = this_process(config.runtime, device)
     trainer = Trainer(
         task=task,

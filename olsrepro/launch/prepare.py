@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,26 +14,30 @@ from torch import nn
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.to_yaml import to_yaml
+from olsrepro.data.photos.workers import kill_workers, worker_states
 from olsrepro.distributed.news import from_first
-from olsrepro.distributed.ranks import all_come, is_first, rank, rank_count
+from olsrepro.distributed.ranks import is_first, rank
 from olsrepro.files.atomic import write_text
 from olsrepro.files.lease import Held, Lease
 from olsrepro.launch.alike import refuse_unlike_devices, refuse_unlike_inputs
 from olsrepro.launch.announce import announce
 from olsrepro.launch.build import trainer_of
-from olsrepro.launch.errors import Interrupted, RankFailed, RunFailed
+from olsrepro.launch.errors import Hangs, Interrupted, RunFailed
 from olsrepro.launch.inputs.base import Inputs
 from olsrepro.launch.inputs.read import read_inputs
 from olsrepro.launch.job import Job
 from olsrepro.launch.observing import observers_of
-from olsrepro.launch.ranks import is_of_lost_rank, refuse_uneven, together
+from olsrepro.launch.ranks import is_of_lost_rank, refuse_uneven, tell_failure, together
 from olsrepro.launch.records import finished_record, record_failure
 from olsrepro.launch.teacher import load_teacher
+from olsrepro.launch.watchdog import Watchdog
 from olsrepro.store.record import write_record
 from olsrepro.training.batch_norm import check_batch_norm
 from olsrepro.training.device import prepare_device
 from olsrepro.training.stop import StopRequest
 from olsrepro.training.trainer import Trainer
+
+RESUMES = "the same command resumes from the last checkpoint"
 
 
 @dataclass
@@ -64,7 +70,8 @@ class PreparedRun:
             self.job.say(self.inputs.warning)
         if self.lease is not None:
             write_text(self.job.folder / "config.yaml", to_yaml(self.job.config))
-        with StopRequest() as stop, observers_of(self.job, self.lease) as observers:
+        watchdog = Watchdog(self.job.config.runtime.hang_minutes, self._end_hanging)
+        with StopRequest() as stop, observers_of(self.job, self.lease) as observers, watchdog:
             guard = self.lease.look if self.lease else _no_lease
             trainer = trainer_of(
                 self.job, self.inputs, self.device, self.teacher, observers=observers, stop=stop, guard=guard
@@ -92,10 +99,24 @@ class PreparedRun:
             raise
         except Exception as error:
             if is_of_lost_rank(error):
-                raise Interrupted("another rank is gone; the same command resumes from the last checkpoint") from error
+                raise
+            tell_failure(error)
+            raise RunFailed(self._recorded(error)) from error
+
+    def _end_hanging(self, place: str, stacks: str) -> None:
+        """End this process, whose training hangs in a call that nothing can end, with a record of where."""
+        minutes, line = self.job.config.runtime.hang_minutes, f"{self.job.run_id} hangs"
+        readers = "".join(f"; {state}" for state in worker_states())
+        error = Hangs(f"nothing has moved for {minutes:g} minutes (runtime.hang_minutes) in {place}{readers}", stacks)
+        tell_failure(error)
+        try:
             line = self._recorded(error)
-            failed_alike = all_come(self.job.config.runtime.rank_timeout_s)
-            raise (RunFailed if failed_alike else RankFailed)(line) from error
+            if self.lease is not None:
+                self.lease.release()
+        finally:
+            kill_workers()
+            print(f"{stacks if self.lease is None else ''}olsrepro: {line}\n{RESUMES}", file=sys.stderr, flush=True)
+            os._exit(os.EX_TEMPFAIL)
 
     def _recorded(self, error: Exception) -> str:
         """Record a failure on the rank with the lease, and return a line about it."""
@@ -128,15 +149,10 @@ def prepare(job: Job, *, fresh: bool = False) -> Iterator[PreparedRun | None]:
     teacher = together(lambda: load_teacher(job.config, device))
     with ExitStack() as stack:
         lease = together(lambda: stack.enter_context(_lease(job, fresh)) if is_first() else None)
-        if from_first(job.is_finished()):
+        if from_first(together(job.is_finished)):
             yield None
             return
-        try:
-            yield PreparedRun(job, device, inputs, teacher, lease)
-        except Held as error:
-            if rank_count() == 1:
-                raise
-            raise Interrupted(str(error)) from error  # the other ranks can't have seen it
+        yield PreparedRun(job, device, inputs, teacher, lease)
 
 
 def _prepared_device(config: RunConfig) -> torch.device:

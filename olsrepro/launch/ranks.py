@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.distributed.news import of_all
+from olsrepro.distributed.presence import UNKNOWN, Presence, RankLost
 from olsrepro.distributed.rank_info import rank_info
-from olsrepro.distributed.ranks import join, rank_count
+from olsrepro.distributed.ranks import join, presence, rank, rank_count
+from olsrepro.files.lease import Held
+from olsrepro.launch.errors import Interrupted, OfOneRank, RankFailed, RankGone, RunFailed
 from olsrepro.settings import UserError
 from olsrepro.training.runtime import RuntimeSettings
 
@@ -72,6 +76,20 @@ def refuse_uneven(config: RunConfig) -> None:
         )
 
 
+def smallest_part(config: RunConfig) -> int:
+    """Count the images of the smallest part that a rank's share of a step is split into."""
+    size, rest = _size_and_rest(config)
+    return (rest or size) // (rank_info().ranks * config.runtime.accumulate)
+
+
+def _size_and_rest(config: RunConfig) -> tuple[int, int]:
+    """Count the images of a step, and of the last one of an epoch where that is smaller, else 0."""
+    wanted = config.method.clean_set()
+    aside = 0 if wanted is None or wanted.in_training else wanted.size
+    size, images = config.method.images_per_batch(config.recipe.batch_size), config.dataset.train_size - aside
+    return min(size, images), images % size if images > size else 0
+
+
 def _unit(config: RunConfig, parts: int) -> int:
     """Return the number that the images of a batch must be a multiple of; pairs stay together."""
     return 2 * parts if config.method.needs_pairs else parts
@@ -91,13 +109,10 @@ def _refuse_undivided(config: RunConfig, parts: int, among: str) -> None:
 
 
 def _refuse_small_rest(config: RunConfig, parts: int, among: str) -> None:
-    wanted = config.method.clean_set()
-    aside = 0 if wanted is None or wanted.in_training else wanted.size
-    size = config.method.images_per_batch(config.recipe.batch_size)
-    rest = (config.dataset.train_size - aside) % size
-    if 0 < rest < _unit(config, parts):
+    size, rest = _size_and_rest(config)
+    if 0 < (rest or size) < _unit(config, parts):
         raise UserError(
-            f"recipe.batch_size={config.recipe.batch_size} leaves a last batch of {rest} training images of"
+            f"recipe.batch_size={config.recipe.batch_size} leaves a last batch of {rest or size} training images of"
             f" dataset={config.dataset.name}, too few for {among}; choose another batch size"
         )
 
@@ -107,6 +122,67 @@ def ranks_text() -> str:
     return f" x {rank_count()} ranks" if rank_count() > 1 else ""
 
 
-def is_of_lost_rank(error: Exception) -> bool:
-    """Return whether an error means that a sum over ranks found one of them gone, or waited for it too long."""
+def is_of_lost_rank(error: BaseException) -> bool:
+    """Return whether an error means that another rank is gone, or was waited for too long in a sum over ranks."""
+    if isinstance(error, RankLost):
+        return True
     return rank_count() > 1 and isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _LOST)
+
+
+def tell_failure(error: BaseException) -> None:
+    """Tell the other ranks at once that this one failed, so that they don't wait for it."""
+    if (here := presence()) is not None:
+        here.fail(_line_of(error))
+
+
+@contextmanager
+def ending_together(runtime: RuntimeSettings) -> Iterator[None]:
+    """Have all ranks learn of whatever ends a run on one of them; a single process does nothing.
+
+    Raises:
+        RankFailed: this rank failed by itself, or another one did.
+        RankGone: another rank was killed, stopped or too slow, or this one alone had to stop; the run can be resumed.
+    """
+    try:
+        yield
+    except OfOneRank:  # as an inner call of this has said already
+        raise
+    except BaseException as error:
+        here = presence()
+        if here is None:
+            raise
+        if is_of_lost_rank(error):
+            raise _parted(error, here, runtime) from error
+        here.fail(_line_of(error))
+        if not isinstance(error, Exception) or here.all_failed(_line_of(error)):
+            raise
+        raise _own_end(error) from error
+
+
+def _own_end(error: Exception) -> RankFailed | RankGone:
+    if isinstance(error, RunFailed):
+        return RankFailed(str(error))
+    kind = RankGone if isinstance(error, Interrupted | Held) else RankFailed
+    return kind(f"on rank {rank()}: {_line_of(error)}")
+
+
+def _parted(error: BaseException, here: Presence, runtime: RuntimeSettings) -> RankFailed | RankGone:
+    """Return how this rank ends once it has lost another one, which it tells the rest."""
+    lost = error if isinstance(error, RankLost) else here.lost_rank() or _slow(runtime)
+    here.give_up(lost)
+    if lost.failed:  # where it failed it speaks for itself
+        return RankFailed(str(lost), speaks=rank() == 0)
+    is_heard = rank() == 0 or lost.rank == 0
+    return RankGone(f"{lost}; the same command resumes from the last checkpoint", speaks=is_heard)
+
+
+def _slow(runtime: RuntimeSettings) -> RankLost:
+    return RankLost(
+        f"all ranks live, but one was slower in a step than runtime.rank_timeout_s={runtime.rank_timeout_s:g} seconds:"
+        " set it higher if that was no accident",
+        UNKNOWN,
+    )
+
+
+def _line_of(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -11,6 +11,7 @@ import torch
 
 from olsrepro.files.atomic import StorageError
 from olsrepro.files.checksum import sha256
+from olsrepro.launch.errors import Hangs
 from olsrepro.launch.inputs.base import Inputs
 from olsrepro.launch.job import Job
 from olsrepro.launch.provenance import is_bitwise, now, this_process
@@ -79,8 +80,7 @@ def _identity(job: Job) -> Record:
 def record_failure(job: Job, error: Exception, device: torch.device) -> str:
     """Write a record of the failure if the disk still takes one; return a line about the failure."""
     line = str(error).splitlines()[0] if str(error) else type(error).__name__
-    trace = "".join(traceback.format_exception(error)) if not isinstance(error, (UserError, NonFinite)) else None
-    detail = {"kind": _kind(error), "message": line, "traceback": trace, "at": now()}
+    detail = {"kind": _kind(error), "message": line, "traceback": _trace(error), "at": now()}
     process = this_process(job.config.runtime, device)
     try:
         write_record(job.folder, {**_identity(job), "status": FAILED, "error": detail, "history": [process]})
@@ -89,11 +89,24 @@ def record_failure(job: Job, error: Exception, device: torch.device) -> str:
     return f"{job.run_id} failed ({detail['kind']}): {line}\nrecord: {job.folder / NAME}"
 
 
+# Torch's CPU allocator and threads have only a RuntimeError for a lack of memory.
+_MEMORY_WORDS = ("can't allocate memory", "can't start new thread")
+
+
+def _trace(error: Exception) -> str | None:
+    if isinstance(error, Hangs):
+        return error.stacks
+    return None if isinstance(error, (UserError, NonFinite)) else "".join(traceback.format_exception(error))
+
+
 def _kind(error: Exception) -> str:
+    if isinstance(error, RuntimeError) and any(words in str(error) for words in _MEMORY_WORDS):
+        return "out of memory"
     kinds: list[tuple[type[Exception], str]] = [
         (torch.cuda.OutOfMemoryError, "out of memory"),
         (MemoryError, "out of memory"),
         (NonFinite, "not finite"),
+        (Hangs, "hung"),
         (StorageError, "storage"),
         (UserError, "refused"),
     ]

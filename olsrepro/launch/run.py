@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -13,8 +12,9 @@ from olsrepro.launch.alike import refuse_unlike_runs
 from olsrepro.launch.errors import NeedsRun
 from olsrepro.launch.job import Job
 from olsrepro.launch.prepare import prepare
-from olsrepro.launch.ranks import meet, refuse_uneven
+from olsrepro.launch.ranks import ending_together, meet, refuse_uneven, together
 from olsrepro.launch.teacher import missing_teacher
+from olsrepro.printing.console import PrintableConsole
 
 
 def run(config: RunConfig, *, fresh: bool = False, console: Console | None = None, pace_s: float = 0.0) -> Path:
@@ -33,14 +33,20 @@ def run(config: RunConfig, *, fresh: bool = False, console: Console | None = Non
         Held: another process writes this run.
         Interrupted: a signal asked for a stop; the same command resumes it.
         RunFailed: the training failed; a record of the failure is written, if it failed on the first rank.
+        RankFailed, RankGone: of several ranks one failed by itself, or is gone.
     """
-    meet(config.runtime)
-    job = Job(config, console or Console(file=sys.stdout, highlight=False, soft_wrap=True), pace_s)
+    with ending_together(config.runtime):
+        meet(config.runtime)
+        job = Job(config, console or PrintableConsole(highlight=False, soft_wrap=True), pace_s)
+        return _run(job, fresh)
+
+
+def _run(job: Job, fresh: bool) -> Path:
     refuse_unlike_runs(job, fresh=fresh)
-    if not fresh and from_first(job.is_finished()):
+    if not fresh and from_first(together(job.is_finished)):
         return job.record
-    refuse_uneven(config)
-    if (teacher := missing_teacher(config)) is not None:
+    refuse_uneven(job.config)
+    if (teacher := missing_teacher(job.config)) is not None:
         raise NeedsRun(teacher)
     with prepare(job, fresh=fresh) as prepared:
         if prepared is None:

@@ -9,6 +9,7 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.config.teacher import teacher_config
 from olsrepro.distributed.news import from_first
 from olsrepro.files.checksum import sha256
+from olsrepro.launch.ranks import together
 from olsrepro.models.registry import build_backbone
 from olsrepro.settings import UserError
 from olsrepro.store.teacher import WEIGHTS, teacher_folder, teacher_record
@@ -24,7 +25,7 @@ def missing_teacher(config: RunConfig) -> RunConfig | None:
         UserError: the run named as teacher can't teach this one.
     """
     own = teacher_config(config)
-    return own if from_first(teacher_record(config) is None) else None
+    return own if from_first(together(lambda: teacher_record(config) is None)) else None
 
 
 def load_teacher(config: RunConfig, device: torch.device) -> nn.Module | None:

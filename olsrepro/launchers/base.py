@@ -38,5 +38,5 @@ class Launcher(Protocol):
 
         Raises:
             UserError: something that the runs need is missing; nothing was started.
-            RankFailed: of several ranks this one failed by itself, so that this process must end.
+            RankFailed, RankGone: of several ranks one failed by itself, or is gone, so that this process must end.
         """

@@ -48,7 +48,7 @@ def fill(filled: Filled, launcher: Launcher, *, agree: Callable[[str], bool], sa
 
     Raises:
         UserError: a device or a data set is missing; nothing was started.
-        RankFailed: of several ranks this one failed by itself.
+        RankFailed, RankGone: of several ranks one failed by itself, or is gone.
     """
     is_first = rank_info().rank == 0
     if is_first:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 from rich.console import Console
 
+from olsrepro.printing.console import PrintableConsole
+
 
 def line_console(say: Callable[[str], None]) -> Console:
     """Return a console that is not a terminal and passes its lines to ``say`` one by one, without line breaks."""
-    return Console(file=_Lines(say), highlight=False, soft_wrap=True, force_terminal=False)
+    return PrintableConsole(file=_Lines(say), highlight=False, soft_wrap=True, force_terminal=False)
 
 
 class _Lines(io.StringIO):

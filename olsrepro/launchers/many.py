@@ -14,9 +14,9 @@ from olsrepro.data.registry import read_dataset
 from olsrepro.distributed.news import from_first
 from olsrepro.distributed.ranks import is_first, leave
 from olsrepro.files.lease import Held
-from olsrepro.launch.errors import Interrupted, RankFailed, RunFailed
+from olsrepro.launch.errors import Interrupted, OfOneRank, RunFailed
 from olsrepro.launch.pretrained import pretrained_file
-from olsrepro.launch.ranks import meet, refuse_uneven, together
+from olsrepro.launch.ranks import ending_together, meet, refuse_uneven, together
 from olsrepro.launchers.base import Launched
 from olsrepro.launchers.dependencies import run_with_dependencies, say, wait_for_writer
 from olsrepro.settings import UserError
@@ -35,8 +35,13 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Launched:
 
     Raises:
         UserError: a device, a data set or a teacher that they need is missing; nothing was started.
-        RankFailed: of several ranks this one failed by itself.
+        RankFailed, RankGone: of several ranks one failed by itself, or is gone.
     """
+    with ending_together(configs[0].runtime):
+        return _run_many(configs, console)
+
+
+def _run_many(configs: Sequence[RunConfig], console: Console) -> Launched:
     meet(configs[0].runtime)
     first = from_first([run_id(config) for config in configs])
     together(lambda: _refuse_other_runs(configs, first))
@@ -49,6 +54,8 @@ def run_many(configs: Sequence[RunConfig], console: Console) -> Launched:
             if (line := tally.train(config)) is not None:
                 say(console, f"{line}; looked at again at the end")
         tally.come_back()
+    except OfOneRank:
+        raise
     except Interrupted as stop:
         return tally.launched(str(stop))
     leave()
@@ -75,12 +82,12 @@ class _Tally:
         """Train a run; return a line if another process is writing it.
 
         Raises:
-            Interrupted: after a signal, or the loss of a rank.
-            RankFailed: of several ranks this one failed by itself.
+            Interrupted: after a signal.
+            RankFailed, RankGone: of several ranks one failed by itself, or is gone.
         """
         try:
             run_with_dependencies(config, console=self.console, pace_s=PACE_S)
-        except RankFailed:
+        except OfOneRank:
             raise
         except Held as error:
             self.held.append((config, str(error)))

@@ -46,7 +46,7 @@ def fill_table(
     Raises:
         UserError: a name or an override is not known, or a device or a data set is missing; nothing was started.
         Interrupted: a signal asked for a stop; the same call resumes the training (``olsrepro.launch.errors``).
-        RankFailed: of several ranks this one failed by itself (``olsrepro.launch.errors``).
+        RankFailed, RankGone: of several ranks one failed by itself, or is gone (``olsrepro.launch.errors``).
     """
     request = parse_request([*overrides, *([] if runs_dir is None else [_runs_line(fspath(runs_dir))])])
     experiment = find(name, "table")

@@ -28,7 +28,7 @@ class Criterion(nn.Module):
     def __init__(self, num_classes: int) -> None:
         super().__init__()
         check_whole("num_classes", num_classes, 2)
-        self.num_classes = num_classes
+        self.num_classes = int(num_classes)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the mean loss of a batch.
@@ -69,8 +69,11 @@ def check_batch(logits: Tensor, target: Tensor, num_classes: int) -> None:
 
     Raises:
         ValueError: shapes other than (B, K) and (B,), an empty batch, or what :func:`check_targets` refuses.
-        TypeError: logits that aren't floating, targets that aren't int64.
+        TypeError: anything but tensors, logits that aren't floating, targets that aren't int64.
     """
+    for name, value in (("logits", logits), ("target", target)):
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name} must be a tensor, not {type(value).__name__}; torch.as_tensor({name}) makes one")
     if logits.ndim != 2 or logits.shape[1] != num_classes:
         raise ValueError(f"logits must have shape (B, {num_classes}), got {tuple(logits.shape)}")
     if target.ndim != 1 or len(target) != len(logits):

@@ -21,6 +21,7 @@ WRAPPER = "module."
 
 _COUNTER = "num_batches_tracked"
 _TOLD = 3
+_DEEPEST = 8  # levels of nesting; a mapping may hold itself
 
 
 def load_pretrained(network: Backbone | Detector, path: Path) -> None:
@@ -69,6 +70,8 @@ def _content(path: Path) -> Any:
         return load_file(path) if is_safetensors else torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror or error}") from None
+    except MemoryError:
+        raise
     except Exception:  # a damaged pickle can raise anything
         raise UserError(
             f"{path} is damaged or not a file of weights: use a safetensors file, or one of torch.save with only"
@@ -76,12 +79,12 @@ def _content(path: Path) -> Any:
         ) from None
 
 
-def _unwrapped(content: Any) -> dict[str, Tensor]:
+def _unwrapped(content: Any, levels: int = _DEEPEST) -> dict[str, Tensor]:
     if not isinstance(content, Mapping):
         return {}
-    for key in NESTED_UNDER:
-        if isinstance(content.get(key), Mapping):
-            return _unwrapped(content[key])
+    nested = next((content[key] for key in NESTED_UNDER if isinstance(content.get(key), Mapping)), None)
+    if nested is not None:
+        return _unwrapped(nested, levels - 1) if levels else {}
     tensors = {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, Tensor)}
     if all(key.startswith(WRAPPER) for key in tensors):
         return {key.removeprefix(WRAPPER): value for key, value in tensors.items()}

@@ -13,7 +13,7 @@ from olsrepro.settings import UserError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SUFFIXES = (".png", ".svg")
+SUFFIXES = (".png", ".svg", ".pdf")
 
 
 def check_suffix(path: Path) -> None:
@@ -23,7 +23,7 @@ def check_suffix(path: Path) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a picture as PNG or SVG, by the suffix; makes its folder if need be, and replaces an existing file.
+    """Write a picture as PNG, SVG or PDF, by the suffix; makes its folder if need be, and replaces an existing file.
 
     Raises:
         UserError: the path has another suffix.
@@ -34,5 +34,7 @@ def save(figure: Figure, path: Path) -> None:
     described = {"Title": figure.get_label()}
     if path.suffix == ".svg":
         described["Date"] = None
+    elif path.suffix == ".pdf":
+        described["CreationDate"] = None
     with applied(), replacing(path) as file:
         figure.savefig(file, format=path.suffix.removeprefix("."), metadata=described)

@@ -16,6 +16,7 @@ class TrainingProgress:
         epoch: the 0-based running epoch, equal to the number of finished ones.
         step: steps made in it.
         seconds: seconds of training in it, over all processes that worked on it.
+        untested: the method's fields of the running epoch's row, once its steps are done and the test is to come.
         rows: one row of the curve for each finished epoch; ``row["epoch"]`` counts from 1.
         best_epoch: the row with the lowest objective, the first of equals; None before the first test.
         best_objective: that objective.
@@ -24,6 +25,7 @@ class TrainingProgress:
     epoch: int = 0
     step: int = 0
     seconds: float = 0.0
+    untested: Row | None = None
     rows: list[Row] = field(default_factory=list)
     best_epoch: int | None = None
     best_objective: float = float("inf")
@@ -32,7 +34,7 @@ class TrainingProgress:
         """Append an epoch's row and move on to the next; return whether it is the best so far (the first of equals)."""
         is_best = self.best_epoch is None or objective < self.best_objective
         self.rows.append(row)
-        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
+        self.epoch, self.step, self.seconds, self.untested = self.epoch + 1, 0, 0.0, None
         if is_best:
             self.best_epoch, self.best_objective = self.epoch, objective
         return is_best

@@ -12,7 +12,16 @@ from olsrepro.evaluation.ensemble_epochs import GRIDS
 DEVICES = ("auto", "cpu", "cuda")
 KEEPS = ("sums", "grid")
 OF_A_MACHINE = frozenset(
-    {"device", "workers", "pixel_cache", "cache_dir", "rank_timeout_s", "checkpoint_minutes", "tensorboard"}
+    {
+        "device",
+        "workers",
+        "pixel_cache",
+        "cache_dir",
+        "rank_timeout_s",
+        "hang_minutes",
+        "checkpoint_minutes",
+        "tensorboard",
+    }
     | {"data_dir", "runs_dir"}
 )
 """Keys that ranks of one run may have different values of; of all others it must be the same."""
@@ -25,11 +34,13 @@ class RuntimeSettings:
     For ensembles over its epochs (Table III) a run keeps sums of test probabilities for each number of models in
     ``ensemble_sizes``, over the epochs that ``ensemble_grid`` takes; with ``keep=grid`` their weights as well.
 
-    A step's batch is split among the ranks and, on each rank, into ``accumulate`` successive passes; a rank waits
-    ``rank_timeout_s`` seconds for the others in a step. With ``wait_for_held`` a run that another process is writing is
-    waited for. Photographs are read by ``workers`` processes per rank (None: as many as there are cores for it). With
-    ``pixel_cache`` those whose first transform is the same in every epoch are kept resized in ``cache_dir`` (None: the
-    folder ``cache`` of ``data_dir``), which also holds the list of those that can't be decoded.
+    A step's batch is split among the ranks and, on each rank, into ``accumulate`` successive passes. A rank waits
+    ``rank_timeout_s`` seconds for the others in a step, and elsewhere as long as they give signs of life at least that
+    often. A training in which nothing has moved for ``hang_minutes`` is ended, to be resumed (0: never). With
+    ``wait_for_held`` a run that another process is writing is waited for. Photographs are read by ``workers`` processes
+    per rank (None: as many as there are cores for it). With ``pixel_cache`` those whose first transform is the same in
+    every epoch are kept resized in ``cache_dir`` (None: the folder ``cache`` of ``data_dir``), which also holds the
+    list of those that can't be decoded.
     """
 
     device: str = "auto"
@@ -42,6 +53,7 @@ class RuntimeSettings:
     pixel_cache: bool = False
     cache_dir: str | None = None
     rank_timeout_s: float = 60.0
+    hang_minutes: float = 30.0
     wait_for_held: bool = False
     checkpoint_minutes: float = 5.0
     checkpoint_steps: int | None = None
@@ -62,6 +74,7 @@ class RuntimeSettings:
         if self.workers is not None:
             check_range("workers", self.workers, 0)
         check_range("rank_timeout_s", self.rank_timeout_s, 1)
+        check_range("hang_minutes", self.hang_minutes, 0)
         if self.checkpoint_steps is not None:
             check_range("checkpoint_steps", self.checkpoint_steps, 1)
         if not self.checkpoint_minutes > 0 or math.isinf(self.checkpoint_minutes):

@@ -26,7 +26,7 @@ class StopRequest:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.requested = False
         self._clock = clock
-        self._since = 0.0
+        self._since: float | None = None
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
@@ -42,11 +42,18 @@ class StopRequest:
                 signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.requested and number == signal.SIGINT and self._clock() - self._since > ONE_PRESS_S:
+        if number == signal.SIGINT and self.is_older_than(ONE_PRESS_S):
             raise KeyboardInterrupt
-        if not self.requested:
-            self._since = self._clock()
         self.requested = True
+        self.is_older_than(0.0)
+
+    def is_older_than(self, seconds: float) -> bool:
+        """Return whether a stop was asked for more than so many seconds ago, as far as this object has heard of it."""
+        if not self.requested:
+            return False
+        if self._since is None:
+            self._since = self._clock()
+        return self._clock() - self._since > seconds
 
 
 def _is_nohup(number: int) -> bool:

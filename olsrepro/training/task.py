@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from torch import Tensor, nn
 
+from olsrepro.distributed.news import any_rank
 from olsrepro.methods.base import LabelMethod, TrainingSet
+
+T = TypeVar("T")
 
 
 class NonFinite(Exception):
     """A loss, a weight or a network's output in a test is not finite; no checkpoint holds that state."""
+
+
+class StoppedInTest(Exception):
+    """A test that was given up, on all ranks, because a stop was asked for."""
+
+
+Asked = Callable[[], bool]
+"""Question whether a stop was asked for on this rank."""
+
+
+def never() -> bool:
+    """Answer that no stop was asked for."""
+    return False
+
+
+def until(asked: Asked, batches: Iterable[T]) -> Iterator[T]:
+    """Yield a test's batches until a stop is asked for; :func:`refuse_stopped` comes after them."""
+    for batch in batches:
+        if asked():
+            return
+        yield batch
+
+
+def refuse_stopped(asked: Asked) -> None:
+    """Give up a test (:class:`StoppedInTest`) if a stop was asked for on any rank; every rank must call it."""
+    if any_rank(asked()):
+        raise StoppedInTest
 
 
 @dataclass(frozen=True)
@@ -69,8 +99,12 @@ class Task(Protocol):
     def training_fields(self) -> dict[str, Any]:
         """Return the row's fields from the counters of the epoch."""
 
-    def evaluate(self, network: nn.Module) -> Evaluation:
-        """Test the network, which is left in training mode."""
+    def evaluate(self, network: nn.Module, asked: Asked = never) -> Evaluation:
+        """Test the network, which is left in training mode.
+
+        Raises:
+            StoppedInTest: a stop was asked for on any rank; on all ranks.
+        """
 
     def training_set(self) -> TrainingSet | None:
         """Return all training images, for methods that go through them; None where no method does."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from olsrepro.distributed.gradients import running_statistics, share_running_statistics, sum_gradients
 from olsrepro.distributed.news import Agreement, any_rank, for_first, from_first
-from olsrepro.distributed.ranks import is_first, rank, rank_count
+from olsrepro.distributed.ranks import arrive, is_first, rank, rank_count
 from olsrepro.training.artifacts import Artifacts
 from olsrepro.training.checkpoint import CheckpointFolder, State
 from olsrepro.training.learner import Learner
@@ -22,7 +22,10 @@ from olsrepro.training.random_state import load_random_state, random_state
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.stop import StopRequest
-from olsrepro.training.task import Evaluation, NonFinite, Task
+from olsrepro.training.task import Evaluation, NonFinite, StoppedInTest, Task
+
+TEST_GRACE_S = 5.0
+"""Seconds after which a stop ends a test; a shorter one is finished, and its epoch with it."""
 
 
 class Observer(Protocol):
@@ -118,10 +121,18 @@ class Trainer:
         """
         self.learner.network.train()
         self.learner.method.train()
+        try:
+            return self._fit()
+        except StoppedInTest:
+            if self.progress.untested is not None:
+                self.checkpoint()
+            return False
+
+    def _fit(self) -> bool:
         if from_first(is_first() and self._lacks_files()):
             self._write_down(self._evaluate())
         while self.progress.epoch < self.recipe.epochs:
-            if not self._train_epoch():
+            if self.progress.untested is None and not self._train_epoch():
                 return False
             self._finish_epoch()
             if any_rank(self.stop.requested) and self.progress.epoch < self.recipe.epochs:
@@ -170,12 +181,10 @@ class Trainer:
         learner.step()
 
     def _finish_epoch(self) -> None:
-        self._refuse_non_finite()
-        self.learner.method.end_epoch()
-        from_method = self.task.end_epoch(self.progress.epoch, self.learner.method, self.learner.tested)
-        self.progress.seconds = self.clock() - self._began  # with the method's own passes, without the test
+        if self.progress.untested is None:
+            self._finish_steps()
         evaluation = self._evaluate()
-        row = self._row(evaluation, from_method)
+        row = self._row(evaluation)
         self.task.counters.reset()
         self.progress.finish_epoch(row, evaluation.objective)
         for collector in self.collectors:
@@ -183,11 +192,18 @@ class Trainer:
         self.checkpoint()
         self._write_down(evaluation)
 
+    def _finish_steps(self) -> None:
+        """Do what comes between an epoch's last step and its test."""
+        self._refuse_non_finite()
+        self.learner.method.end_epoch()
+        self.progress.untested = self.task.end_epoch(self.progress.epoch, self.learner.method, self.learner.tested)
+        self.progress.seconds = self.clock() - self._began  # with the method's own passes, without the test
+
     def _evaluate(self) -> Evaluation:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            return self.task.evaluate(self.learner.tested)
+            return self.task.evaluate(self.learner.tested, lambda: self.stop.is_older_than(TEST_GRACE_S))
 
-    def _row(self, evaluation: Evaluation, from_method: dict[str, Any]) -> Row:
+    def _row(self, evaluation: Evaluation) -> Row:
         images = self.task.images_seen()
         return {
             "epoch": self.progress.epoch + 1,
@@ -195,19 +211,19 @@ class Trainer:
             "images": images,
             **self.task.training_fields(),
             **evaluation.fields,
-            **from_method,
+            **(self.progress.untested or {}),
             "seconds": round(self.progress.seconds, 3),
             "images_per_s": round(images / max(self.progress.seconds, 1e-9), 1),
         }
 
     def _write_down(self, evaluation: Evaluation) -> None:
         """Write the finished epoch's files after its checkpoint, curves last: :meth:`fit` sees what a kill left out."""
-        if not is_first():
-            return
-        self._write_artifacts(evaluation)
-        for observer in self.observers:
-            observer.on_epoch(self.progress.rows[-1])
-        self.artifacts.curves(self.progress.rows)
+        if is_first():
+            self._write_artifacts(evaluation)
+            for observer in self.observers:
+                observer.on_epoch(self.progress.rows[-1])
+            self.artifacts.curves(self.progress.rows)
+        arrive()
 
     def _write_artifacts(self, evaluation: Evaluation) -> None:
         epoch, network = self.progress.epoch, self.learner.kept
@@ -234,6 +250,7 @@ class Trainer:
                 "inside_epoch": self.progress.step > 0,
             }
             self.checkpoints.save(state)
+        arrive()
         self._agreement.forget()
         self._last_checkpoint = self.clock()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ def train_configs_on(ranks: int, runs: Sequence[RunConfig], kill: Kill | None = 
     return call_on(ranks, _train, runs, kill)
 
 
-def call_on(ranks: int, work: Callable[..., None], *arguments: object) -> list[int | None]:
+def call_on(ranks: int, work: Callable[..., None], *arguments: object, timeout_s: float = 600) -> list[int | None]:
     """Call something on so many ranks; the exit codes of the ranks, None for one that hangs."""
     port = _free_port()
     processes = [
@@ -35,8 +36,9 @@ def call_on(ranks: int, work: Callable[..., None], *arguments: object) -> list[i
     ]
     for process in processes:
         process.start()
+    until = time.monotonic() + timeout_s
     for process in processes:
-        process.join(timeout=600)
+        process.join(timeout=max(0.0, until - time.monotonic()))
     codes = [process.exitcode for process in processes]
     for process in processes:
         process.kill()

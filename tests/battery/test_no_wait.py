@@ -14,6 +14,7 @@ from olsrepro.config.compose import compose_run
 from olsrepro.data.noise.noisy_labels import noisy_targets
 from olsrepro.data.registry import read_dataset
 from olsrepro.launch.inputs.classification import clean_samples
+from olsrepro.losses import criterion
 from olsrepro.models.registry import build_backbone
 from olsrepro.training.classification.task import ClassificationTask
 from olsrepro.training.device import prepare_device
@@ -36,7 +37,8 @@ def test_the_watch_sees_a_value_that_is_read() -> None:
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_a_step_never_waits_for_the_device(setting: str, tmp_path: Path) -> None:
+def test_a_step_never_waits_for_the_device(setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(criterion, "_is_readable", lambda target: False)  # as of a target on a GPU
     config = compose_run([*TINY, *SETTINGS[setting]])
     device = prepare_device(config.runtime)
     data = read_dataset(config.dataset, tmp_path)

@@ -87,8 +87,14 @@ def test_a_question_mark_lists_the_choices_of_a_group(group: str, capsys: pytest
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        ([], ["COMMAND", "olsrepro --help"]),
-        (["trian"], ["trian", "train", "olsrepro --help"]),
+        (["trian"], ["trian", "did you mean train", "olsrepro --help"]),
+        (["train", "lr=0.1"], ["lr=0.1", "did you mean recipe.lr?"]),
+        (["train", "epochs=5"], ["epochs=5", "did you mean recipe.epochs?"]),
+        (["train", "device=cpu"], ["did you mean runtime.device?"]),
+        (["train", "method", "=", "ols"], ["blanks around ="]),
+        (["train", "method= ols"], ["method= ols", "blanks around ="]),
+        (["train", "recipe.milestones=[1,", "2]"], ["blank after the comma"]),
+        (["train", "dataset=cifar100", "backbone=resnet18"], ["resnet18", "did you mean cifar_resnet18?"]),
         (["--foo", "train"], ["--foo"]),
         (["train", "--foo"], ["--foo", "olsrepro train --help"]),
         (["train", "method=ols", "--foo", "seed=1"], ["--foo", "olsrepro train --help"]),
@@ -110,6 +116,13 @@ def test_a_mistake_in_the_command_is_answered_in_one_line(
     assert shown.out == ""
     command_line.assert_one_line(shown.err)
     assert all(part in shown.err for part in parts), shown.err
+
+
+def test_the_command_alone_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == help_of(capsys=capsys)
 
 
 @pytest.mark.parametrize("arguments", [["--foo"], ["train", "metod=ols"], ["train", "--foo"]], ids=" ".join)

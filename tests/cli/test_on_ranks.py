@@ -10,6 +10,7 @@ import pytest
 from olsrepro.cli import exit_codes
 from olsrepro.cli.filling import _agreed
 from olsrepro.cli.main import main
+from olsrepro.distributed import ranks
 from olsrepro.launch.errors import RankFailed, RunFailed
 from olsrepro.launchers import dependencies
 
@@ -18,8 +19,10 @@ DIGITS = ["train", "runtime.device=cpu"]
 
 def stands(monkeypatch: pytest.MonkeyPatch, rank: int, local_rank: int) -> None:
     """As if this were one of four ranks, two on each of two machines."""
-    for name, value in {"RANK": rank, "WORLD_SIZE": 4, "LOCAL_RANK": local_rank, "LOCAL_WORLD_SIZE": 2}.items():
+    told = {"RANK": rank, "WORLD_SIZE": 4, "LOCAL_RANK": local_rank, "LOCAL_WORLD_SIZE": 2}
+    for name, value in (told | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": 1}).items():
         monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(ranks, "failed_on_all", lambda line: True)
 
 
 @pytest.mark.parametrize(("rank", "local_rank", "lines"), [(0, 0, 1), (1, 1, 0), (2, 0, 1), (3, 1, 0)])
@@ -33,6 +36,15 @@ def test_a_mistake_is_told_once_on_each_machine(
     assert told.count("\n") == lines
     if lines:
         command_line.assert_one_line(told)
+
+
+def test_a_mistake_of_one_rank_alone_is_told_by_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stands(monkeypatch, 3, 1)
+    monkeypatch.setattr(ranks, "failed_on_all", lambda line: False)
+    assert main(["train", "dataset=cifra10"]) == exit_codes.USER_MISTAKE
+    assert capsys.readouterr().err.startswith("olsrepro: on rank 3: dataset=cifra10 is not known")
 
 
 @pytest.mark.parametrize(

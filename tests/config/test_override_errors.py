@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import user_folder
 
 from olsrepro.config.compose import compose_run
+from olsrepro.config.sweeps import swept_values
+from olsrepro.experiments.measured import parameter_value
 from olsrepro.methods.registry import method_names
 from olsrepro.settings import UserError
 
@@ -191,6 +194,17 @@ def test_a_mistake_in_a_users_file_is_answered_likewise(
 ) -> None:
     message = user_folder.refusal(lines.split(" "), user_folder.write(tmp_path / "own", files))
     assert all(part in message for part in parts), message
+
+
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 3000 + "]" * 3000], ids=["digits", "brackets"])
+@pytest.mark.parametrize(
+    "read",
+    [lambda line: compose_run([line]), swept_values, lambda line: parameter_value(*line.split("="))],
+    ids=["run", "sweep", "evaluation"],
+)
+def test_a_value_that_is_too_long_to_read_is_told_by_its_key(value: str, read: Callable[[str], object]) -> None:
+    with pytest.raises(UserError, match=r"^recipe\.epochs: its value can't be read: a number has too many digits"):
+        read(f"recipe.epochs={value}")
 
 
 @pytest.mark.parametrize(

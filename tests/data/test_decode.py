@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from pathlib import Path
 
 import pytest
 import torch
 from photo_files import KINDS, photograph, truncate
-from PIL import Image
+from PIL import EpsImagePlugin, Image, WebPImagePlugin, features
 from small_photographs import resize_of
 from torchvision import transforms
 
@@ -83,6 +84,61 @@ def test_a_jpeg_that_lacks_its_last_bytes_is_found_without_decoding_it_in_full(p
 def test_what_is_no_image_is_told(photo: Path, content: bytes) -> None:
     photo.write_bytes(content)
     with pytest.raises(Unreadable, match=r"a photo\.JPEG can't be decoded"):
+        decoded(photo)
+
+
+def saved_as(format: str) -> bytes:
+    content = io.BytesIO()
+    Image.effect_noise((64, 48), 80).convert("RGB").save(content, format)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("format", decode.FORMATS)
+def test_the_name_of_a_file_does_not_say_its_format(photo: Path, format: str) -> None:
+    photo.write_bytes(saved_as(format))
+    assert decoded(photo).size == check_decodes(photo) == (64, 48)
+
+
+@pytest.mark.parametrize("read", [decoded, check_decodes], ids=["decoded", "checked"])
+def test_no_program_is_started_for_an_image_in_postscript(
+    photo: Path, read: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("Ghostscript was called"))
+    photo.write_bytes(saved_as("EPS"))
+    with pytest.raises(Unreadable, match="in one of the formats JPEG, PNG, BMP, GIF, WEBP"):
+        read(photo)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("format", ["TIFF", "PPM", "JPEG2000", *(["AVIF"] if features.check("avif") else [])])
+def test_other_formats_of_pillow_are_no_photographs(photo: Path, format: str) -> None:
+    photo.write_bytes(saved_as(format))
+    with pytest.raises(Unreadable, match="in one of the formats"):
+        decoded(photo)
+
+
+@pytest.mark.parametrize(
+    "raised", [RuntimeError("decoding of\ncolours"), KeyError(3), AssertionError(), RecursionError()]
+)
+def test_whatever_a_decoder_raises_its_file_is_unreadable(
+    photo: Path, raised: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(WebPImagePlugin.WebPImageFile, "load", fail)
+    photo.write_bytes(saved_as("WEBP"))
+    with pytest.raises(Unreadable) as told:
+        check_decodes(photo)
+    assert told.value.reason == (" ".join(str(raised).split()) or type(raised).__name__)
+
+
+def test_a_lack_of_memory_is_not_the_images_fault(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(WebPImagePlugin.WebPImageFile, "load", fail)
+    photo.write_bytes(saved_as("WEBP"))
+    with pytest.raises(MemoryError):
         decoded(photo)
 
 

@@ -305,3 +305,21 @@ def test_a_file_that_does_not_fit_is_refused_when_composing(labels: torch.Tensor
     np.save(tmp_path / "labels.npy", labels.numpy())
     with pytest.raises(UserError, match=told):
         composed("noise=file", f"noise.path={tmp_path / 'labels.npy'}")
+
+
+@pytest.mark.parametrize("ending", ["pt", "npy", "json"])
+def test_a_pointer_or_a_web_page_in_a_files_place_is_told_as_such(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"labels.{ending}"
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    assert "it is a Git LFS pointer (run `git lfs pull`), no" in refusal(path)
+    path.write_bytes(b"\n<!DOCTYPE html>\n<html></html>")
+    assert refusal(path).endswith(f"it is a web page, no .{ending} file of plain numbers")
+
+
+def test_only_the_first_of_many_keys_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps({f"key{number:04d}": [1] for number in range(3000)}))
+    for key in (None, "other"):
+        told = refusal(path, key)
+        assert told.endswith("key0019 and 2980 more")
+        assert len(told) < 1000

@@ -461,3 +461,23 @@ def test_an_aircraft_of_no_variant_is_named_with_its_line(tmp_path: Path) -> Non
     path = tmp_path / "fgvc-aircraft-2013b" / "data" / "images_variant_trainval.txt"
     edit(path, "BAE 146-300", "BAE 146-900")
     assert f"{path}, line 3: 'BAE 146-900' is not known" in refusal(tmp_path, "aircraft", sizes)
+
+
+def test_a_byte_order_mark_before_a_list_is_no_part_of_its_first_entry(tmp_path: Path) -> None:
+    photo_files.write(tmp_path, "cub")
+    before = read(tmp_path, "cub")
+    for path in (tmp_path / "CUB_200_2011").glob("*.txt"):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert [*read(tmp_path, "cub").train_paths] == [*before.train_paths]
+
+
+def test_what_systems_leave_beside_images_is_passed_over(tmp_path: Path) -> None:
+    sizes = photo_files.write(tmp_path, "imagenet")
+    before = read(tmp_path, "imagenet", sizes)
+    train = before.root / "train"
+    for name in ("__MACOSX", "lost+found", "@eaDir", ".cache"):
+        (train / name).mkdir()
+    first = before.root / before.train_paths[0]
+    first.with_name(f"._{first.name}").write_bytes(b"AppleDouble")
+    (first.parent / "@eaDir").mkdir()
+    assert [*read(tmp_path, "imagenet", sizes).train_paths] == [*before.train_paths]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from photo_files import truncate
+from PIL import Image, features
 from small_photographs import small_photographs
 
 from olsrepro.data.dataset import Photographs
@@ -64,6 +65,15 @@ def test_they_are_left_out_with_their_targets_and_listed(data: Photographs, tmp_
     assert torch.equal(found.test_targets, data.test_targets[[0, 1, 2, 4, 5, 6]])
     assert found.unreadable == ("train/2.jpg", "train/9.jpg", "test/3.jpg")
     assert (found.root, found.geometry) == (data.root, data.geometry)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_files_of_formats_that_no_set_holds_are_left_out_too(data: Photographs, tmp_path: Path, workers: int) -> None:
+    for place, format in enumerate(("EPS", "TIFF", *(["AVIF"] if features.check("avif") else []))):
+        Image.new("RGB", (64, 48)).save(data.root / f"train/{place}.jpg", format)
+    found, _ = checked(data, tmp_path, skip=True, workers=workers)
+    assert found.unreadable[:2] == ("train/0.jpg", "train/1.jpg")
+    assert "train/3.jpg" not in found.unreadable
 
 
 def test_the_same_files_are_read_once(data: Photographs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

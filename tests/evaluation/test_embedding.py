@@ -225,6 +225,39 @@ def test_a_network_whose_features_are_all_the_same_is_told_in_one_line() -> None
         measure(Settings(per_class=5), ToySubject(backbone=network))
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e-24, 1e20, 1e37])
+def test_a_picture_does_not_depend_on_how_small_or_large_features_are(scale: float) -> None:
+    features, labels = clusters(3, 20, spread=0.05)
+    points = t_sne((scale * features).float(), 10)
+    assert points.isfinite().all()
+    assert silhouette_score(points.numpy(), labels.numpy()) > 0.5
+
+
+def test_nearly_equal_features_far_from_0_are_told_apart() -> None:
+    features, labels = clusters(3, 20, spread=0.05)
+    assert silhouette_score(t_sne(1 + 1e-11 * features, 10).numpy(), labels.numpy()) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("features", "told"),
+    [(torch.ones(20, 4), "all features are the same"), (torch.full((20, 4), math.nan), "not finite")],
+    ids=["equal", "nan"],
+)
+def test_features_without_distances_have_no_picture(features: Tensor, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        t_sne(features, 5)
+
+
+@pytest.mark.parametrize("scale", [1e-24, 1e20])
+def test_a_run_with_tiny_or_huge_features_is_measured_and_drawn(scale: float) -> None:
+    network = toy_network(3)
+    network.get_submodule("layer2").weight.mul_(scale)  # type: ignore[operator,union-attr]
+    network.get_submodule("layer2").bias.mul_(scale)  # type: ignore[operator,union-attr]
+    result = measure(Settings(per_class=10), ToySubject(backbone=network))
+    assert len(result.tensors["points"].unique(dim=0)) > 1
+    assert result.tensors["points"].isfinite().all()
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

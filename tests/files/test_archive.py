@@ -127,3 +127,14 @@ def test_a_member_that_comes_twice_is_refused(tmp_path: Path) -> None:
     tar = make_tar(tmp_path / "a.tar.gz", member("set/a"), member("set/a"))
     with pytest.raises(UserError, match=r"can't be unpacked into .*: File exists"):
         unpack_all(tar, tmp_path / "root")
+
+
+@pytest.mark.parametrize(
+    "content", [b"hello" * 1000, b"", b"\xfd7zXZ\0\0\4" + bytes(range(256)) * 9], ids=["text", "empty", "xz"]
+)
+def test_what_is_no_archive_is_told_in_one_line(content: bytes, tmp_path: Path) -> None:
+    archive = tmp_path / "a.tar.xz"
+    archive.write_bytes(content)
+    with pytest.raises(UserError) as told:
+        list(unpack_tar(archive, tmp_path / "out"))
+    assert str(told.value) == f"{archive} can't be unpacked: it is damaged or no archive; remove it and fetch it again"

@@ -27,10 +27,10 @@ from olsrepro.files.lease import (
     Lease,
     is_alive,
     machine_mark,
-    process_start,
     read_holder,
     seems_alive,
 )
+from olsrepro.files.process import process_start
 from olsrepro.settings import UserError
 
 ROOT = Path(__file__).parents[2]

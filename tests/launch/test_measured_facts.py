@@ -19,8 +19,7 @@ from olsrepro.launch.measuring import facts as measuring
 from olsrepro.launch.measuring.facts import dataset_facts, measure, method_facts
 from olsrepro.methods.base import LabelMethod, StepOutput
 from olsrepro.methods.registry import method_names
-from olsrepro.store.facts import facts_id
-from olsrepro.store.record import read_record
+from olsrepro.store.facts import facts_id, read_facts
 from olsrepro.training.learner import Learner
 
 PLAIN = {"class_level": 1.0, "teacher": 0.0, "special_network": 0.0, "forward_passes": 1.0}
@@ -117,7 +116,7 @@ def test_the_facts_of_photographs_are_counted_in_their_lists(tmp_path: Path, mon
 
 def test_measured_facts_are_left_in_the_store_with_their_provenance(tmp_path: Path) -> None:
     path = measure("dataset", config())
-    record = read_record(path.parent)
+    record = read_facts(path.parent)
     assert record is not None
     assert path.parent == tmp_path / "runs" / "facts" / facts_id("dataset", config())
     assert record["facts"] == dataset_facts(config())

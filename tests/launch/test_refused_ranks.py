@@ -11,7 +11,8 @@ from olsrepro.settings import UserError
 
 def started(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """As if ``torchrun`` had started so many processes."""
-    for name, value in {"RANK": 0, "WORLD_SIZE": count, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": count}.items():
+    told = {"RANK": 0, "WORLD_SIZE": count, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": count}
+    for name, value in (told | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": 1}).items():
         monkeypatch.setenv(name, str(value))
 
 

@@ -15,9 +15,8 @@ from olsrepro.launch.measuring import speed as timing
 from olsrepro.launch.measuring.speed import Timed, bare_loss, batch_sizes, largest, stepper, time_networks, unknown
 from olsrepro.models.registry import build_backbone, build_detector
 from olsrepro.store.cost import Speed, estimate, measured_speeds
-from olsrepro.store.facts import SPEED, facts_folder, facts_id
+from olsrepro.store.facts import SPEED, facts_folder, facts_id, read_facts
 from olsrepro.store.folder import Store
-from olsrepro.store.record import read_record
 
 HERE, ELSEWHERE = "cpu: here", "cuda: a card"
 
@@ -108,7 +107,7 @@ def test_a_timed_speed_is_left_in_the_store_and_the_next_plan_has_it(
     run = config("method=byot", f"runtime.runs_dir={tmp_path}")
     said: list[str] = []
     time_networks([run, replace(run, seed=1)], {}, said.append)
-    record = read_record(facts_folder(tmp_path, facts_id(SPEED, run)))
+    record = read_facts(facts_folder(tmp_path, facts_id(SPEED, run)))
     assert record is not None
     assert record["about"]["network"]["width"] == 0.25
     assert (record["about"]["image_size"], record["about"]["precision"]) == (8, "fp32")

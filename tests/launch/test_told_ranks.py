@@ -22,7 +22,8 @@ def test_a_refusal_on_another_rank_is_told_with_its_number(monkeypatch: pytest.M
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system does not tell a process's own cores")
 def test_the_ranks_of_a_machine_share_the_cores_that_they_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"RANK": 3, "WORLD_SIZE": 6, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": 3}.items():
+    told = {"RANK": 3, "WORLD_SIZE": 6, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": 3, "MASTER_ADDR": "a", "MASTER_PORT": 1}
+    for name, value in told.items():
         monkeypatch.setenv(name, str(value))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(12)))
     assert worker_count(RuntimeSettings()) == 4

@@ -108,8 +108,9 @@ def test_after_a_stop_nothing_is_evaluated(tmp_path: Path) -> None:
 
 
 def test_another_rank_than_the_first_leaves_evaluations_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}.items():
-        monkeypatch.setenv(name, value)
+    told = {"RANK": 1, "WORLD_SIZE": 2, "LOCAL_RANK": 1, "LOCAL_WORLD_SIZE": 2, "MASTER_ADDR": "a", "MASTER_PORT": 1}
+    for name, value in told.items():
+        monkeypatch.setenv(name, str(value))
     filling, told = fill_by(Scribe(tmp_path), smoke("table11", tmp_path))
     assert filling == Filling(Launched(9), left_to_first=True)
     assert len(told) == 1

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from olsrepro.models.backbone import Backbone
-from olsrepro.models.pretrained import load_pretrained
+from olsrepro.models.pretrained import load_pretrained, read_weights
 from olsrepro.models.published import PublishedWeights
 from olsrepro.models.registry import build_backbone
 from olsrepro.models.timm_efficientnet.network import _network as efficientnet
@@ -358,3 +358,11 @@ def test_a_published_files_name_holds_the_beginning_of_its_sum() -> None:
 @pytest.mark.parametrize("name", [name for name in CLASSIFIERS if name not in PUBLISHED])
 def test_other_backbones_have_no_published_weights(name: str) -> None:
     assert settings(name).weights() is None
+
+
+def test_weights_that_hold_themselves_are_refused(tmp_path: Path) -> None:
+    content: dict[str, object] = {}
+    content["state_dict"] = {"model": content}
+    torch.save(content, tmp_path / "cyclic.pt")
+    with pytest.raises(UserError, match="holds no weights"):
+        read_weights(tmp_path / "cyclic.pt")

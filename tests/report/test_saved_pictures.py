@@ -158,10 +158,17 @@ def test_a_folder_is_made_for_it(tmp_path: Path) -> None:
     assert (tmp_path / "figures" / "a.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("name", ["a.pgn", "a.pdf", "a"])
+@pytest.mark.parametrize("name", ["a.pgn", "a.gif", "a"])
 def test_another_suffix_is_refused_with_those_that_there_are(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"must end with a picture's suffix; .*\.png"):
         check_suffix(tmp_path / name)
     with pytest.raises(UserError):
         save(Figure(), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pdf_has_the_same_bytes_for_the_same_picture(tmp_path: Path) -> None:
+    save(points(), tmp_path / "first.pdf")
+    save(points(), tmp_path / "second.pdf")
+    assert (tmp_path / "first.pdf").read_bytes().startswith(b"%PDF")
+    assert (tmp_path / "first.pdf").read_bytes() == (tmp_path / "second.pdf").read_bytes()

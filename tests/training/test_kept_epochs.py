@@ -36,7 +36,7 @@ from olsrepro.training.progress import Row, TrainingProgress
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.stop import StopRequest
-from olsrepro.training.task import Evaluation
+from olsrepro.training.task import Asked, Evaluation, never
 from olsrepro.training.trainer import Trainer
 
 CLASSES, EPOCHS, STEPS = 3, 6, 2
@@ -69,8 +69,8 @@ class TestsNoted(ClassificationTask):
         super().__init__(data, labels, RECIPE, HARD, 0, torch.device("cpu"))
         self.logits: list[Tensor] = []
 
-    def evaluate(self, network: nn.Module) -> Evaluation:
-        found = super().evaluate(network)
+    def evaluate(self, network: nn.Module, asked: Asked = never) -> Evaluation:
+        found = super().evaluate(network, asked)
         self.logits.append(found.outputs["logits"])
         return found
 

@@ -32,8 +32,8 @@ from olsrepro.training.progress import Row, TrainingProgress
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.stop import StopRequest
-from olsrepro.training.task import Evaluation
-from olsrepro.training.trainer import NonFinite, Trainer
+from olsrepro.training.task import Asked, Evaluation, never
+from olsrepro.training.trainer import TEST_GRACE_S, NonFinite, Trainer
 
 CLASSES, EPOCHS, STEPS = 3, 3, 3
 RECIPE = RecipeSettings(epochs=EPOCHS, batch_size=8, lr=0.1, milestones=[1, 2], padding=1)
@@ -195,8 +195,8 @@ class Scripted(ClassificationTask):
         super().__init__(DATA, toy_labels(), RECIPE, HARD, 0, torch.device("cpu"))
         self._objectives = iter(objectives)
 
-    def evaluate(self, network: nn.Module) -> Evaluation:
-        return replace(super().evaluate(network), objective=next(self._objectives))
+    def evaluate(self, network: nn.Module, asked: Asked = never) -> Evaluation:
+        return replace(super().evaluate(network, asked), objective=next(self._objectives))
 
 
 class Saves(CheckpointFolder):
@@ -255,6 +255,40 @@ def test_a_stop_in_the_last_step_of_all_finishes_the_training(tmp_path: Path) ->
     assert fit_until(tmp_path, EPOCHS * STEPS) is True
     assert position(tmp_path) == (EPOCHS, 0)
     assert (tmp_path / "last.pt").exists()
+
+
+class LongTest(ClassificationTask):
+    """A task during whose ``number``-th test a stop is asked for, which the test sees after its first batch."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(DATA, toy_labels(), RECIPE, HARD, 0, torch.device("cpu"))
+        self.number = number
+
+    def evaluate(self, network: nn.Module, asked: Asked = never) -> Evaluation:
+        self.number -= 1
+        return super().evaluate(network, never if self.number else lambda: True)
+
+
+@pytest.mark.parametrize("number", [1, 2, EPOCHS])
+def test_a_stop_in_a_long_test_gives_it_up_and_the_training_goes_on_with_that_test_to_the_same_bits(
+    number: int, tmp_path: Path, whole: dict[str, Any]
+) -> None:
+    assert toy_trainer(tmp_path, task=LongTest(number), ensemble_sizes=[1, 2]).fit() is False
+    assert position(tmp_path) == (number - 1, STEPS)
+    assert toy_trainer(tmp_path, ensemble_sizes=[1, 2]).fit() is True
+    assert outcome(tmp_path) == whole
+
+
+def test_a_test_sees_a_stop_only_once_it_is_older_than_the_grace() -> None:
+    now = 0.0
+    stop = StopRequest(clock=lambda: now)
+    assert not stop.is_older_than(0.0)
+    stop.requested = True
+    assert not stop.is_older_than(TEST_GRACE_S)
+    now = TEST_GRACE_S
+    assert not stop.is_older_than(TEST_GRACE_S)
+    now += 0.1
+    assert stop.is_older_than(TEST_GRACE_S)
 
 
 def test_a_finished_training_does_nothing_more(tmp_path: Path, whole: dict[str, Any]) -> None:
@@ -531,9 +565,9 @@ def test_methods_hear_of_every_step_and_of_each_epochs_end_before_its_test(tmp_p
             return torch.full((CLASSES, CLASSES), float(heard.count("end")))
 
     class Testing(ClassificationTask):
-        def evaluate(self, network: nn.Module) -> Evaluation:
+        def evaluate(self, network: nn.Module, asked: Asked = never) -> Evaluation:
             heard.append("test")
-            return super().evaluate(network)
+            return super().evaluate(network, asked)
 
     task = Testing(DATA, toy_labels(), RECIPE, HARD, 0, torch.device("cpu"))
     toy_trainer(tmp_path, method=Listening(), task=task).fit()

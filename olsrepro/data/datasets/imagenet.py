@@ -14,6 +14,7 @@ from olsrepro.data.dataset import Photographs
 from olsrepro.data.datasets.formats.image_list import folder_of, listed_twice, photographs, shown
 from olsrepro.data.datasets.formats.lists import damaged, entries
 from olsrepro.data.datasets.settings import PhotoSettings
+from olsrepro.data.download.image_names import is_image, is_image_folder
 from olsrepro.files.plain_json import parse
 from olsrepro.files.shape import TEXT, Each
 from olsrepro.settings import UserError
@@ -28,7 +29,6 @@ _KAGGLE_NAMES_FILE = "LOC_synset_mapping.txt"
 _WNID = re.compile(r"n\d{8}")
 _NAMES = Each(TEXT)
 _OFFICIAL = re.compile(r"(n\d{8})_\d+|ILSVRC2012_val_\d+")  # how the names of images begin, of which each is given once
-_ENDINGS = (".jpeg", ".jpg", ".png")
 
 Folders = Mapping[str, list[str]]
 """File names of the images in each class folder; both in rising order."""
@@ -57,7 +57,7 @@ def _listed(folder: Path) -> Folders:
     """List the images of a split, by the ending of their names alone; no file is opened."""
     try:
         with os.scandir(folder) as found:
-            classes = sorted(item.name for item in found if item.is_dir() and not item.name.startswith("."))
+            classes = sorted(item.name for item in found if item.is_dir() and is_image_folder(item.name))
         _refuse_strays(folder, classes)
         return {name: _images(folder / name) for name in classes}
     except OSError as error:
@@ -75,7 +75,7 @@ def _refuse_strays(folder: Path, classes: list[str]) -> None:
 
 
 def _images(folder: Path) -> list[str]:
-    return sorted(name for name in os.listdir(folder) if name.lower().endswith(_ENDINGS))
+    return sorted(name for name in os.listdir(folder) if is_image(name))
 
 
 def _check_classes(folder: Path, found: Folders, expected: list[str], num_classes: int) -> None:

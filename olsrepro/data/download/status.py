@@ -11,13 +11,13 @@ from typing import cast
 
 from olsrepro.data.download import checksums
 from olsrepro.data.download.checksums import MISSING, OK, WRONG
+from olsrepro.data.download.image_names import is_image, is_image_folder
 from olsrepro.data.download.manifest import LABEL_FILES, SOURCES, published
 from olsrepro.data.download.source import Archive, LabelFile, Source
 from olsrepro.files import checksum
 from olsrepro.files.archive import work_folder
 
 UNKNOWN = "no sum"
-_IMAGES = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -124,11 +124,16 @@ def _state(path: Path, expected: str) -> str:
 def _counted(folder: Path, expected: int) -> tuple[str, str]:
     if not folder.is_dir():
         return MISSING, ""
-    tree = os.walk(folder, followlinks=True)
-    found = sum(name.lower().endswith(_IMAGES) for _, _, names in tree for name in names)
+    found = sum(is_image(name) for name in _files_below(folder))
     if found == expected:
         return UNKNOWN, f"{found:,} images, as published"
     return WRONG, f"{found:,} images instead of {expected:,}"
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    for _, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = filter(is_image_folder, folders)
+        yield from names
 
 
 def status(root: Path, *, check_sums: bool = False) -> list[DatasetStatus]:
@@ -199,4 +204,4 @@ def _folders_in(folder: Path) -> int:
     if not folder.is_dir():
         return 0
     with os.scandir(folder) as entries:
-        return sum(entry.is_dir() for entry in entries)
+        return sum(entry.is_dir() and is_image_folder(entry.name) for entry in entries)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from olsrepro.data.dataset import Geometry, Size
 from olsrepro.settings import UserError
@@ -19,8 +17,11 @@ from olsrepro.settings import UserError
 Pixels = npt.NDArray[np.uint8]
 """Planes of red, green and blue, (3, H, W)."""
 
-# What Pillow's readers of JPEG, PNG, BMP, GIF and WebP raise at damaged files; not all of it is an OSError.
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+"""Formats that a data set may hold, whatever its files are called.
+
+Pillow tries all that it knows unless it is given these, and some of them start other programs: EPS calls Ghostscript.
+"""
 
 
 class Unreadable(UserError):
@@ -51,7 +52,7 @@ def decoded(path: str | Path) -> Image.Image:
     Raises:
         Unreadable: the file is missing, truncated, damaged or not an image.
     """
-    with _damage_told(path), Image.open(path) as image:
+    with _opened(path) as image:
         image.load()
         return image if image.mode == "RGB" else image.convert("RGB")
 
@@ -65,7 +66,7 @@ def check_decodes(path: str | Path) -> tuple[int, int]:
     Raises:
         Unreadable: as :func:`decoded` would.
     """
-    with _damage_told(path), Image.open(path) as image:
+    with _opened(path) as image:
         size = image.size
         image.draft(None, (1, 1))
         image.load()
@@ -87,18 +88,27 @@ def check_size(path: str | Path, size: Size, stated: Size | None) -> None:
 
 
 @contextmanager
-def _damage_told(path: str | Path) -> Iterator[None]:
-    """Turn what Pillow raises into :class:`Unreadable`.
+def _opened(path: str | Path) -> Iterator[Image.Image]:
+    """Open an image file; whatever Pillow raises then or in the block becomes :class:`Unreadable`.
 
     Its warnings are silenced, of EXIF data and transparency that are not used here: as errors they would end a run.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield
-    except _DAMAGE as error:
-        reason = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
-        raise Unreadable(str(path), reason.replace(f" {str(path)!r}", "")) from None
+            with Image.open(path, formats=FORMATS) as image:
+                yield image
+    except MemoryError:
+        raise
+    except Exception as error:  # each decoder has its own for a damaged file
+        raise Unreadable(str(path), _reason(error)) from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return f"it is not a whole image in one of the formats {', '.join(FORMATS)}"
+    system = isinstance(error, OSError) and error.strerror
+    return system or " ".join(str(error).split()) or type(error).__name__
 
 
 def resized(image: Image.Image, geometry: Geometry) -> Image.Image:

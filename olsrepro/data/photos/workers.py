@@ -9,9 +9,10 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
@@ -19,11 +20,15 @@ from torch.utils.data import DataLoader, Dataset
 
 from olsrepro.data.photos import notice
 from olsrepro.data.photos.decode import Unreadable
+from olsrepro.files.process import process_state
 from olsrepro.settings import UserError
 
 T = TypeVar("T")
 Job = Callable[[], T]
 """Work for a worker: something that can be pickled and needs nothing else, so that a worker has no state."""
+
+
+_pools: WeakSet[_Pool] = WeakSet()
 
 
 class Workers:
@@ -66,12 +71,25 @@ def workers_of(count: int, *, pinned: bool) -> Workers:
     return Workers(count, pinned=pinned)
 
 
+def worker_states() -> list[str]:
+    """Describe each worker process of this one: its number, its state, and the file that it reads or read last."""
+    return [f"process {pid} ({process_state(pid)}) at {path}" for pool in _pools for pid, path in pool.notes()]
+
+
+def kill_workers() -> None:
+    """Kill all worker processes of this one, which must end itself: a stopped one would outlive it."""
+    for pid, _ in [note for pool in _pools for note in pool.notes()]:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+
+
 class _Pool:
     """Processes of one pass at a time."""
 
     def __init__(self, count: int, pinned: bool) -> None:
         self._jobs = _Jobs()
         self._notices = notice.blank(count)
+        _pools.add(self)
         with _unadvised():
             self._loader: DataLoader[Any] = DataLoader(
                 _Does(),
@@ -99,6 +117,11 @@ class _Pool:
             if "DataLoader worker" not in str(error):
                 raise
             raise UserError(self._death(str(error))) from None
+
+    def notes(self) -> list[tuple[int, str]]:
+        """Return each process that has begun to read, with the file that it reads or read last."""
+        told = (notice.text_of(row).partition(" ") for row in self._notices)
+        return [(int(pid), path) for pid, _, path in told if pid]
 
     def _death(self, message: str) -> str:
         told = [notice.text_of(row) for row in self._notices]
@@ -157,12 +180,7 @@ def _context() -> mp.context.BaseContext:
 
 def _begin(notices: Tensor, worker: int) -> None:
     notice.leave_in(notices[worker])
-    for name in (
-        "SIGINT",
-        "SIGHUP",
-        "SIGUSR1",
-        "SIGUSR2",
-    ):  # sent to all processes of a run, for the trainer to stop and end its workers
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):  # for the trainer, which ends its workers
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from torch import Tensor
 from torch.nn import functional as F
 
 from olsrepro.evaluation.embedding.features import first_of_each_class, penultimate_features
 from olsrepro.evaluation.embedding.projection import possible_perplexity, t_sne
 from olsrepro.evaluation.embedding.settings import Settings
-from olsrepro.evaluation.embedding.tightness import Tightness, tightness
+from olsrepro.evaluation.embedding.tightness import tightness
 from olsrepro.evaluation.subject import Result, Subject
 from olsrepro.settings import UserError
 
 
 def measure(settings: Settings, subject: Subject) -> Result:
-    """Measure the :class:`Tightness` of features at unit length, and embed the features as they are.
+    """Measure the tightness of features at unit length, and embed the features as they are.
 
     Tensors are ``points`` float32 (N, 2), if t-SNE is asked for, and ``labels`` int64 (N,); a picture's distances can't
     be compared with another's, which is why the numbers are taken in feature space.
@@ -29,19 +30,23 @@ def measure(settings: Settings, subject: Subject) -> Result:
     chosen = first_of_each_class(images.targets, settings.per_class)
     labels = images.targets[chosen]
     features = penultimate_features(subject.network(), images, chosen, subject.mean, subject.std, subject.device)
-    values = asdict(_tightness(features, labels, settings, subject))
+    perplexity = possible_perplexity(settings.perplexity, len(labels))
+    with _told(settings, subject):
+        values = asdict(tightness(F.normalize(features.double()), labels))
+        points = t_sne(features, perplexity) if settings.tsne else None
     detail: dict[str, Any] = {"class_names": list(subject.class_names), "split": settings.split}
     tensors = {"labels": labels}
-    if settings.tsne:
-        perplexity = possible_perplexity(settings.perplexity, len(labels))
-        tensors["points"] = t_sne(features, perplexity)
+    if points is not None:
+        tensors["points"] = points
         detail |= _picture(settings.perplexity, perplexity, len(labels))
     return Result(values=values, samples=len(labels), detail=detail, tensors=tensors)
 
 
-def _tightness(features: Tensor, labels: Tensor, settings: Settings, subject: Subject) -> Tightness:
+@contextmanager
+def _told(settings: Settings, subject: Subject) -> Iterator[None]:
+    """Tell of features without distances in one line."""
     try:
-        return tightness(F.normalize(features.double()), labels)
+        yield
     except ValueError as error:
         raise UserError(
             f"embedding of the {settings.split} images of {subject.name} can't be measured: {error}; "

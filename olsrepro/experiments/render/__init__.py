@@ -8,6 +8,7 @@ from importlib import import_module
 from olsrepro.checks import did_you_mean
 from olsrepro.experiments.render.layout import COLUMNS, Options
 from olsrepro.experiments.table import Table
+from olsrepro.printing.text import printable
 from olsrepro.settings import UserError
 
 FORMATS = ("terminal", "markdown", "latex", "csv", "json")
@@ -34,4 +35,4 @@ def render(
             raise UserError(f"{key}={value} is not known; {did_you_mean(value, known)}")
     module = import_module(f"olsrepro.experiments.render.{format}")
     text: str = module.render(tables, Options(columns, width, color))
-    return text
+    return text if color else printable(text)

@@ -21,6 +21,7 @@ from olsrepro.experiments.render import csv, json
 from olsrepro.experiments.render.cells import drawn_cells
 from olsrepro.experiments.statistics import Sample, own_spread_contrast
 from olsrepro.experiments.table import Interval, Table
+from olsrepro.printing.text import printable
 from olsrepro.settings import UserError
 
 Curves = Mapping[CellKey, Sequence[Sequence[float]]]
@@ -69,9 +70,9 @@ def plot_data(figures: Sequence[Plotted], format: str) -> str:
     lines = [(figure.table, figure.lines()) for figure in figures]
     if format == "csv":
         named = (csv.provenance(table) | line for table, own in lines for line in own)
-        return csv.to_csv(named, (*csv.PROVENANCE, *FIELDS))
+        return printable(csv.to_csv(named, (*csv.PROVENANCE, *FIELDS)))
     objects = [{**json.provenance(table), "kind": table.experiment.kind, "points": list(own)} for table, own in lines]
-    return json.to_json(objects[0] if len(objects) == 1 else objects)
+    return printable(json.to_json(objects[0] if len(objects) == 1 else objects))
 
 
 def points(table: Table) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from io import StringIO
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table as Drawing
 from rich.text import Text
 
@@ -16,6 +16,7 @@ from olsrepro.experiments.render import fit
 from olsrepro.experiments.render.caption import claim_texts, footnotes, head, notes, title
 from olsrepro.experiments.render.layout import BOLD, MARK, Entry, Options, Piece, TableLayout, layout
 from olsrepro.experiments.table import Table
+from olsrepro.printing.console import PrintableConsole
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _STYLES = {"bold": "bold", "faint": "bright_black"}
@@ -34,7 +35,7 @@ class Screen:
 
     def draw(self, item: RenderableType, width: int | None = None) -> str:
         """Draw something with Rich, without blanks at the ends of lines."""
-        console = Console(
+        console = PrintableConsole(
             file=StringIO(),
             width=width or self.width,
             force_terminal=self.color,
@@ -63,7 +64,7 @@ def _table(table: Table, columns: str, screen: Screen) -> str:
         screen.draw(Text(title(table), style="bold")),
         screen.draw(_pairs(head(table))),
         *_grids(layout(table, columns), screen),
-        "".join(_footnote(number, text) for number, text in enumerate(footnotes(table), 1)),
+        "".join(_footnote(number, text, screen) for number, text in enumerate(footnotes(table), 1)),
         "".join(screen.draw(Text(note)) for note in notes(table, columns)),
         screen.draw(_claims(table)) if table.verdicts else "",
     )
@@ -79,9 +80,9 @@ def _pairs(pairs: Sequence[tuple[str, str]]) -> Drawing:
     return drawing
 
 
-def _footnote(number: int, text: str) -> str:
+def _footnote(number: int, text: str, screen: Screen) -> str:
     """Write a footnote on one line however long: a command that is broken in two can't be copied."""
-    return f"{str(number).translate(SUPERSCRIPTS)} {text}\n"
+    return screen.draw(Text(f"{str(number).translate(SUPERSCRIPTS)} {text}"), _ENDLESS)
 
 
 def _claims(table: Table) -> Drawing:

@@ -23,7 +23,7 @@ from olsrepro.methods.settings import CleanSet, MethodSettings
 from olsrepro.training.classification.settings import KIND
 from olsrepro.training.counters import EpochCounters
 from olsrepro.training.recipe import RecipeSettings
-from olsrepro.training.task import Evaluation, shortened
+from olsrepro.training.task import Asked, Evaluation, never, refuse_stopped, shortened, until
 
 EVALUATION_BATCH = 500
 
@@ -118,11 +118,17 @@ class ClassificationTask:
         }
 
     @torch.no_grad()
-    def evaluate(self, network: nn.Module) -> Evaluation:
-        """Measure top-1 and top-5 error on the test set in evaluation mode, each image once, ranks sharing them."""
+    def evaluate(self, network: nn.Module, asked: Asked = never) -> Evaluation:
+        """Measure top-1 and top-5 error on the test set in evaluation mode, each image once, ranks sharing them.
+
+        Raises:
+            StoppedInTest: a stop was asked for on any rank; on all ranks.
+        """
         network.eval()
-        logits = gathered(torch.cat([network(images).float() for images, _ in self._test_batches()]))
+        parts = [network(images).float() for images, _ in until(asked, self._test_batches())]
         network.train()
+        refuse_stopped(asked)
+        logits = gathered(torch.cat(parts))
         result = classify(logits, self._data.test_targets.to(logits.device))
         fields = {
             "test_top1_err": result.top1_err,

@@ -29,7 +29,7 @@ from olsrepro.losses.criterion import is_training_pass
 from olsrepro.methods.base import LabelMethod
 from olsrepro.training.counters import StepCounters
 from olsrepro.training.detection.settings import KEPT, KIND, DetectionRecipe
-from olsrepro.training.task import Evaluation, NonFinite, shortened
+from olsrepro.training.task import Asked, Evaluation, NonFinite, never, refuse_stopped, shortened, until
 
 
 @dataclass(frozen=True)
@@ -155,15 +155,18 @@ class DetectionTask:
         """Return mean losses and the count of positives."""
         return self.counters.fields()
 
-    def evaluate(self, network: nn.Module) -> Evaluation:
+    def evaluate(self, network: nn.Module, asked: Asked = never) -> Evaluation:
         """Measure mean average precision on the test set in evaluation mode, each image once, shared by ranks.
 
         Raises:
             NonFinite: raw maps of a test image are not finite; on all ranks.
+            StoppedInTest: a stop was asked for on any rank; on all ranks.
         """
         network.eval()
-        parts = of_all(self._found(network))
+        own = self._found(network, asked)
         network.train()
+        refuse_stopped(asked)
+        parts = of_all(own)
         found = [one for part in parts if part is not None for one in part]
         if None in parts:
             raise NonFinite("the raw maps of a test image are not finite, though the weights are")
@@ -172,7 +175,7 @@ class DetectionTask:
         fields = {"test_mAP": value, "n_test": len(found), "n_detections": sum(map(len, found))}
         return Evaluation(fields, 100 - value, _kept(found), KIND.outputs)
 
-    def _found(self, network: nn.Module) -> list[Detections] | None:
+    def _found(self, network: nn.Module, asked: Asked = never) -> list[Detections] | None:
         """Return the detections in this rank's share of the test images; None if any raw map is not finite."""
         (size,), own = self._test.sizes, self._shard.of_samples(len(self._data.test_paths))
         batches = test_batches(
@@ -184,7 +187,7 @@ class DetectionTask:
             device=self._device,
             workers=self._workers,
         )
-        found = detect(network, batches, self._test.score_threshold)
+        found = detect(network, until(asked, batches), self._test.score_threshold)
         try:
             return [suppressed(strongest(one, self._test.most), self._test.nms_iou) for one in found]
         except MapsNotFinite:

@@ -34,7 +34,7 @@ def lines(path: Path) -> list[tuple[int, str]]:
         UserError: it can't be read, or isn't text.
     """
     try:
-        text = _content(path).decode("utf-8")
+        text = _content(path).decode("utf-8-sig")  # without a byte-order mark, which Windows' editors put first
     except UnicodeDecodeError as error:
         raise damaged(path, f"it is not text ({error.reason})") from None
     numbered = enumerate((line.strip() for line in text.split("\n")), 1)

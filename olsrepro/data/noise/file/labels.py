@@ -20,6 +20,7 @@ from olsrepro.settings import UserError
 CLEAN_KEY = "clean_label"  # of the true labels in the files of CIFAR-N (UCSC-REAL/cifar-10-100n)
 
 _CHANCE_DEVIATIONS = 4
+_NAMED = 20  # of a file's keys
 _RECONSTRUCT = np.empty(0).__reduce__()[0]
 # CIFAR-N keeps NumPy arrays in its .pt files; the name of their maker changed with NumPy 2.
 _ARRAY_PARTS: list[Any] = [
@@ -76,9 +77,18 @@ def _read(settings: Settings) -> Any:
     settings.check_sum(hashlib.sha256(content).hexdigest())
     try:
         return _parsed(content, path.suffix)
-    except Exception as error:  # a damaged file makes the readers raise nearly anything
-        first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise _refusal(settings, f"it is no {path.suffix} file of plain numbers ({first})") from None
+    except MemoryError:
+        raise
+    except Exception:  # a damaged file makes the readers raise nearly anything
+        raise _refusal(settings, f"it is {_instead(content)}no {path.suffix} file of plain numbers") from None
+
+
+def _instead(content: bytes) -> str:
+    """Say what stands in a file's place, if it is one of the usual things."""
+    start = content[:200].lstrip().lower()
+    if start.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer (run `git lfs pull`), "
+    return "a web page, " if start.startswith((b"<!doctype html", b"<html")) else ""
 
 
 def _parsed(content: bytes, ending: str) -> Any:
@@ -97,10 +107,17 @@ def _of_key(settings: Settings, content: Any) -> Any:
         return content
     keys = [str(key) for key in content]
     if settings.key is None:
-        raise _refusal(settings, f"it holds several arrays; choose one by noise.key=, valid: {', '.join(sorted(keys))}")
+        raise _refusal(settings, f"it holds several arrays; choose one by noise.key=, valid: {_shown(keys)}")
     if settings.key not in content:
-        raise _refusal(settings, f"it has no noise.key={settings.key}; {did_you_mean(settings.key, keys)}")
+        few = len(keys) <= _NAMED
+        known = did_you_mean(settings.key, keys) if few else f"valid: {_shown(keys)}"
+        raise _refusal(settings, f"it has no noise.key={settings.key}; {known}")
     return content[settings.key]
+
+
+def _shown(keys: list[str]) -> str:
+    more = len(keys) - _NAMED
+    return ", ".join(sorted(keys)[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _label_vector(settings: Settings, values: Any, count: int) -> Tensor:
