@@ -13,6 +13,7 @@ from olsrepro.data.settings import AugmentSettings
 from olsrepro.methods.cards import NOTATION, Card, Needs, Reading, card, read_card
 from olsrepro.methods.registry import method_names, settings_class
 from olsrepro.methods.settings import MethodSettings
+from olsrepro.settings import UserError
 
 SHORT = "title: T\nformula: |\n  L = 1\nneeds: {}\npaper_row: R.\n"
 READINGS = [
@@ -113,6 +114,6 @@ def test_a_file_that_is_no_card_is_refused_with_its_path(change: dict[str, Any],
     for old, new in change.items():
         text = text.replace(old, new)
     path = written(tmp_path, text)
-    with pytest.raises(ValueError, match=told) as refused:
+    with pytest.raises(UserError, match=told) as refused:
         read_card(path)
     assert str(refused.value).startswith(f"{path}: ")
