@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import quick_composer
 
 import olsrepro.methods as package
-from olsrepro.config.compose import compose_run
 from olsrepro.data.settings import AugmentSettings
 from olsrepro.methods.cards import NOTATION, Card, Needs, Reading, card, read_card
 from olsrepro.methods.registry import method_names, settings_class
@@ -24,7 +24,8 @@ READINGS = [
 
 
 def composed(name: str, switches: tuple[str, ...] = ()) -> MethodSettings:
-    return compose_run([f"method={name}", "backbone=resnet8", *(f"method.{switch}" for switch in switches)]).method
+    lines = [f"method={name}", "backbone=resnet8", *(f"method.{switch}" for switch in switches)]
+    return quick_composer.composed(*lines).method
 
 
 def written(folder: Path, text: str) -> Path:
