@@ -6,6 +6,7 @@ Nothing here imports torch, so composing, validating and planning stay light.
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar
 
 
@@ -40,5 +41,10 @@ class Component:
 
     def identity(self) -> dict[str, Any]:
         """Return the fields that change a run's result: all but facts and those in ``outside_id``."""
-        kept = (item.name for item in fields(self) if not is_fact(item) and item.name not in self.outside_id)
-        return {name: getattr(self, name) for name in kept}
+        return {name: getattr(self, name) for name in _in_id(type(self))}
+
+
+@cache
+def _in_id(cls: type[Component]) -> tuple[str, ...]:
+    """Return the names of the fields in a class' identity; every run asks for them."""
+    return tuple(item.name for item in fields(cls) if not is_fact(item) and item.name not in cls.outside_id)

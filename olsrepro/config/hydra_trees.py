@@ -7,8 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
@@ -60,6 +58,9 @@ def compose_by_hydra(lines: Iterable[str], folders: Sequence[Path]) -> DictConfi
     Raises:
         UserError: Hydra refuses them; the message is its reason in one line.
     """
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+
     search = [f"hydra.searchpath=[{','.join(map(_quoted_place, folders[1:]))}]"] if folders[1:] else []
     try:
         with initialize_config_dir(str(folders[0]), version_base="1.3"):
