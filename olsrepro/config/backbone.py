@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
+from olsrepro.config.config_file import parse_config
 from olsrepro.config.overrides import group_choices
 from olsrepro.models.registry import settings_class
 from olsrepro.models.settings import SCALES, BackboneSettings
@@ -51,7 +52,7 @@ def _read(folder: Path) -> Iterator[BackboneSettings]:
 
 
 def _settings(path: Path) -> BackboneSettings:
-    node = OmegaConf.to_container(OmegaConf.load(path))
+    node = OmegaConf.to_container(parse_config(path.read_text(encoding="utf-8")))
     if not isinstance(node, dict):
         raise TypeError(f"{path} holds no mapping")
     cls = settings_class(str(node["family"]))

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
+from olsrepro.config.config_file import parse_config
 from olsrepro.config.hydra_trees import Tree
 
 SELF = "_self_"
@@ -149,7 +149,7 @@ def _read(path: Path) -> GroupFile:
 def _parsed(path: Path, modified: int, size: int) -> GroupFile:
     """Parse a file, cached for the whole process until the file changes."""
     text = path.read_text(encoding="utf-8")
-    values = OmegaConf.to_container(OmegaConf.load(StringIO(text)))
+    values = OmegaConf.to_container(parse_config(text))
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise NeedsHydra(f"{path} holds no mapping of names")
     defaults = values.pop("defaults", [])

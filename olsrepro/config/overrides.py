@@ -23,11 +23,10 @@ GROUPS = ("dataset", "backbone", "method", "noise", "recipe", "preset", "runtime
 SHARED_KEYS = {"recipe": RecipeSettings, "runtime": RuntimeSettings}
 """Settings whose keys every run has, or nearly every run."""
 
-_PLAIN = re.compile(
-    rf"(seed|(?:{'|'.join(GROUPS)})(?:\.[a-z][a-z0-9_]*)?)=(?:([A-Za-z]\w*)|(0|[1-9]\d{{0,8}})|(\d\.\d{{1,9}}))",
-    re.ASCII,
-)
-_WORDS_OF_OTHER_TYPES = frozenset({"null", "true", "false", "nan", "inf"})
+_KEY = rf"seed|(?:{'|'.join(GROUPS)})(?:\.[A-Za-z]\w*)?"
+_PLAIN = re.compile(rf"({_KEY})=(?:([A-Za-z]\w*)|(0|[1-9]\d{{0,8}})|((?:0|[1-9]\d{{0,8}})\.\d{{1,9}}))", re.ASCII)
+_SWITCHES = {"true": True, "false": False}
+_OF_OTHER_TYPES = frozenset({*_SWITCHES, "null", "nan", "inf"})
 
 
 @dataclass(frozen=True)
@@ -102,11 +101,19 @@ def read_line(line: str) -> tuple[str, Any]:
         UserError: it is not ``key=value``, or is more than one value.
     """
     plain = _PLAIN.fullmatch(line)
-    if plain is None or str(plain[2]).lower() in _WORDS_OF_OTHER_TYPES:
-        override = _parse(line)
-        return override.key_or_group, override.value()
+    if plain is None:
+        return _read_by_hydra(line)
     key, word, whole, number = plain.groups()
-    return key, word or (int(whole) if whole else float(number))
+    if word is None:
+        return key, int(whole) if whole else float(number)
+    if word.lower() not in _OF_OTHER_TYPES:
+        return key, word
+    return (key, _SWITCHES[word]) if word in _SWITCHES else _read_by_hydra(line)
+
+
+def _read_by_hydra(line: str) -> tuple[str, Any]:
+    override = _parse(line)
+    return override.key_or_group, override.value()
 
 
 @lru_cache(maxsize=4096)  # runs of a sweep share most of their lines, and a line takes a millisecond

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import MISSING, fields, replace
+from functools import cache
 from typing import Any
 
 from olsrepro.config.run_config import RunConfig
@@ -32,9 +33,9 @@ def canonical(config: RunConfig) -> dict[str, Any]:
         "format": FORMAT,
         "dataset": {"name": config.dataset.name} | _changed(config.dataset, _plain(config.dataset)),
         "noise": _changed(config.noise, _default_noise(config.noise)),
-        "backbone": {"family": family} | _changed(config.backbone, backbone_settings(family)()),
-        "method": {"name": method} | _changed(config.method, method_settings(method)()) | _taught_by(config),
-        "recipe": _changed(_used_recipe(config), type(config.recipe)()),
+        "backbone": {"family": family} | _changed(config.backbone, _default(backbone_settings(family))),
+        "method": {"name": method} | _changed(config.method, _default(method_settings(method))) | _taught_by(config),
+        "recipe": _changed(_used_recipe(config), _default(type(config.recipe))),
     }
 
 
@@ -46,6 +47,11 @@ def _changed(settings: Component, defaults: Component) -> dict[str, Any]:
         if key not in frozen or value != frozen[key]
     }
     return {"version": settings.version} | changed
+
+
+@cache
+def _default(cls: type[Component]) -> Component:
+    return cls()
 
 
 def _default_noise(noise: NoiseSettings) -> NoiseSettings:
