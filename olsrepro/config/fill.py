@@ -6,7 +6,7 @@ import math
 import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
-from functools import cache, lru_cache
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -16,7 +16,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from olsrepro.checks import did_you_mean
 from olsrepro.config.components import SCANNED, component, settings_class
 from olsrepro.config.former_keys import without_idle
-from olsrepro.settings import UserError, fact_names
+from olsrepro.settings import UserError, cached_by_class, fact_names
 
 LABELS = {"name", *(components.key for components in SCANNED.values())}
 WORDS = {
@@ -93,26 +93,26 @@ def _all_are(values: Iterable[Any], kind: Any) -> bool:
     return kind is not str and all(type(value) is kind for value in values)
 
 
-@cache
+@cached_by_class
 def _required(cls: type[Any]) -> frozenset[str]:
     return frozenset(
         item.name for item in fields(cls) if item.init and item.default is MISSING and item.default_factory is MISSING
     )
 
 
-@cache
+@cached_by_class
 def switch_names(cls: type[Any]) -> list[str]:
     """Return the keys of a settings class that can be set: all but facts and names."""
     read_only = fact_names(cls) | LABELS
     return [item.name for item in fields(cls) if item.name not in read_only]
 
 
-@cache
+@cached_by_class
 def _hints(cls: type[Any]) -> Mapping[str, Any]:
     return get_type_hints(cls)
 
 
-@cache
+@cached_by_class
 def _schema(cls: type[Any]) -> Any:
     """Return the class as OmegaConf reads it, which takes milliseconds; merging copies it."""
     return OmegaConf.structured(cls)

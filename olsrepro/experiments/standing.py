@@ -71,7 +71,7 @@ def standing(store: Store, request: Request) -> Standing:
         root=store.root,
         finished=tuple(finished),
         failed=tuple(lines[FAILED]),
-        running=tuple(_running(folder for folder in store.run_folders() if folder.name not in seen)),
+        running=tuple(_running(store.run_folder(name) for name in store.run_ids() if name not in seen)),
         broken=tuple(lines[BROKEN]),
         presets=dict(Counter(finished.values()).most_common()),
         experiments=tuple(_progress(item, request, finished, composer) for item in experiments() if not item.measure),

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 from dataclasses import MISSING, fields, replace
-from functools import cache
 from typing import Any
 
 from olsrepro.config.run_config import RunConfig
@@ -15,7 +14,7 @@ from olsrepro.data.noise.settings import NoiseSettings
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.methods.registry import settings_class as method_settings
 from olsrepro.models.registry import settings_class as backbone_settings
-from olsrepro.settings import Component, is_fact
+from olsrepro.settings import Component, cached_by_class, is_fact
 from olsrepro.training.recipe import REPLACED, RecipeSettings
 
 FORMAT = 1
@@ -49,8 +48,8 @@ def _changed(settings: Component, defaults: Component) -> dict[str, Any]:
     return {"version": settings.version} | changed
 
 
-@cache
-def _default(cls: type[Component]) -> Component:
+@cached_by_class
+def _default(cls: type[Any]) -> Any:
     return cls()
 
 
