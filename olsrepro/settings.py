@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ class UserError(Exception):
 
 def cached_by_class(function: Callable[[type[Any]], T]) -> Callable[[type[Any]], T]:
     """Cache a function of a class; mypy takes classes for unhashable, so that :func:`functools.cache` refuses them."""
-    return cache(function)
+    return cast(Callable[[type[Any]], T], cache(function))
 
 
 def fact(default: Any = MISSING) -> Any:

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
 from olsrepro.config.overrides import GROUPS, Overrides
 from olsrepro.settings import UserError
@@ -61,11 +60,14 @@ def compose_by_hydra(lines: Iterable[str], folders: Sequence[Path]) -> DictConfi
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
 
+    from olsrepro.config.harmless_files import use_harmless_files
+
     search = [f"hydra.searchpath=[{','.join(map(_quoted_place, folders[1:]))}]"] if folders[1:] else []
+    use_harmless_files()
     try:
         with initialize_config_dir(str(folders[0]), version_base="1.3"):
             return compose("config", overrides=[*lines, *search])
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+    except (HydraException, OmegaConfBaseException) as error:
         raise UserError(_one_line(error)) from None
 
 

@@ -1,17 +1,20 @@
-"""Values of a config file as OmegaConf reads them, parsed by libyaml where it is installed: ten times as fast."""
+"""A file of `configs/`, or of the user's own groups, as OmegaConf has it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
-from omegaconf import DictConfig, ListConfig, OmegaConf
+import yaml  # type: ignore[import-untyped,unused-ignore]  # a dependency of omegaconf
+from omegaconf import OmegaConf
 from omegaconf._utils import get_yaml_loader
+
+from olsrepro.files import plain_yaml
 
 _OmegaConfLoader: Any = get_yaml_loader()
 
 
-def _libyaml_loader(parser: Any) -> Any:
+def _with_libyaml(parser: Any) -> Any:
     """Return OmegaConf's loader (which knows 1e-3 and refuses a key that is there twice) with libyaml's parser."""
 
     class Loader(parser, _OmegaConfLoader):  # type: ignore[misc]
@@ -23,15 +26,19 @@ def _libyaml_loader(parser: Any) -> Any:
     return Loader
 
 
-_Loader = _libyaml_loader(yaml.cyaml.CParser) if hasattr(yaml, "CSafeLoader") else _OmegaConfLoader
+_Loader = _with_libyaml(yaml.cyaml.CParser) if hasattr(yaml, "CSafeLoader") else _OmegaConfLoader
 
 
-def parse_config(text: str) -> DictConfig | ListConfig:
-    """Parse the text of a config file; an empty one is an empty mapping.
+def load(path: Path) -> Any:
+    """Load a config file.
 
     Raises:
-        YAMLError: it is no YAML, or has a key twice.
-        OmegaConfBaseException: it holds what no config may.
+        ValueError: it can't be read; as :func:`olsrepro.files.plain_yaml.read`.
     """
+    return plain_yaml.read(path, parse)
+
+
+def parse(text: str) -> Any:
+    """Parse a config file's text, which must be harmless."""
     values = yaml.load(text, _Loader)
     return OmegaConf.create({} if values is None else values)
