@@ -7,18 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from hydra import compose, initialize_config_dir
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra._internal.sources_registry import SourcesRegistry
-from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
-from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from olsrepro.config.overrides import GROUPS, Overrides
-from olsrepro.config.yaml_file import refuse_swollen
-from olsrepro.files import plain_yaml
 from olsrepro.settings import UserError
 
 Tree = dict[str, Any]
@@ -65,8 +57,13 @@ def compose_by_hydra(lines: Iterable[str], folders: Sequence[Path]) -> DictConfi
     Raises:
         UserError: Hydra refuses them; the message is its reason in one line.
     """
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+
+    from olsrepro.config.harmless_files import use_harmless_files
+
     search = [f"hydra.searchpath=[{','.join(map(_quoted_place, folders[1:]))}]"] if folders[1:] else []
-    _use_harmless_files()
+    use_harmless_files()
     try:
         with initialize_config_dir(str(folders[0]), version_base="1.3"):
             return compose("config", overrides=[*lines, *search])
@@ -74,32 +71,6 @@ def compose_by_hydra(lines: Iterable[str], folders: Sequence[Path]) -> DictConfi
         raise UserError(f"{' '.join(lines)}: a config file builds on itself; see the defaults in it") from None
     except (HydraException, OmegaConfBaseException, ValueError) as error:  # the last: a wrong defaults list
         raise UserError(_one_line(error)) from None
-
-
-class _HarmlessFiles(FileConfigSource):
-    """Hydra's own source of config files, which first makes sure that one can be loaded."""
-
-    def load_config(self, config_path: str) -> ConfigResult:
-        path = Path(self.path, self._normalize_file_name(config_path))
-        try:
-            return plain_yaml.read(path, lambda text: self._loaded(config_path, text))
-        except ValueError as error:
-            raise UserError(f"{path} can't be read: {error}") from None
-
-    def _loaded(self, config_path: str, text: str) -> ConfigResult:
-        refuse_swollen(text)
-        try:
-            return super().load_config(config_path)
-        except HydraException:
-            raise
-        except OSError:  # OmegaConf's, for a single value
-            raise plain_yaml.Harmful("it holds no `key: value` lines") from None
-
-
-@cache
-def _use_harmless_files() -> None:
-    Plugins.instance()  # registers Hydra's own sources, of which this takes the place
-    SourcesRegistry.instance().types["file"] = _HarmlessFiles
 
 
 def _quoted_place(folder: Path) -> str:
