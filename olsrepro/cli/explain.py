@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
+from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
     from olsrepro.cli.method_card import StepCost, Use
@@ -30,7 +31,7 @@ WIDEST = 120
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("method", metavar="METHOD", help="a label method, as listed by `olsrepro methods`")
+    parser.add_argument("method", nargs="?", metavar="METHOD", help="a label method, as listed by `olsrepro methods`")
     parser.add_argument("--no-measure", action="store_true", help="leave out the section on one training step")
 
 
@@ -39,8 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
     from olsrepro.cli.method_card import method_text
     from olsrepro.config.method_file import method_file
     from olsrepro.methods.cards import card
-    from olsrepro.methods.registry import settings_class
+    from olsrepro.methods.registry import method_names, settings_class
 
+    if arguments.method is None:
+        raise UserError(f"name a label method: {', '.join(method_names())}; see olsrepro explain --help")
     name = arguments.method.lower().replace("-", "_")
     settings_class(name)
     cost = None if arguments.no_measure else _cost(name)
