@@ -40,14 +40,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate the runs and print the numbers; return the exit code."""
+    from olsrepro.config.overrides import refuse_blanks
     from olsrepro.evaluation.registry import evaluation_names
     from olsrepro.store.identity import is_run_id
 
+    refuse_blanks(arguments.overrides)
     words = [word for word in arguments.overrides if "=" not in word]
     lines = [word for word in arguments.overrides if "=" in word]
     names = [word for word in words if word in evaluation_names()]
     runs = [word for word in words if word not in names]
     for word in runs:
+        if "," in word:
+            raise UserError(f"{word}: separate names by blanks, not commas")
         if not is_run_id(word):
             raise UserError(
                 f"{word} is neither a run id, such as 3f9c2a17b04d5e61-s0, nor an evaluation;"

@@ -71,7 +71,10 @@ def _formula(text: str) -> list[str]:
 
 def _paragraph(text: str, width: int, first: str = INDENT, rest: str = INDENT) -> list[str]:
     """Wrap a text; backticks, which mark switches in the card, are not shown."""
-    return textwrap.wrap(text.replace("`", ""), width, initial_indent=first, subsequent_indent=rest)
+    lines = textwrap.TextWrapper(
+        width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
+    return lines.wrap(text.replace("`", ""))
 
 
 def _items(texts: Sequence[str], width: int) -> list[str]:
