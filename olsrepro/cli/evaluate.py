@@ -106,15 +106,18 @@ def _print(config: RunConfig, settings: EvaluationSettings) -> None:
     from olsrepro.launch.finished.evaluate import evaluate
     from olsrepro.store.evaluations import read_evaluation
     from olsrepro.store.identity import run_id
+    from olsrepro.training.tasks import task_kind
 
     path = evaluate(config, settings)
     record = read_evaluation(Path(config.runtime.runs_dir) / run_id(config), settings)
     assert record is not None, "it was written just now, or before"
-    print(_told(record))
+    kind = task_kind(config.dataset.task)
+    shown = {key: value for key, value in record["values"].items() if kind.shows(key, config.dataset.num_classes)}
+    print(_told(record, shown))
     print(f"record: {path}")
 
 
-def _told(record: dict[str, Any]) -> str:
+def _told(record: dict[str, Any], shown: dict[str, float]) -> str:
     about = record["evaluation"]
-    values = ", ".join(f"{key} {value:.6g}" for key, value in record["values"].items())
+    values = ", ".join(f"{key} {value:.6g}" for key, value in shown.items())
     return f"{record['of']} {about['name']} ({about['weights']} weights, {record['samples']} samples): {values}"

@@ -11,9 +11,9 @@ from olsrepro.settings import UserError
 from olsrepro.store.cost import estimate
 from olsrepro.store.identity import run_id
 from olsrepro.store.record import FINISHED, read_record
+from olsrepro.training.tasks import task_kind
 
 MINUTE_S, HOUR_S = 60, 3600
-_TOP5 = "top5_err"
 
 
 @dataclass
@@ -70,7 +70,6 @@ def _last_errors(config: RunConfig) -> str:
         return ""
     if record is None or record["status"] != FINISHED:
         return ""
-    numbers = {key: value for key, value in record["errors"]["last"].items() if key != "epoch"}
-    if config.dataset.num_classes <= 5:
-        numbers.pop(_TOP5, None)
-    return ", ".join(f"{key} {value:.2f}" for key, value in numbers.items())
+    kind, last = task_kind(config.dataset.task), record["errors"]["last"]
+    shown = (key for key in kind.tested if kind.shows(key, config.dataset.num_classes))
+    return ", ".join(f"{key} {last[key]:.2f}" for key in shown)
