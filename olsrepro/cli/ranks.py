@@ -1,4 +1,4 @@
-"""What a command says where ``torchrun`` has started it several times: each thing once, by the rank that knows it."""
+"""Words of a command that ``torchrun`` has started several times: each thing once, by the rank that knows it."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
 from olsrepro.checks import did_you_mean
+from olsrepro.config import yaml_file
 from olsrepro.config.backbone import renamed
 from olsrepro.config.components import settings_class
 from olsrepro.config.fill import fill, shown, switch_names, unknown_key
@@ -237,7 +237,7 @@ def _set_by_presets(folders: tuple[Path, ...], group: str) -> frozenset[str]:
 
 def _read_preset(path: Path) -> DictConfig:
     try:
-        node = OmegaConf.load(path)
-    except (YAMLError, OSError):  # a user's own, which is refused when it is chosen
+        node = yaml_file.load(path)
+    except ValueError:  # a user's own, which is refused when it is chosen
         return OmegaConf.create()
     return node if isinstance(node, DictConfig) else OmegaConf.create()

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
 from olsrepro.config.overrides import GROUPS, Overrides
+from olsrepro.files import plain_yaml
 from olsrepro.settings import UserError
 
 Tree = dict[str, Any]
@@ -61,11 +65,29 @@ def compose_by_hydra(lines: Iterable[str], folders: Sequence[Path]) -> DictConfi
         UserError: Hydra refuses them; the message is its reason in one line.
     """
     search = [f"hydra.searchpath=[{','.join(map(_quoted_place, folders[1:]))}]"] if folders[1:] else []
+    _use_harmless_files()
     try:
         with initialize_config_dir(str(folders[0]), version_base="1.3"):
             return compose("config", overrides=[*lines, *search])
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+    except (HydraException, OmegaConfBaseException) as error:
         raise UserError(_one_line(error)) from None
+
+
+class _HarmlessFiles(FileConfigSource):
+    """Hydra's own source of config files, which first makes sure that one can be loaded."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        path = Path(self.path, self._normalize_file_name(config_path))
+        try:
+            return plain_yaml.read(path, lambda text: super(_HarmlessFiles, self).load_config(config_path))
+        except ValueError as error:
+            raise UserError(f"{path} can't be read: {error}") from None
+
+
+@cache
+def _use_harmless_files() -> None:
+    Plugins.instance()  # registers Hydra's own sources, of which this takes the place
+    SourcesRegistry.instance().types["file"] = _HarmlessFiles
 
 
 def _quoted_place(folder: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import math
 import socket
 import threading
 import time
@@ -30,10 +31,10 @@ class KeyStore(Protocol):
     """Store of keys that all ranks reach, as ``torch.distributed`` opens it; its calls answer at once."""
 
     def set(self, key: str, value: str) -> None:
-        """Write a value."""
+        """Write the value of a key."""
 
     def get(self, key: str) -> bytes:
-        """Read a value that is there."""
+        """Read the value of a key that is there."""
 
     def check(self, keys: list[str]) -> bool:
         """Return whether all keys are there."""
@@ -129,11 +130,19 @@ class Presence:
                 if any(ending is not None and (ending.left or ending.at != self._at) for ending in endings):
                     break
                 if None not in endings:
+                    self._wait_for_readers(until)
                     self._failures, self._ending = self._failures + 1, None
                     return True
                 time.sleep(_LONGEST_PAUSE_S)
             self._tell(_Ending(line, list(self._at), self._rank, left=True))
         return False
+
+    def _wait_for_readers(self, until: float) -> None:
+        """Wait, on the first rank, until all have read that all failed: the store may end with its process."""
+        readers = self._store.add(f"readers/{self._failures}", 1)
+        while self._rank == 0 and readers < self._ranks and time.monotonic() < until:
+            time.sleep(_LONGEST_PAUSE_S)
+            readers = self._store.add(f"readers/{self._failures}")
 
     def lost_rank(self) -> RankLost | None:
         """Return the rank that has failed or is gone, after listening for a moment; None if all of them live."""
@@ -213,7 +222,7 @@ class _Line:
         self._thread.start()
 
     def set(self, key: str, value: str) -> None:
-        """Write a value."""
+        """Write the value of a key."""
         self._answer(lambda: self._store.set(key, value))
 
     def get(self, key: str) -> bytes | None:
@@ -247,10 +256,12 @@ class _Line:
         while True:
             if time.monotonic() >= due:
                 due = time.monotonic() + BEAT_S
-                with suppress(RuntimeError):  # the store is gone, and with it whoever could hear this
+                try:
                     self._store.add(self._beat, 1)
+                except RuntimeError:  # the store is gone, and with it whoever could hear this
+                    due = math.inf
             try:
-                asked = self._asked.get(timeout=max(0.0, due - time.monotonic()))
+                asked = self._asked.get(timeout=min(BEAT_S, max(0.0, due - time.monotonic())))
             except Empty:
                 continue
             if asked is None:

@@ -14,9 +14,9 @@ from torch import nn
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.to_yaml import to_yaml
-from olsrepro.data.photos.workers import WorkerHangs
+from olsrepro.data.photos.workers import kill_workers, worker_states
 from olsrepro.distributed.news import from_first
-from olsrepro.distributed.ranks import is_first, rank
+from olsrepro.distributed.ranks import arrive, is_first, rank
 from olsrepro.files.atomic import write_text
 from olsrepro.files.lease import Held, Lease
 from olsrepro.launch.alike import refuse_unlike_devices, refuse_unlike_inputs
@@ -85,10 +85,11 @@ class PreparedRun:
     def record(self) -> Path:
         """Write the record of the finished training, on the rank that writes; return the record's path."""
         assert self.trainer is not None, "train() comes first"
-        if self.lease is None:
-            return self.job.record
-        self.lease.look()
-        return write_record(self.job.folder, finished_record(self.job, self.trainer, self.inputs))
+        if self.lease is not None:
+            self.lease.look()
+            write_record(self.job.folder, finished_record(self.job, self.trainer, self.inputs))
+        arrive()
+        return self.job.record
 
     @contextmanager
     def failures_recorded(self) -> Iterator[None]:
@@ -101,22 +102,20 @@ class PreparedRun:
             if is_of_lost_rank(error):
                 raise
             tell_failure(error)
-            line = self._recorded(error)
-            if isinstance(error, WorkerHangs):
-                raise Interrupted(f"{line}\n{RESUMES}") from error
-            raise RunFailed(line) from error
+            raise RunFailed(self._recorded(error)) from error
 
     def _end_hanging(self, place: str, stacks: str) -> None:
         """End this process, whose training hangs in a call that nothing can end, with a record of where."""
-        minutes = self.job.config.runtime.hang_minutes
-        line = f"{self.job.run_id} hangs"
-        error = Hangs(f"nothing has moved for {minutes:g} minutes (runtime.hang_minutes) in {place}", stacks)
+        minutes, line = self.job.config.runtime.hang_minutes, f"{self.job.run_id} hangs"
+        readers = "".join(f"; {state}" for state in worker_states())
+        error = Hangs(f"nothing has moved for {minutes:g} minutes (runtime.hang_minutes) in {place}{readers}", stacks)
         tell_failure(error)
         try:
             line = self._recorded(error)
             if self.lease is not None:
                 self.lease.release()
         finally:
+            kill_workers()
             print(f"{stacks if self.lease is None else ''}olsrepro: {line}\n{RESUMES}", file=sys.stderr, flush=True)
             os._exit(os.EX_TEMPFAIL)
 

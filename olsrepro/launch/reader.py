@@ -10,7 +10,6 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.data.dataset import Dataset
 from olsrepro.data.loaders import ReaderOptions, pixel_cache
 from olsrepro.data.photos.check import readable
-from olsrepro.data.photos.workers import set_patience
 from olsrepro.data.registry import read_dataset
 from olsrepro.distributed.rank_info import rank_info
 from olsrepro.settings import UserError
@@ -26,7 +25,6 @@ def read_data(config: RunConfig, say: Callable[[str], None]) -> tuple[Dataset, R
         UserError: it is missing, damaged or not what the config says; there is no room for the cache that is wanted.
     """
     folder, workers = cache_folder(config.runtime), worker_count(config.runtime)
-    set_patience(60 * config.runtime.hang_minutes)
     data = read_dataset(config.dataset, Path(config.runtime.data_dir))
     try:
         data = readable(data, folder, skip_unreadable=config.dataset.skips_unreadable, workers=workers, say=say)

@@ -21,6 +21,7 @@ from olsrepro.launch.ranks import ending_together, meet, refuse_uneven, together
 from olsrepro.launchers.base import Launched
 from olsrepro.launchers.dependencies import run_with_dependencies, say, wait_for_writer
 from olsrepro.launchers.ends import Ends
+from olsrepro.printing.text import shortened
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 from olsrepro.store.teacher import teacher_record
@@ -98,8 +99,8 @@ class _Tally:
             self.held.append((config, str(error)))
             return str(error)
         except (RunFailed, UserError) as error:
-            self.failed.append(str(error))
-            say(self.console, str(error))
+            self.failed.append(told := shortened(str(error)))
+            say(self.console, told)
         else:
             self.trained += 1
         return None

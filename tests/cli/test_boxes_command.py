@@ -85,7 +85,10 @@ def test_what_is_drawn_is_what_the_best_epochs_test_kept(detector: RunConfig) ->
         (["CLASSIFIER"], "CLASSIFIER classifies images of dataset=digits; it has no boxes"),
         (["0000000000000000-s0"], "there is no run 0000000000000000-s0 in "),
         (["DETECTOR", "--output", "there.png"], "--output there.png already exists; name another file"),
-        (["DETECTOR", "--output", "b.jpg"], "b.jpg must end with a picture's suffix; did you mean .png or .svg?"),
+        (
+            ["DETECTOR", "--output", "b.jpg"],
+            "b.jpg must end with a picture's suffix; did you mean .png or .pdf or .svg?",
+        ),
         (["DETECTOR", "--score", "2"], "--score=2 must be in [0, 1]"),
         (["DETECTOR", "--score", "nan"], "--score=nan must be in [0, 1]"),
         (["DETECTOR", "--images", "0"], "--images=0 must be at least 1"),

@@ -47,7 +47,10 @@ def section(text: str, head: str) -> str:
     return found[1]
 
 
-def test_every_method_is_listed_within_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_method_is_listed_within_eighty_columns_of_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     text = printed("methods", capsys=capsys)
     assert max(map(len, text.splitlines())) <= 80
     assert [name for name in re.findall(r"^(\w+)", text, re.M) if name != "name"] == list(method_names())

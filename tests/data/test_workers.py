@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 
 from olsrepro.data.photos.decode import Unreadable
 from olsrepro.data.photos.notice import reading
-from olsrepro.data.photos.workers import Workers, workers_of
+from olsrepro.data.photos.workers import Workers, kill_workers, worker_states, workers_of
 from olsrepro.settings import UserError
 
 
@@ -35,6 +37,17 @@ class Ends:
     def __call__(self) -> None:
         reading(self.path)
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Stops:
+    """Stops the process while it reads a file."""
+
+    path: str
+
+    def __call__(self) -> None:
+        reading(self.path)
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 @dataclass(frozen=True)
@@ -76,7 +89,27 @@ def test_a_process_that_dies_is_told_with_the_file_that_it_read() -> None:
     assert list(workers.in_order([Square(2)])) == [4]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="the system does not say what a process does")
+def test_a_process_that_is_stopped_is_described_with_its_file_and_can_be_killed() -> None:
+    ends: list[str] = []
+
+    def read() -> None:
+        with pytest.raises(UserError) as told:
+            list(Workers(1).in_order([Stops("some where/a photo.jpg")]))
+        ends.append(str(told.value))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    deadline = time.monotonic() + 30
+    while not (found := [state for state in worker_states() if "(stopped)" in state]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert re.fullmatch(r"process \d+ \(stopped\) at some where/a photo\.jpg", *found)
+    kill_workers()
+    reader.join()
+    assert "died while it read some where/a photo.jpg" in ends[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_that_asks_for_a_stop_is_left_to_the_trainer(number: int) -> None:
     assert list(workers_of(1, pinned=False).in_order([Signalled(number), Square(2)])) == [number, 4]
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import _CONTEXT
+from processes import CONTEXT
 from registry import STEPS_PER_EPOCH, TINY
 from rich.console import Console
 
@@ -45,7 +45,7 @@ def hang_in_a_step(runs: Path) -> None:
 @pytest.fixture(scope="module")
 def hung(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int | None]:
     runs = tmp_path_factory.mktemp("hung")
-    process = _CONTEXT.Process(target=hang_in_a_step, args=(runs,))
+    process = CONTEXT.Process(target=hang_in_a_step, args=(runs,))
     process.start()
     process.join(timeout=60)
     process.kill()

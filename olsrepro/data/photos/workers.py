@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
@@ -27,17 +28,7 @@ Job = Callable[[], T]
 """Work for a worker: something that can be pickled and needs nothing else, so that a worker has no state."""
 
 
-class WorkerHangs(Exception):
-    """A worker process that has given no result for too long; the message says which, in what state, at what file."""
-
-
-_patience_s = 0.0
-
-
-def set_patience(seconds: float) -> None:
-    """Set how long this process waits for a result of workers that it starts from now on; 0: for ever."""
-    global _patience_s
-    _patience_s = seconds
+_pools: WeakSet[_Pool] = WeakSet()
 
 
 class Workers:
@@ -61,7 +52,6 @@ class Workers:
         Raises:
             Unreadable: a job met an image that can't be decoded.
             UserError: a process died.
-            WorkerHangs: no result came within the time of :func:`set_patience`.
         """
         if self._count == 0:
             yield from (job() for job in jobs)
@@ -81,12 +71,25 @@ def workers_of(count: int, *, pinned: bool) -> Workers:
     return Workers(count, pinned=pinned)
 
 
+def worker_states() -> list[str]:
+    """Describe each worker process of this one: its number, its state, and the file that it reads or read last."""
+    return [f"process {pid} ({process_state(pid)}) at {path}" for pool in _pools for pid, path in pool.notes()]
+
+
+def kill_workers() -> None:
+    """Kill all worker processes of this one, which must end itself: a stopped one would outlive it."""
+    for pid, _ in [note for pool in _pools for note in pool.notes()]:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+
+
 class _Pool:
     """Processes of one pass at a time."""
 
     def __init__(self, count: int, pinned: bool) -> None:
         self._jobs = _Jobs()
         self._notices = notice.blank(count)
+        _pools.add(self)
         with _unadvised():
             self._loader: DataLoader[Any] = DataLoader(
                 _Does(),
@@ -94,7 +97,6 @@ class _Pool:
                 sampler=self._jobs,
                 num_workers=count,
                 collate_fn=_as_it_is,
-                timeout=_patience_s,
                 pin_memory=pinned,
                 persistent_workers=True,
                 worker_init_fn=partial(_begin, self._notices),
@@ -112,22 +114,14 @@ class _Pool:
                     raise result
                 yield result
         except RuntimeError as error:
-            if "DataLoader timed out" in str(error):
-                raise WorkerHangs(self._hanging()) from None
             if "DataLoader worker" not in str(error):
                 raise
             raise UserError(self._death(str(error))) from None
 
-    def _hanging(self) -> str:
-        told = [text.partition(" ") for text in map(notice.text_of, self._notices) if text]
-        each = [f"process {pid} ({process_state(int(pid))}) at {path}" for pid, _, path in told]
-        for pid, _, _ in told:  # a stopped one would outlive this process
-            with suppress(OSError):
-                os.kill(int(pid), signal.SIGKILL)
-        return (
-            f"no image was read for {self._loader.timeout / 60:g} minutes (runtime.hang_minutes):"
-            f" {'; '.join(each) or 'the processes that read images have not begun'}"
-        )
+    def notes(self) -> list[tuple[int, str]]:
+        """Return each process that has begun to read, with the file that it reads or read last."""
+        told = (notice.text_of(row).partition(" ") for row in self._notices)
+        return [(int(pid), path) for pid, _, path in told if pid]
 
     def _death(self, message: str) -> str:
         told = [notice.text_of(row) for row in self._notices]
@@ -186,12 +180,7 @@ def _context() -> mp.context.BaseContext:
 
 def _begin(notices: Tensor, worker: int) -> None:
     notice.leave_in(notices[worker])
-    for name in (
-        "SIGINT",
-        "SIGHUP",
-        "SIGUSR1",
-        "SIGUSR2",
-    ):  # sent to all processes of a run, for the trainer to stop and end its workers
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):  # for the trainer, which ends its workers
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
