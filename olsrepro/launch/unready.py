@@ -53,7 +53,11 @@ def runs_with_data(configs: Sequence[RunConfig]) -> tuple[list[RunConfig], list[
     if not present:
         raise UserError(next(iter(absent.values())))
     counted = Counter((config.dataset.name, config.runtime.data_dir) for config in configs)
-    return present, [f"{counted[place]} runs are left out: {line}" for place, line in absent.items()]
+    return present, [f"{_runs(counted[place])} left out: {line}" for place, line in absent.items()]
+
+
+def _runs(number: int) -> str:
+    return "1 run is" if number == 1 else f"{number} runs are"
 
 
 def refusals(config: RunConfig) -> Iterator[str]:

@@ -44,7 +44,7 @@ class Ends:
         if not rest or not self.work:
             return ""
         left = sum(map(_work, rest)) * self.seconds / self.work
-        return f"; the other {len(rest)} will take about {span(left)}"
+        return f"; {len(rest)} more will take about {span(left)}"
 
 
 def span(seconds: float) -> str:

@@ -35,7 +35,7 @@ def test_a_call_trains_and_gives_what_the_command_prints(tmp_path: Path, capsys:
     assert told[0].startswith("to train: 3 runs, ")
     ends = [line for line in told if "] finished: " in line]
     assert [line.partition(" ")[0] for line in ends] == ["[1/3]", "[2/3]", "[3/3]"]
-    assert "; the other 2 will take about " in ends[0]
+    assert "; 2 more will take about " in ends[0]
     assert capsys.readouterr() == ("", "")
     assert main(["table", "demo", *TINY, f'runtime.runs_dir="{runs}"', "--yes", "--format", "json"]) == 0
     assert capsys.readouterr() == (render([table], "json"), "")

@@ -58,10 +58,8 @@ def test_the_end_of_a_run_says_how_long_the_rest_will_take(tmp_path: Path) -> No
     runs = [config(), compose_run([*three_epochs, "seed=1"]), compose_run([*three_epochs, "seed=2"])]
     put_record(tmp_path / "runs" / run_id(runs[0]), finished_run(run_id(runs[0]), last=12.5))
     ends = Ends(runs)
-    assert (
-        ends.line(1, 30.0) == "[1/3] finished: top1_err 12.50, top5_err 3.12, 30 s; the other 2 will take about 3 min"
-    )
-    assert ends.line(2, 8.0) == "[2/3] failed, 8 s; the other 1 will take about 90 s"
+    assert ends.line(1, 30.0) == "[1/3] finished: top1_err 12.50, top5_err 3.12, 30 s; 2 more will take about 3 min"
+    assert ends.line(2, 8.0) == "[2/3] failed, 8 s; 1 more will take about 90 s"
     assert ends.line(3, 8.0) == "[3/3] failed, 8 s"
 
 
