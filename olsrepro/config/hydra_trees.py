@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from olsrepro.config.overrides import GROUPS, Overrides
+from olsrepro.config.yaml_file import refuse_swollen
 from olsrepro.files import plain_yaml
 from olsrepro.settings import UserError
 
@@ -69,7 +70,9 @@ def compose_by_hydra(lines: Iterable[str], folders: Sequence[Path]) -> DictConfi
     try:
         with initialize_config_dir(str(folders[0]), version_base="1.3"):
             return compose("config", overrides=[*lines, *search])
-    except (HydraException, OmegaConfBaseException) as error:
+    except RecursionError:
+        raise UserError(f"{' '.join(lines)}: a config file builds on itself; see the defaults in it") from None
+    except (HydraException, OmegaConfBaseException, ValueError) as error:  # the last: a wrong defaults list
         raise UserError(_one_line(error)) from None
 
 
@@ -79,9 +82,18 @@ class _HarmlessFiles(FileConfigSource):
     def load_config(self, config_path: str) -> ConfigResult:
         path = Path(self.path, self._normalize_file_name(config_path))
         try:
-            return plain_yaml.read(path, lambda text: super(_HarmlessFiles, self).load_config(config_path))
+            return plain_yaml.read(path, lambda text: self._loaded(config_path, text))
         except ValueError as error:
             raise UserError(f"{path} can't be read: {error}") from None
+
+    def _loaded(self, config_path: str, text: str) -> ConfigResult:
+        refuse_swollen(text)
+        try:
+            return super().load_config(config_path)
+        except HydraException:
+            raise
+        except OSError:  # OmegaConf's, for a single value
+            raise plain_yaml.Harmful("it holds no `key: value` lines") from None
 
 
 @cache
@@ -124,6 +136,8 @@ def checked(tree: Tree) -> Tree:
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split("Config search path:")[0].split("\n    ")[0].split())
+    cause = str(error.__cause__).partition("\n")[0]  # of an error that only stands around another
+    told = str(error) or f"an interpolation in a config file can't be read ({cause})"
+    text = " ".join(told.split("Config search path:")[0].split("\n    ")[0].split())
     key = getattr(error, "full_key", None)
     return f"{key}: {text}" if key and key not in text else text

@@ -10,6 +10,9 @@ from omegaconf import OmegaConf
 
 from olsrepro.files import plain_yaml
 
+MOST_INTERPOLATED = 24
+"""Interpolations in a file; ours have two at most. As many can stand for some thousands of values."""
+
 
 def load(path: Path) -> Any:
     """Load a config file.
@@ -21,5 +24,16 @@ def load(path: Path) -> Any:
 
 
 def parse(text: str) -> Any:
-    """Parse a config file's text, which must be harmless."""
+    """Parse a config file's text, which must be harmless otherwise; as :func:`refuse_swollen`."""
+    refuse_swollen(text)
     return OmegaConf.load(StringIO(text))
+
+
+def refuse_swollen(text: str) -> None:
+    """Refuse a text that may stand for far more than is written, as interpolations of interpolations do.
+
+    Raises:
+        Harmful: it has more interpolations than :data:`MOST_INTERPOLATED`.
+    """
+    if (count := text.count("${")) > MOST_INTERPOLATED:
+        raise plain_yaml.Harmful(f"it has {count:,} interpolations ${{…}}, and {MOST_INTERPOLATED} are the most")

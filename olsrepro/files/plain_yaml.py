@@ -55,14 +55,14 @@ def parse(text: str, load: Callable[[str], T] = _plain) -> T:
         raise ValueError(f"{_place(error.problem_mark)}{told}") from None
     except yaml.YAMLError:
         raise ValueError("it has a character that YAML does not allow") from None
-    except _Harmful as error:
+    except Harmful as error:
         raise ValueError(str(error)) from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ValueError("a value is not what its form or its tag says, such as a number, date or set") from None
 
 
-class _Harmful(Exception):
-    """A text that would take too long, or too many levels, to load."""
+class Harmful(Exception):
+    """A text that would take too long, or too many levels, to load; also raised by a ``load`` of :func:`parse`."""
 
 
 class _Sizes:
@@ -78,7 +78,7 @@ class _Sizes:
         self._count += 1
         self._open.append((anchor, self._count))
         if len(self._open) > DEEPEST:
-            raise _Harmful(f"it is nested deeper than {DEEPEST} levels")
+            raise Harmful(f"it is nested deeper than {DEEPEST} levels")
 
     def leave(self) -> None:
         """Note the size of the list or mapping that ends here."""
@@ -95,12 +95,12 @@ class _Sizes:
     def alias(self, anchor: str) -> None:
         """Count all that an alias stands for."""
         if any(anchor == name for name, _ in self._open):
-            raise _Harmful(f"*{anchor} stands inside of what it stands for")
+            raise Harmful(f"*{anchor} stands inside of what it stands for")
         size = self._sizes.get(anchor, 1)
         self._count += size
         self._aliased += size
         if self._aliased > MOST_ALIASED:
-            raise _Harmful(f"its aliases, such as *{anchor}, stand for more than {MOST_ALIASED:,} values")
+            raise Harmful(f"its aliases, such as *{anchor}, stand for more than {MOST_ALIASED:,} values")
 
 
 def _refuse_harmful(text: str) -> None:
@@ -121,7 +121,7 @@ def _refuse_harmful(text: str) -> None:
 def _refuse_long(event: Any) -> None:
     is_typed = event.implicit[0] or event.tag is not None
     if is_typed and len(event.value) > LONGEST and _NUMBER.fullmatch(event.value):
-        raise _Harmful(f"{_place(event.start_mark)}a number has {len(event.value):,} characters")
+        raise Harmful(f"{_place(event.start_mark)}a number has {len(event.value):,} characters")
 
 
 def _place(mark: Any) -> str:

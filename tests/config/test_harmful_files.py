@@ -45,6 +45,23 @@ def test_a_harmful_backbone_of_the_users_does_no_harm_to_other_runs(tmp_path: Pa
         assert renamed(compose_run([]).backbone, folders).name == "resnet8"
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("y: x\n" + "\n".join(f"y{at}: {f'${{method.y{at - 1}}}' * 10}" for at in range(9)), "has 90 interpolations"),
+        ("alpha: '${'", "an interpolation in a config file can't be read (no viable alternative at input '${')"),
+        ("defaults: [mine]", "method=mine: a config file builds on itself"),
+        ("defaults: 5", "defaults must be a list"),
+        ("defaults: [{ a: { b: c } }]", "Unsupported item value in defaults"),
+        ("5", "mine.yaml can't be read: it holds no `key: value` lines"),
+    ],
+    ids=["interpolations", "open", "itself", "number", "mapping", "value"],
+)
+def test_what_a_file_refers_to_has_its_limits(text: str, told: str, tmp_path: Path) -> None:
+    file(tmp_path, "method/mine.yaml", f"{text}\n")
+    assert told in refusal(["method=mine"], tmp_path)
+
+
 def test_aliases_within_reason_are_what_they_stand_for(tmp_path: Path) -> None:
     file(tmp_path, "method/mine.yaml", "name: ols\nalpha: &half 0.5\nhard_weight: *half\nsoft_weight: *half\n")
     assert compose_run(["method=mine"], tmp_path).as_dict()["method"]["alpha"] == 0.5
