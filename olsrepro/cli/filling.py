@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
+from olsrepro.cli.runs_folder import existing_runs
 from olsrepro.distributed.rank_info import rank_info
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def filled_by(experiments: Sequence[Experiment], request: Request, arguments: ar
     from olsrepro.experiments.filled import want
 
     filled = want(experiments, request)
+    if arguments.no_train:
+        existing_runs(request)
     return filled, exit_codes.DONE if arguments.no_train else _fill(filled, ask=not arguments.yes)
 
 

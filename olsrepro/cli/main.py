@@ -110,6 +110,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         arguments = ["--help"]
     parsed, rest = parser.parse_known_args(arguments)
     options = [word for word in rest if word.startswith("-")]
+    if "--resume" in options:
+        raise UserError("--resume is not an option: the same command without it resumes a run from its last checkpoint")
     if options or (rest and not hasattr(parsed, "overrides")):
         raise UserError(f"unrecognized arguments: {' '.join(options or rest)}; see olsrepro {parsed.command} --help")
     if rest:

@@ -186,9 +186,13 @@ def _check_seed(value: Any) -> None:
 
 
 def _placed(runtime: RuntimeSettings) -> RuntimeSettings:
-    """Return the settings with absolute folders; an empty one (``OLSREPRO_DATA=``) means the default."""
+    """Return the settings with absolute folders, which are no files; an empty one (``OLSREPRO_DATA=``): the default."""
     data_dir, runs_dir = runtime.data_dir or RuntimeSettings.data_dir, runtime.runs_dir or RuntimeSettings.runs_dir
-    return replace(runtime, data_dir=_absolute(data_dir), runs_dir=_absolute(runs_dir))
+    placed = replace(runtime, data_dir=_absolute(data_dir), runs_dir=_absolute(runs_dir))
+    for name, variable in (("data_dir", "OLSREPRO_DATA"), ("runs_dir", "OLSREPRO_RUNS")):
+        if Path(path := getattr(placed, name)).is_file():
+            raise UserError(f"runtime.{name}={path} is a file; name a folder, here or with {variable}")
+    return placed
 
 
 def _absolute(path: str) -> str:

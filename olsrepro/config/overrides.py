@@ -76,7 +76,7 @@ def parse_overrides(lines: Sequence[str], folders: ConfigFolders) -> Overrides:
     values: dict[str, str] = {}
     parsed: dict[str, Any] = {}
     for_hydra = []
-    _refuse_blanks(lines)
+    refuse_blanks(lines)
     for line in lines:
         key, value = read_line(line)
         typed = line.partition("=")[2]
@@ -138,14 +138,15 @@ def _parse(line: str) -> Override:
     return override
 
 
-def _refuse_blanks(lines: Sequence[str]) -> None:
+def refuse_blanks(lines: Sequence[str]) -> None:
     """Refuse blanks around ``=`` or after a comma, of which a shell makes words (:class:`UserError`)."""
     for line, following in zip(lines, (*lines[1:], "x="), strict=False):
-        key, _, value = line.partition("=")
-        if (key != key.strip() or value != value.lstrip()) or ("=" not in line and following.startswith("=")):
+        key, is_set, value = line.partition("=")
+        is_split = "=" not in following if is_set and not value else not is_set and following.startswith("=")
+        if key != key.strip() or value != value.lstrip() or is_split:
             raise UserError(f"{line}: there are blanks around =; write key=value without any")
         if value.endswith(",") and "=" not in following:
-            raise UserError(f"{line} {following}: there is a blank after the comma; write values as in key=[1,2]")
+            raise UserError(f"{line} {following}: there is a blank after the comma; leave it out, as in key=1,2")
 
 
 def _whose(key: str) -> str:

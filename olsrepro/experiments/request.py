@@ -10,7 +10,7 @@ from pathlib import Path
 from olsrepro.checks import did_you_mean, whole_number
 from olsrepro.config.compose import compose_many
 from olsrepro.config.locate import configs_folder
-from olsrepro.config.overrides import group_choices
+from olsrepro.config.overrides import group_choices, refuse_blanks
 from olsrepro.evaluation.registry import evaluation_names
 from olsrepro.experiments.experiment import SELECTIONS, Experiment
 from olsrepro.settings import UserError
@@ -99,6 +99,7 @@ def parse_request(lines: Sequence[str]) -> Request:
     Raises:
         UserError: one of them has a wrong value or is given twice, or ``seed=`` is given.
     """
+    refuse_blanks(lines)
     own: dict[str, str] = {}
     rest: list[str] = []
     for line in lines:

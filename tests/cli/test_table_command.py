@@ -155,6 +155,7 @@ def test_output_goes_to_a_file_whose_suffix_names_the_format_and_never_over_anot
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill_table2(runs)
+    (tmp_path / "out").mkdir()
     command = ["table", "2", "--no-train", "--output", str(tmp_path / "out" / "table2.md")]
     assert main(command) == 0
     assert (tmp_path / "out" / "table2.md").read_text() == (GOLDEN / "table2.md").read_text()
