@@ -6,16 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.distributed.rank_info import rank_info
 from olsrepro.evaluation.settings import EvaluationSettings
-from olsrepro.experiments.collect import FINISHED
+from olsrepro.experiments.collect import FINISHED, Outcome
 from olsrepro.experiments.filled import Filled
 from olsrepro.experiments.missing import cost_line, missing_evaluations, missing_facts, missing_runs
 from olsrepro.launch.unready import refuse_absent
 from olsrepro.launchers.base import Launched, Launcher
 from olsrepro.settings import UserError
+from olsrepro.store.cost import measured_speeds, speed_of
+from olsrepro.store.folder import Store
 
 Wish = tuple[RunConfig, EvaluationSettings]
 
@@ -37,7 +40,14 @@ class Filling:
     left_to_first: bool = False
 
 
-def fill(filled: Filled, launcher: Launcher, *, agree: Callable[[str], bool], say: Callable[[str], None]) -> Filling:
+def fill(
+    filled: Filled,
+    launcher: Launcher,
+    *,
+    agree: Callable[[str], bool],
+    say: Callable[[str], None],
+    times_unknown: bool = False,
+) -> Filling:
     """Measure the missing facts, train the missing runs, evaluate those that are finished.
 
     Under ``torchrun`` every rank must call it.
@@ -57,6 +67,8 @@ def fill(filled: Filled, launcher: Launcher, *, agree: Callable[[str], bool], sa
     unmeasured = _measure_facts(filled, say) if is_first else ()
     missing, wishes, launched = missing_runs(filled), missing_evaluations(filled), Launched()
     if missing:
+        if times_unknown:
+            _time_unknown(missing, filled.runs_dir, say)
         if not agree(cost_line(missing, filled.runs_dir)):
             return Filling(declined=True)
         _refuse_unready(wishes)
@@ -68,6 +80,17 @@ def fill(filled: Filled, launcher: Launcher, *, agree: Callable[[str], bool], sa
         return Filling(launched, left_to_first=True)
     ready = [] if launched.interrupted else [wish for wish in wishes if filled.is_finished(wish[0])]
     return Filling(launched, (*unmeasured, *_evaluate(ready, say)))
+
+
+def _time_unknown(missing: Sequence[Outcome], runs_dir: Path, say: Callable[[str], None]) -> None:
+    configs = [item.wanted.config for item in missing if item.wanted.config is not None]
+    speeds = measured_speeds(Store(runs_dir))
+    if all(speed_of(config, speeds) for config in configs):
+        return
+    from olsrepro.launch.measuring.speed import time_networks
+
+    say("timing a few steps of each network whose speed is not known in this store")
+    time_networks(configs, speeds, say)
 
 
 def _measure_facts(filled: Filled, say: Callable[[str], None]) -> tuple[str, ...]:
