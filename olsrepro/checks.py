@@ -1,4 +1,4 @@
-"""Checks of values that a user gives, with the nearest valid choices: one set for settings and criteria. No torch."""
+"""Checks of what a user gives, with the nearest valid choices: one set for settings and criteria. No torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from itertools import takewhile
 from numbers import Integral, Real
 
 _NEAR = 0.5
+_GIT_LFS = b"version https://git-lfs"
+_BLANK = b"\xef\xbb\xbf \t\r\n"  # a byte-order mark too
+_MOST_DIGITS = 18  # of a whole number in 64 bits
 
 
 def nearest(name: object, choices: Iterable[str], count: int = 3) -> list[str]:
@@ -60,6 +63,11 @@ def check_whole(key: str, value: object, low: int) -> None:
         raise ValueError(f"{key}={value} must be a whole number of at least {low}")
 
 
+def whole_number(text: str) -> int | None:
+    """Return the whole number that a text's digits stand for; None if it has other characters or over 18 digits."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
 def check_flag(key: str, value: object) -> None:
     """Refuse a value that is neither true nor false (:class:`ValueError`)."""
     if not isinstance(value, bool):
@@ -70,3 +78,16 @@ def check_weights(**weights: float) -> None:
     """Refuse weights of a loss that are all 0, which would leave no term (:class:`ValueError`)."""
     if not any(weights.values()):
         raise ValueError(f"{' and '.join(weights)} are both 0: the loss has no term left")
+
+
+def other_content(content: bytes) -> str:
+    """Name what lies in a file's place after a wrong download or clone, as in ``a web page``; empty for other content.
+
+    ``content`` is the file's, or its first hundred bytes and more.
+    """
+    start = content[:512].lstrip(_BLANK)
+    if start.startswith(_GIT_LFS):
+        return "a Git LFS pointer (run `git lfs pull`)"
+    if start.startswith(b"<"):
+        return "a web page"
+    return "" if content else "empty"

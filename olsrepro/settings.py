@@ -5,12 +5,21 @@ Nothing here imports torch, so composing, validating and planning stay light.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any, ClassVar
+from functools import cache
+from typing import Any, ClassVar, TypeVar, cast
+
+T = TypeVar("T")
 
 
 class UserError(Exception):
     """Mistake of the user's, reported in one line: the key, the value, the nearest valid choices, what to do."""
+
+
+def cached_by_class(function: Callable[[type[Any]], T]) -> Callable[[type[Any]], T]:
+    """Cache a function of a class; mypy takes classes for unhashable, so that :func:`functools.cache` refuses them."""
+    return cast(Callable[[type[Any]], T], cache(function))
 
 
 def fact(default: Any = MISSING) -> Any:
@@ -40,5 +49,10 @@ class Component:
 
     def identity(self) -> dict[str, Any]:
         """Return the fields that change a run's result: all but facts and those in ``outside_id``."""
-        kept = (item.name for item in fields(self) if not is_fact(item) and item.name not in self.outside_id)
-        return {name: getattr(self, name) for name in kept}
+        return {name: getattr(self, name) for name in _in_id(type(self))}
+
+
+@cached_by_class
+def _in_id(cls: type[Any]) -> tuple[str, ...]:
+    """Return the names of the fields in a class' identity; every run asks for them."""
+    return tuple(item.name for item in fields(cls) if not is_fact(item) and item.name not in cls.outside_id)

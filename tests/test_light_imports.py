@@ -70,6 +70,10 @@ def test_planning_and_listing_load_no_torch(arguments: list[str], code: int, tmp
     assert not loaded_by(COMMAND.format(arguments=arguments, code=code), tmp_path) & set(HEAVY)
 
 
+def test_composing_the_runs_of_our_experiments_loads_no_hydra(tmp_path: Path) -> None:
+    assert "hydra" not in loaded_by(COMMAND.format(arguments=["status"], code=0), tmp_path)
+
+
 @pytest.mark.parametrize("arguments", [["table", "all", "--no-train"], ["figure", "all", "--no-train"]], ids=str)
 def test_tables_load_scipys_special_functions_alone(arguments: list[str], tmp_path: Path) -> None:
     program = COMMAND.format(arguments=arguments, code=0) + "\nimport sys; assert 'scipy.stats' not in sys.modules"

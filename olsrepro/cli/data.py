@@ -8,6 +8,7 @@ from pathlib import Path
 
 from olsrepro.cli import exit_codes
 from olsrepro.cli.listing import add_format_argument, print_listing
+from olsrepro.settings import UserError
 
 SUMMARY = "list, fetch and verify data sets"
 DESCRIPTION = """\
@@ -47,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_format_argument(listing)
     for action in (fetching, verifying):
-        action.add_argument("name", metavar="NAME", help="a name from `olsrepro data list`, such as cifar100")
+        action.add_argument(
+            "name", nargs="?", metavar="NAME", help="a name from `olsrepro data list`, such as cifar100"
+        )
     fetching.add_argument(
         "--url",
         action="append",
@@ -66,9 +69,18 @@ def run(arguments: argparse.Namespace) -> int:
     root = (arguments.data_dir or default_root()).expanduser().absolute()
     if arguments.action == "list":
         return _list(root, arguments)
+    _refuse_nameless(arguments)
     if arguments.action == "fetch":
         return _fetch(arguments.name, root, arguments.url)
     return _verify(arguments.name, root)
+
+
+def _refuse_nameless(arguments: argparse.Namespace) -> None:
+    from olsrepro.data.download.manifest import LABEL_FILES, SOURCES
+
+    if arguments.name is None:
+        known = ", ".join((*SOURCES, *LABEL_FILES))
+        raise UserError(f"NAME is missing: name one of {known}; see olsrepro data {arguments.action} --help")
 
 
 def _list(root: Path, arguments: argparse.Namespace) -> int:

@@ -40,14 +40,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate the runs and print the numbers; return the exit code."""
+    from olsrepro.config.overrides import refuse_blanks
     from olsrepro.evaluation.registry import evaluation_names
     from olsrepro.store.identity import is_run_id
 
+    refuse_blanks(arguments.overrides)
     words = [word for word in arguments.overrides if "=" not in word]
     lines = [word for word in arguments.overrides if "=" in word]
     names = [word for word in words if word in evaluation_names()]
     runs = [word for word in words if word not in names]
     for word in runs:
+        if "," in word:
+            raise UserError(f"{word}: separate names by blanks, not commas")
         if not is_run_id(word):
             raise UserError(
                 f"{word} is neither a run id, such as 3f9c2a17b04d5e61-s0, nor an evaluation;"
@@ -102,15 +106,18 @@ def _print(config: RunConfig, settings: EvaluationSettings) -> None:
     from olsrepro.launch.finished.evaluate import evaluate
     from olsrepro.store.evaluations import read_evaluation
     from olsrepro.store.identity import run_id
+    from olsrepro.training.tasks import task_kind
 
     path = evaluate(config, settings)
     record = read_evaluation(Path(config.runtime.runs_dir) / run_id(config), settings)
     assert record is not None, "it was written just now, or before"
-    print(_told(record))
+    kind = task_kind(config.dataset.task)
+    shown = {key: value for key, value in record["values"].items() if kind.shows(key, config.dataset.num_classes)}
+    print(_told(record, shown))
     print(f"record: {path}")
 
 
-def _told(record: dict[str, Any]) -> str:
+def _told(record: dict[str, Any], shown: dict[str, float]) -> str:
     about = record["evaluation"]
-    values = ", ".join(f"{key} {value:.6g}" for key, value in record["values"].items())
+    values = ", ".join(f"{key} {value:.6g}" for key, value in shown.items())
     return f"{record['of']} {about['name']} ({about['weights']} weights, {record['samples']} samples): {values}"

@@ -35,15 +35,19 @@ def read_words(
     Raises:
         UserError: a name or an override is not known, or no name is given.
     """
+    from olsrepro.config.overrides import refuse_blanks
     from olsrepro.experiments.files import experiments, find, load_with_extras
     from olsrepro.experiments.request import parse_request
 
+    refuse_blanks(words)
     names = [word for word in words if "=" not in word]
     if not names:
         raise UserError(f"name an experiment, such as {EXAMPLES[prefix]}, or all; `olsrepro experiments` lists them")
 
     def named(name: str) -> Iterable[Experiment]:
         if name != ALL:
+            if "," in name:
+                raise UserError(f"{name}: separate names by blanks, not commas, as in {name.replace(',', ' ').strip()}")
             return [find(name, prefix)]
         return (item for item in experiments() if item.order is not None and is_of_all(item))
 

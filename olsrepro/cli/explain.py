@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
+from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
     from olsrepro.cli.method_card import StepCost, Use
@@ -25,12 +25,10 @@ examples:
   olsrepro explain ols
   olsrepro explain sce --no-measure"""
 
-WIDEST = 120
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("method", metavar="METHOD", help="a label method, as listed by `olsrepro methods`")
+    parser.add_argument("method", nargs="?", metavar="METHOD", help="a label method, as listed by `olsrepro methods`")
     parser.add_argument("--no-measure", action="store_true", help="leave out the section on one training step")
 
 
@@ -39,13 +37,15 @@ def run(arguments: argparse.Namespace) -> int:
     from olsrepro.cli.method_card import method_text
     from olsrepro.config.method_file import method_file
     from olsrepro.methods.cards import card
-    from olsrepro.methods.registry import settings_class
+    from olsrepro.methods.registry import method_names, settings_class
+    from olsrepro.printing.width import text_width
 
+    if arguments.method is None:
+        raise UserError(f"name a label method: {', '.join(method_names())}; see olsrepro explain --help")
     name = arguments.method.lower().replace("-", "_")
     settings_class(name)
     cost = None if arguments.no_measure else _cost(name)
-    width = min(WIDEST, shutil.get_terminal_size((80, 24)).columns)
-    print(method_text(card(name), method_file(name), uses(name), cost, width))
+    print(method_text(card(name), method_file(name), uses(name), cost, text_width()))
     return exit_codes.DONE
 
 

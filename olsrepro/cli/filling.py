@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from olsrepro.cli import exit_codes
+from olsrepro.cli.runs_folder import existing_runs
 from olsrepro.distributed.rank_info import rank_info
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def filled_by(experiments: Sequence[Experiment], request: Request, arguments: ar
     from olsrepro.experiments.filled import want
 
     filled = want(experiments, request)
+    if arguments.no_train:
+        existing_runs(request)
     return filled, exit_codes.DONE if arguments.no_train else _fill(filled, ask=not arguments.yes)
 
 
@@ -50,7 +53,7 @@ def _fill(filled: Filled, *, ask: bool) -> int:
         return not ask or _agreed()
 
     launcher = InProcess(PrintableConsole(stderr=True, highlight=False, soft_wrap=True))
-    filling = fill(filled, launcher, agree=agree, say=_say)
+    filling = fill(filled, launcher, agree=agree, say=_say, times_unknown=ask and _is_asked())
     if filling.left_to_first:  # a failure of another rank would make `torchrun` end the first one
         raise SystemExit(exit_codes.DONE)
     if filling.declined:
@@ -70,8 +73,12 @@ def _code(filling: Filling) -> int:
     return next((code for lines, code in came_of if lines), exit_codes.DONE)
 
 
+def _is_asked() -> bool:
+    return sys.stdin.isatty() and rank_info().ranks == 1  # else each rank would ask for itself
+
+
 def _agreed() -> bool:
-    if not sys.stdin.isatty() or rank_info().ranks > 1:  # each rank would ask for itself
+    if not _is_asked():
         return True
     sys.stderr.write("continue? [y/N] ")
     sys.stderr.flush()

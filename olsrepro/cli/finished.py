@@ -28,6 +28,8 @@ def finished_config(name: str, lines: Sequence[str]) -> RunConfig:
     root = Path(runtime.runs_dir)
     record = read_record(root / name)
     if record is None:
+        if not root.is_dir():
+            raise UserError(f"there is no run {name}, nor the folder {root} itself; OLSREPRO_RUNS names the folder")
         if (root / name).is_dir():
             raise UserError(f"{name} is not finished; repeat the command that started it to resume it")
         near = nearest(name, (path.parent.name for path in root.glob("*/record.json")))

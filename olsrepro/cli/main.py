@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import time
@@ -19,6 +20,7 @@ from olsrepro.cli.ranks import tell_end, tell_mistake
 from olsrepro.distributed.rank_info import RankInfo, rank_info
 from olsrepro.launch.errors import OfOneRank
 from olsrepro.printing.streams import printable_streams
+from olsrepro.printing.text import shortened
 from olsrepro.settings import UserError
 
 DESCRIPTION = """\
@@ -108,6 +110,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         arguments = ["--help"]
     parsed, rest = parser.parse_known_args(arguments)
     options = [word for word in rest if word.startswith("-")]
+    if "--resume" in options:
+        raise UserError("--resume is not an option: the same command without it resumes a run from its last checkpoint")
     if options or (rest and not hasattr(parsed, "overrides")):
         raise UserError(f"unrecognized arguments: {' '.join(options or rest)}; see olsrepro {parsed.command} --help")
     if rest:
@@ -140,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             here = rank_info()
         except UserError as error:
-            print(f"olsrepro: {error}", file=sys.stderr)
+            print(f"olsrepro: {shortened(str(error))}", file=sys.stderr)
             return exit_codes.USER_MISTAKE
         if here.ranks > 1:  # torch's C++ traces say nothing of a lost rank that our line does not
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
@@ -164,6 +168,8 @@ def _written(parsed: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UserError(f"{error.filename}: no file can have so long a name") from None
         _refuse_full(error)
     return code
 
@@ -190,7 +196,7 @@ def _done(arguments: Sequence[str] | None, here: RankInfo) -> int:
             code: int = _written(parsed)
         return code
     except UserError as error:
-        tell_mistake(" ".join(str(error).splitlines()), here)
+        tell_mistake(shortened(" ".join(str(error).splitlines())), here)
         return exit_codes.USER_MISTAKE
     except OfOneRank as error:
         return tell_end(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,7 +72,14 @@ def _formula(text: str) -> list[str]:
 
 def _paragraph(text: str, width: int, first: str = INDENT, rest: str = INDENT) -> list[str]:
     """Wrap a text; backticks, which mark switches in the card, are not shown."""
-    return textwrap.wrap(text.replace("`", ""), width, initial_indent=first, subsequent_indent=rest)
+    return _AtCommas(width, initial_indent=first, subsequent_indent=rest).wrap(text.replace("`", ""))
+
+
+class _AtCommas(textwrap.TextWrapper):
+    """Wrapper that may break lines after commas too, so that no number in a list of values is cut."""
+
+    def _split(self, text: str) -> list[str]:
+        return [part for chunk in super()._split(text) for part in re.split(r"(?<=,)(?=\S)", chunk)]
 
 
 def _items(texts: Sequence[str], width: int) -> list[str]:

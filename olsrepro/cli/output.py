@@ -60,7 +60,9 @@ def refuse_existing(output: Path, arguments: argparse.Namespace) -> None:
     """Refuse a file that exists, unless ``--overwrite`` is given, or that can't be written (:class:`UserError`)."""
     if output.exists() and not arguments.overwrite:
         raise UserError(f"--output {output} already exists; name another file, or add --overwrite")
-    parent = next(folder for folder in output.absolute().parents if folder.exists())
+    parent = output.absolute().parent
+    if not parent.exists():
+        raise UserError(f"--output {output}: there is no folder {parent}; make it, or name another file")
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise UserError(f"--output {output}: {parent} is not a writable folder; name another file")
 
@@ -78,15 +80,15 @@ def on_terminal(arguments: argparse.Namespace) -> bool:
 
 
 def write(text: str, arguments: argparse.Namespace) -> None:
-    """Print a text that is printable but for our own colours, or write it to the file that was asked for."""
+    """Print a text that is printable but for our own colours; or write it to a file, and print the file's path."""
     text = text if text.endswith("\n") else f"{text}\n"
     if arguments.output is None:
         drawn_on(sys.stdout).write(text)
         return
     from olsrepro.files.atomic import write_text
 
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
     write_text(arguments.output, text)
+    print(arguments.output)
 
 
 def strict_code(tables: Sequence[Table], code: int) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from olsrepro.checks import did_you_mean
 from olsrepro.cli import exit_codes
 from olsrepro.cli.experiment_words import KEYS
+from olsrepro.cli.runs_folder import existing_runs
 from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format not in FORMATS:
         raise UserError(f"--format {arguments.format} is not known; {did_you_mean(arguments.format, FORMATS)}")
     wanted, request = read_words(arguments.overrides, "table", lambda item: True)
-    store = Store(runs_folder(request))
+    store = Store(runs_folder(request) if arguments.measure else existing_runs(request))
     speeds = measured_speeds(store)
     if arguments.measure:
         _measure(planned_runs(wanted, request), speeds)

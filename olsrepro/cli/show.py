@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from olsrepro.checks import did_you_mean
 from olsrepro.cli import exit_codes
 from olsrepro.cli.experiment_words import KEYS
+from olsrepro.cli.runs_folder import existing_runs
 from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _of_cell(address: str, request: Request) -> list[Outcome]:
     from olsrepro.experiments.collect import outcomes
     from olsrepro.experiments.files import find
-    from olsrepro.experiments.request import runs_folder
     from olsrepro.experiments.wanted import wanted_cells
 
     table, row, column = address.split(".")
@@ -67,7 +67,7 @@ def _of_cell(address: str, request: Request) -> list[Outcome]:
     runs = wanted_cells(experiment, request).get((row, column))
     if runs is None:
         raise UserError(f"{address}: the paper quotes this row from {experiment.rows[row].quoted}, so it has no runs")
-    return list(outcomes(runs, runs_folder(request), experiment.measure).values())
+    return list(outcomes(runs, existing_runs(request), experiment.measure).values())
 
 
 def _of_run(name: str, request: Request) -> Outcome:
@@ -77,9 +77,10 @@ def _of_run(name: str, request: Request) -> Outcome:
     root = runs_folder(request)
     folder = root / name
     if not folder.is_dir():
+        missing = "" if root.is_dir() else ", which does not exist; OLSREPRO_RUNS names the folder"
         known = [path.name for path in root.glob("*-s*")]
         near = f"; {did_you_mean(name, known)}" if known and len(known) < 1000 else ""
-        raise UserError(f"{name} is neither a cell (TABLE.ROW.COLUMN) nor a run in {root}{near}")
+        raise UserError(f"{name} is neither a cell (TABLE.ROW.COLUMN) nor a run in {root}{missing}{near}")
     return outcome_of_folder(folder)
 
 

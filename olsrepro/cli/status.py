@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from olsrepro.cli import exit_codes
 from olsrepro.cli.experiment_words import KEYS
 from olsrepro.cli.listing import add_format_argument, is_json, listing
+from olsrepro.cli.runs_folder import existing_runs
 
 if TYPE_CHECKING:
     from olsrepro.experiments.request import Request
@@ -38,12 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the state of the store; return the exit code."""
-    from olsrepro.experiments.request import parse_request, runs_folder
+    from olsrepro.experiments.request import parse_request
     from olsrepro.experiments.standing import standing
     from olsrepro.store.folder import Store
 
     as_json, request = is_json(arguments), parse_request(arguments.overrides)
-    found = standing(Store(runs_folder(request)), request)
+    found = standing(Store(existing_runs(request)), request)
     print(json.dumps(asdict(found), indent=2, default=str) if as_json else "\n".join(_lines(found, request)))
     return exit_codes.DONE
 

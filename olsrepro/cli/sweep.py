@@ -37,9 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fill and print a sweep; return the exit code."""
     from olsrepro.cli.figure import print_figures
+    from olsrepro.config.overrides import refuse_blanks
     from olsrepro.experiments.sweep import named_sweep, typed_sweep
 
     words = arguments.overrides
+    refuse_blanks(words)
     names = [word for word in words if "=" not in word]
     experiment, request = named_sweep(names, words) if names else typed_sweep(words)
     return print_figures([experiment], request, arguments, lambda _: shlex.join(["olsrepro", "sweep", *words]))

@@ -65,10 +65,12 @@ def print_filled(
         command_of: gives the command that fills an experiment, for footnotes.
     """
     from olsrepro.experiments.render import render
+    from olsrepro.printing.width import text_width
 
     chosen = format_of(arguments)
     filled, code = filled_by(experiments, request, arguments)
     tables = [filled.table(item, command_of(item)) for item in experiments]
     columns = "ours" if arguments.ours else "both"
-    write(render(tables, chosen, columns, color=on_terminal(arguments)), arguments)
+    width = text_width(to_file=arguments.output is not None) if chosen == "terminal" else None
+    write(render(tables, chosen, columns, width, color=on_terminal(arguments)), arguments)
     return strict_code(tables, code) if arguments.strict else code

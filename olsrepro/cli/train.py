@@ -58,7 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "overrides", nargs="*", metavar="KEY=VALUE", help="group choices and values, in Hydra's grammar"
     )
     parser.add_argument("--fresh", action="store_true", help="move an earlier folder of this run aside and start over")
-    parser.add_argument("--dry-run", action="store_true", help="print config, run id and estimated cost; train nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print config, run id, estimated cost and what would be refused"
+    )
     parser.add_argument("--config-dir", type=Path, metavar="D", help="a folder with config groups of your own")
 
 
@@ -76,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _dry_run(config: RunConfig) -> int:
     from olsrepro.config.to_yaml import to_yaml
+    from olsrepro.launch.unready import refusals
     from olsrepro.store.cost import estimate, measured_speeds
     from olsrepro.store.folder import Store
     from olsrepro.store.identity import run_id
@@ -84,10 +87,31 @@ def _dry_run(config: RunConfig) -> int:
     print(f"run id: {run_id(config)}")
     for line in estimate(config, measured_speeds(Store(Path(config.runtime.runs_dir)))).lines():
         print(line)
+    for line in refusals(config):
+        print(f"train would refuse it: {line}")
     return exit_codes.DONE
 
 
 def _train(config: RunConfig, *, fresh: bool) -> int:
+    from olsrepro.files.lease import Held
+    from olsrepro.launch.unready import finished_record, refuse_unready
+
+    if rank_info().ranks == 1:  # several ranks look together
+        if not fresh and (record := finished_record(config)) is not None:
+            return _finished_already(record)
+        try:
+            refuse_unready(config)
+        except Held as error:
+            return _stop(error, exit_codes.HELD)
+    return _train_now(config, fresh=fresh)
+
+
+def _finished_already(record: Path) -> int:
+    print(f"{record.parent.name} is finished already; --fresh would train it again\nrecord: {record}")
+    return exit_codes.DONE
+
+
+def _train_now(config: RunConfig, *, fresh: bool) -> int:
     from olsrepro.distributed.ranks import leave
     from olsrepro.files.lease import Held
     from olsrepro.launch.errors import Interrupted, OfOneRank, RunFailed

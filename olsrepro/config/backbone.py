@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
+from olsrepro.config import yaml_file
 from olsrepro.config.overrides import group_choices
 from olsrepro.models.registry import settings_class
 from olsrepro.models.settings import SCALES, BackboneSettings
@@ -46,12 +46,12 @@ def _read(folder: Path) -> Iterator[BackboneSettings]:
     for name in group_choices("backbone", [folder]):
         try:
             yield _settings(folder / "backbone" / f"{name}.yaml")
-        except (UserError, ValueError, TypeError, KeyError, YAMLError):
+        except (UserError, ValueError, TypeError, KeyError):
             continue  # a user's own file with a mistake, or built on another: it is refused or read when chosen
 
 
 def _settings(path: Path) -> BackboneSettings:
-    node = OmegaConf.to_container(OmegaConf.load(path))
+    node = OmegaConf.to_container(yaml_file.load(path))
     if not isinstance(node, dict):
         raise TypeError(f"{path} holds no mapping")
     cls = settings_class(str(node["family"]))

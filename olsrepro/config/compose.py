@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from functools import cache
@@ -10,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
 from olsrepro.checks import did_you_mean
+from olsrepro.config import yaml_file
 from olsrepro.config.backbone import renamed
 from olsrepro.config.components import settings_class
 from olsrepro.config.fill import fill, shown, switch_names, unknown_key
@@ -46,7 +47,9 @@ def compose_run(lines: Sequence[str], config_dir: Path | None = None) -> RunConf
         UserError: anything in them is wrong; the message names key, value and the nearest valid choices.
     """
     folders = _folders(config_dir)
-    return _composed(lines, folders, HydraTrees(folders.paths))
+    trees = HydraTrees(folders.paths)
+    overrides, tree = _read(lines, folders, trees)
+    return _seeded(_drafted(overrides, tree, folders, trees), tree["seed"])
 
 
 def compose_many(requests: Iterable[Sequence[str]], config_dir: Path | None = None) -> list[RunConfig]:
@@ -60,25 +63,47 @@ def compose_many(requests: Iterable[Sequence[str]], config_dir: Path | None = No
 
 
 class Composer:
-    """Composer of the runs of a sweep one by one, as :func:`compose_run` composes them; it caches what they share."""
+    """Composer of the runs of a sweep one by one, as :func:`compose_run` composes them; it caches what they share.
+
+    Config files are read once. Runs that differ in their seed alone are resolved once, and come from a pickle, which
+    keeps them from sharing a list.
+    """
 
     def __init__(self, config_dir: Path | None = None) -> None:
         self._folders = _folders(config_dir)
         self._trees = MergedTrees(self._folders.paths)
+        self._drafts: dict[tuple[bytes, frozenset[tuple[str, str]]], bytes] = {}
 
     def compose(self, lines: Sequence[str]) -> RunConfig:
         """Return the run that override lines describe; :class:`UserError` where they are wrong."""
-        return _composed(lines, self._folders, self._trees)
+        overrides, tree = _read(lines, self._folders, self._trees)
+        key = pickle.dumps(tree | {"seed": None}), frozenset(overrides.choices.items())
+        if key not in self._drafts:
+            self._drafts[key] = pickle.dumps(_drafted(overrides, tree, self._folders, self._trees))
+        return _seeded(pickle.loads(self._drafts[key]), tree["seed"])
 
 
-def _composed(lines: Sequence[str], folders: ConfigFolders, trees: Trees) -> RunConfig:
+def _read(lines: Sequence[str], folders: ConfigFolders, trees: Trees) -> tuple[Overrides, Tree]:
     overrides = parse_overrides(lines, folders)
     _check_recipe(overrides, folders)
     if overrides.values:
         _check_keys(overrides, trees.of_choices(overrides.choices_of(*GROUPS)))
-    config = _resolve(trees.of_run(overrides), folders.paths, preset=CUSTOM)
+    tree = trees.of_run(overrides)
+    _check_seed(tree["seed"])
+    return overrides, tree
+
+
+def _drafted(overrides: Overrides, tree: Tree, folders: ConfigFolders, trees: Trees) -> RunConfig:
+    """Return the run but for its seed and what follows from it; its preset is named already."""
+    draft = _resolve(tree, folders.paths)
+    return replace(draft, preset=_preset(draft, overrides, folders, trees))
+
+
+def _seeded(draft: RunConfig, seed: int) -> RunConfig:
+    """Return the run of a seed, checked."""
+    config = replace(draft, noise=draft.noise.resolved(seed), seed=seed)
     validate(config)
-    return replace(config.shortest(), preset=_preset(config, overrides, folders, trees))
+    return config.shortest()
 
 
 def _folders(config_dir: Path | None) -> ConfigFolders:
@@ -133,20 +158,20 @@ def _check_keys(overrides: Overrides, tree: Tree) -> None:
         raise UserError(unknown_key(group, name, value, tree[group]))
 
 
-def _resolve(tree: Tree, folders: Sequence[Path], preset: str) -> RunConfig:
-    seed = _seed(tree["seed"])
+def _resolve(tree: Tree, folders: Sequence[Path]) -> RunConfig:
+    """Return the run but for its seed, what follows from it, and its preset."""
     backbone = renamed(fill("backbone", tree["backbone"]), folders)
     dataset = sized(fill("dataset", tree["dataset"]), backbone).resolved()
     method = _for_dataset(tree["method"], dataset.name)
     return RunConfig(
         dataset=dataset,
-        noise=fill("noise", tree["noise"]).resolved(seed),
+        noise=fill("noise", tree["noise"]),
         backbone=backbone,
         method=_method(method, dataset),
         recipe=started(shrunk(_recipe(tree["recipe"]), dataset), backbone),
         runtime=_placed(fill("runtime", tree["runtime"])),
-        seed=seed,
-        preset=preset,
+        seed=0,
+        preset=CUSTOM,
     )
 
 
@@ -155,16 +180,19 @@ def _method(node: Tree, dataset: DatasetSettings) -> MethodSettings:
     return settings.resolved_for(dataset)
 
 
-def _seed(value: Any) -> int:
+def _check_seed(value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise UserError(f"seed={shown(value)} must be a whole number of at least 0")
-    return value
 
 
 def _placed(runtime: RuntimeSettings) -> RuntimeSettings:
-    """Return the settings with absolute folders; an empty one (``OLSREPRO_DATA=``) means the default."""
+    """Return the settings with absolute folders, which are no files; an empty one (``OLSREPRO_DATA=``): the default."""
     data_dir, runs_dir = runtime.data_dir or RuntimeSettings.data_dir, runtime.runs_dir or RuntimeSettings.runs_dir
-    return replace(runtime, data_dir=_absolute(data_dir), runs_dir=_absolute(runs_dir))
+    placed = replace(runtime, data_dir=_absolute(data_dir), runs_dir=_absolute(runs_dir))
+    for name, variable in (("data_dir", "OLSREPRO_DATA"), ("runs_dir", "OLSREPRO_RUNS")):
+        if Path(path := getattr(placed, name)).is_file():
+            raise UserError(f"runtime.{name}={path} is a file; name a folder, here or with {variable}")
+    return placed
 
 
 def _absolute(path: str) -> str:
@@ -214,7 +242,7 @@ def _is_preset(name: str, config: RunConfig, overrides: Overrides, folders: tupl
     """Return whether the recipe and everything else that presets set are those of a preset for this data set."""
     choices = overrides.choices_of("dataset", "backbone", "method", "noise") | {"preset": name}
     try:
-        own = _resolve(trees.of_choices(choices), folders, preset=name)
+        own = _resolve(trees.of_choices(choices), folders)
     except UserError:  # it needs published weights that this backbone lacks, or can't be composed here at all
         return False
     return own.recipe.identity() == config.recipe.identity() and all(
@@ -233,7 +261,7 @@ def _set_by_presets(folders: tuple[Path, ...], group: str) -> frozenset[str]:
 
 def _read_preset(path: Path) -> DictConfig:
     try:
-        node = OmegaConf.load(path)
-    except (YAMLError, OSError):  # a user's own, which is refused when it is chosen
+        node = yaml_file.load(path)
+    except ValueError:  # a user's own, which is refused when it is chosen
         return OmegaConf.create()
     return node if isinstance(node, DictConfig) else OmegaConf.create()

@@ -10,15 +10,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
+from olsrepro.config import yaml_file
 from olsrepro.config.hydra_trees import Tree
+from olsrepro.files import plain_yaml
 
 SELF = "_self_"
 GLOBAL = "# @package _global_"
@@ -140,7 +140,7 @@ def _read(path: Path) -> GroupFile:
     try:
         stat = path.stat()
         file = _parsed(path, stat.st_mtime_ns, stat.st_size)
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+    except (OSError, ValueError, OmegaConfBaseException) as error:
         raise NeedsHydra(str(error)) from None
     return replace(file, body=resolved(file.body))
 
@@ -149,7 +149,7 @@ def _read(path: Path) -> GroupFile:
 def _parsed(path: Path, modified: int, size: int) -> GroupFile:
     """Parse a file, cached for the whole process until the file changes."""
     text = path.read_text(encoding="utf-8")
-    values = OmegaConf.to_container(OmegaConf.load(StringIO(text)))
+    values = OmegaConf.to_container(plain_yaml.parse(text, yaml_file.parse))
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise NeedsHydra(f"{path} holds no mapping of names")
     defaults = values.pop("defaults", [])

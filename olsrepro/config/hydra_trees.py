@@ -7,11 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
 from olsrepro.config.overrides import GROUPS, Overrides
 from olsrepro.settings import UserError
@@ -60,11 +57,19 @@ def compose_by_hydra(lines: Iterable[str], folders: Sequence[Path]) -> DictConfi
     Raises:
         UserError: Hydra refuses them; the message is its reason in one line.
     """
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+
+    from olsrepro.config.harmless_files import use_harmless_files
+
     search = [f"hydra.searchpath=[{','.join(map(_quoted_place, folders[1:]))}]"] if folders[1:] else []
+    use_harmless_files()
     try:
         with initialize_config_dir(str(folders[0]), version_base="1.3"):
             return compose("config", overrides=[*lines, *search])
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+    except RecursionError:
+        raise UserError(f"{' '.join(lines)}: a config file builds on itself; see the defaults in it") from None
+    except (HydraException, OmegaConfBaseException, ValueError) as error:  # the last: a wrong defaults list
         raise UserError(_one_line(error)) from None
 
 
@@ -102,6 +107,8 @@ def checked(tree: Tree) -> Tree:
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split("Config search path:")[0].split("\n    ")[0].split())
+    cause = str(error.__cause__).partition("\n")[0]  # of an error that only stands around another
+    told = str(error) or f"an interpolation in a config file can't be read ({cause})"
+    text = " ".join(told.split("Config search path:")[0].split("\n    ")[0].split())
     key = getattr(error, "full_key", None)
     return f"{key}: {text}" if key and key not in text else text

@@ -15,6 +15,8 @@ from typing import Any
 import yaml  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
 
 from olsrepro.config.locate import configs_folder
+from olsrepro.files import plain_yaml
+from olsrepro.settings import UserError
 
 NULL = "null"
 DEFAULT = "default"
@@ -57,8 +59,12 @@ class MethodFile:
 
 
 def method_file(name: str) -> MethodFile:
-    """Read the switches in ``configs/method/<name>.yaml``."""
-    return read_method_file((configs_folder() / "method" / f"{name}.yaml").read_text(encoding="utf-8"))
+    """Read the switches in ``configs/method/<name>.yaml``; :class:`UserError` if that file can't be read."""
+    path = configs_folder() / "method" / f"{name}.yaml"
+    try:
+        return plain_yaml.read(path, read_method_file)
+    except ValueError as error:
+        raise UserError(f"{path} can't be read: {error}") from None
 
 
 def read_method_file(text: str) -> MethodFile:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType, ValueType
-from hydra.errors import HydraException
+from typing import TYPE_CHECKING, Any
 
 from olsrepro.checks import did_you_mean
 from olsrepro.settings import UserError
 from olsrepro.training.recipe import RecipeSettings
 from olsrepro.training.runtime import RuntimeSettings
 
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
 TOO_LONG = "{key}: its value can't be read: a number has too many digits, or brackets are nested too deeply"
 GROUPS = ("dataset", "backbone", "method", "noise", "recipe", "preset", "runtime")
 
 SHARED_KEYS = {"recipe": RecipeSettings, "runtime": RuntimeSettings}
 """Settings whose keys every run has, or nearly every run."""
+
+_KEY = rf"seed|(?:{'|'.join(GROUPS)})(?:\.[A-Za-z]\w*)?"
+_PLAIN = re.compile(rf"({_KEY})=(?:([A-Za-z]\w*)|(0|[1-9]\d{{0,8}})|((?:0|[1-9]\d{{0,8}})\.\d{{1,9}}))", re.ASCII)
+_SWITCHES = {"true": True, "false": False}
+_OF_OTHER_TYPES = frozenset({*_SWITCHES, "null", "nan", "inf"})
 
 
 @dataclass(frozen=True)
@@ -71,27 +76,52 @@ def parse_overrides(lines: Sequence[str], folders: ConfigFolders) -> Overrides:
     values: dict[str, str] = {}
     parsed: dict[str, Any] = {}
     for_hydra = []
-    _refuse_blanks(lines)
+    refuse_blanks(lines)
     for line in lines:
-        override = _parse(line)
-        key = override.key_or_group
+        key, value = read_line(line)
         typed = line.partition("=")[2]
         if key in choices or key in values:
             raise UserError(f"{key} is given twice, {key}={(choices | values)[key]} and {line}; keep one of them")
         if key in GROUPS:
-            choices[key] = _chosen(override, typed)
+            choices[key] = value if isinstance(value, str) else typed  # without the quotes of method='ols'
             _check_choice(key, choices[key], folders.choices(key))
             for_hydra.append(line)
         elif "." not in key and key != "seed":
             raise UserError(f"{line}: unknown key `{key}`; {_whose(key)}")
         else:
-            values[key], parsed[key] = typed, override.value()
+            values[key], parsed[key] = typed, value
             for_hydra.append(f"++{line}")
     return Overrides(choices, values, parsed, tuple(for_hydra))
 
 
+def read_line(line: str) -> tuple[str, Any]:
+    """Read a line's key and value as Hydra's grammar does; for a plain word or number without loading Hydra.
+
+    Raises:
+        UserError: it is not ``key=value``, or is more than one value.
+    """
+    plain = _PLAIN.fullmatch(line)
+    if plain is None:
+        return _read_by_hydra(line)
+    key, word, whole, number = plain.groups()
+    if word is None:
+        return key, int(whole) if whole else float(number)
+    if word.lower() not in _OF_OTHER_TYPES:
+        return key, word
+    return (key, _SWITCHES[word]) if word in _SWITCHES else _read_by_hydra(line)
+
+
+def _read_by_hydra(line: str) -> tuple[str, Any]:
+    override = _parse(line)
+    return override.key_or_group, override.value()
+
+
 @lru_cache(maxsize=4096)  # runs of a sweep share most of their lines, and a line takes a millisecond
 def _parse(line: str) -> Override:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import OverrideType, ValueType
+    from hydra.errors import HydraException
+
     if line.startswith("-") or "=" not in line:
         raise UserError(f"{line} is not understood; an override is written key=value, as in recipe.epochs=8")
     try:
@@ -108,14 +138,15 @@ def _parse(line: str) -> Override:
     return override
 
 
-def _refuse_blanks(lines: Sequence[str]) -> None:
+def refuse_blanks(lines: Sequence[str]) -> None:
     """Refuse blanks around ``=`` or after a comma, of which a shell makes words (:class:`UserError`)."""
     for line, following in zip(lines, (*lines[1:], "x="), strict=False):
-        key, _, value = line.partition("=")
-        if (key != key.strip() or value != value.lstrip()) or ("=" not in line and following.startswith("=")):
+        key, is_set, value = line.partition("=")
+        is_split = "=" not in following if is_set and not value else not is_set and following.startswith("=")
+        if key != key.strip() or value != value.lstrip() or is_split:
             raise UserError(f"{line}: there are blanks around =; write key=value without any")
         if value.endswith(",") and "=" not in following:
-            raise UserError(f"{line} {following}: there is a blank after the comma; write values as in key=[1,2]")
+            raise UserError(f"{line} {following}: there is a blank after the comma; leave it out, as in key=1,2")
 
 
 def _whose(key: str) -> str:
@@ -124,11 +155,6 @@ def _whose(key: str) -> str:
     if owners:
         return f"did you mean {' or '.join(f'{group}.{key}' for group in owners)}?"
     return did_you_mean(key, [*GROUPS, "seed"])
-
-
-def _chosen(override: Override, typed: str) -> str:
-    value = override.value()  # without the quotes of method='ols'
-    return value if isinstance(value, str) else typed
 
 
 def _check_choice(group: str, choice: str, known: Sequence[str]) -> None:

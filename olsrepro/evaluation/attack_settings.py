@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -12,6 +13,7 @@ from olsrepro.evaluation.settings import EvaluationSettings
 INPUT_SPACES = ("pixel", "normalised")
 IMAGES = ("all", "correct")
 LOSSES = ("ce", "margin")
+_HUGE_EXPONENT = re.compile(r"[eE][-+]?[\d_]{4,}")
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,13 @@ class AttackSettings(EvaluationSettings):
         return parameters | {"epsilon": self.bound}
 
 
+def exact(value: str | float) -> Fraction:
+    """Read a number without rounding it, unless its exponent has more digits than any float's (:class:`ValueError`)."""
+    if isinstance(value, str) and _HUGE_EXPONENT.search(value):  # its digits would take minutes to write out
+        raise ValueError(value)
+    return Fraction(value)
+
+
 def length(key: str, value: str | float) -> float:
     """Read a number in [0, 1] from a number, its digits or a fraction of whole numbers (``8/255``).
 
@@ -70,7 +79,7 @@ def length(key: str, value: str | float) -> float:
         ValueError: it is not a number, or out of range.
     """
     try:
-        number = float(Fraction(str(value) if isinstance(value, bool) else value))
+        number = float(exact(str(value) if isinstance(value, bool) else value))
     except (ValueError, TypeError, OverflowError, ZeroDivisionError):
         raise ValueError(f"{key}={value} must be a number, or a fraction such as 8/255") from None
     if not 0 <= number <= 1:

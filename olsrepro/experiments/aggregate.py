@@ -86,9 +86,16 @@ def build_table(
         families=judgement.families,
         commits=_distinct(_commit(process) for process in processes),
         devices=_distinct(process["device"] for process in processes),
+        datasets=_seen(wanted, found) if request.preset_of(experiment) == SMOKE else (),
         footnotes=tuple(footnotes.texts),
         notes=(experiment.note,) if experiment.note else (),
     )
+
+
+def _seen(wanted: WantedCells, found: Mapping[str, Outcome]) -> tuple[str, ...]:
+    """Return the names of the data sets of all finished runs."""
+    runs = (run for runs in wanted.values() for run in runs if found[run.id].state == FINISHED)
+    return _distinct(run.config.dataset.name for run in runs if run.config is not None)
 
 
 def _values(

@@ -9,11 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
-
 from olsrepro.checks import did_you_mean
 from olsrepro.config.locate import configs_folder
 from olsrepro.experiments.experiment import AXES, AverageRow, CellKey, Claim, Experiment, Line, Printed
+from olsrepro.files import plain_yaml
 from olsrepro.settings import UserError
 
 T = TypeVar("T")
@@ -23,7 +22,6 @@ DRAWINGS = {
     "figure6": "Figure 6 is a drawing of decision boundaries; it shows no measurement, so there is nothing to run",
 }
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where it is installed: ten times as fast
 
 
 def experiment_names() -> list[str]:
@@ -88,10 +86,11 @@ def load_with_extras(name: str) -> Experiment:
 def read(path: Path) -> Experiment:
     """Read the experiment that a file describes; :class:`UserError` names what is wrong in it."""
     try:
-        tree = yaml.load(path.read_text(), _Loader)
+        tree: Any = plain_yaml.read(path)
+    except ValueError as error:
+        raise UserError(f"{path} can't be read: {error}") from None
+    try:
         return _experiment(path.stem, tree)
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} can't be read: {' '.join(str(error).split())}") from None
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: {error}") from None
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from yaml import YAMLError, safe_load  # type: ignore[import-untyped,unused-ignore]  # omegaconf brings it
-
 from olsrepro.evaluation.registry import read_settings
 from olsrepro.evaluation.settings import EvaluationSettings
 from olsrepro.experiments.experiment import OTHER_RULE, CellKey, Experiment
 from olsrepro.experiments.request import Request
+from olsrepro.files import plain_yaml
+from olsrepro.printing.text import shortened
 from olsrepro.settings import UserError
 
 WEIGHTS_OF = {"best": "best", "last": "last", "mean_of_last_ten": "last"}
@@ -50,13 +50,9 @@ def _typed(request: Request, name: str) -> Mapping[str, Any]:
 def parameter_value(key: str, text: str) -> Any:
     """Read a typed value as YAML; :class:`UserError` where it is not valid."""
     try:
-        return safe_load(text)
-    except YAMLError:
-        raise UserError(f"{key}={text} can't be read: is a bracket or a quote left open?") from None
-    except (ValueError, RecursionError):
-        raise UserError(
-            f"{key}: its value can't be read: a number has too many digits, or brackets are nested too deeply"
-        ) from None
+        return plain_yaml.parse(text)
+    except ValueError as error:
+        raise UserError(f"{key}={shortened(text)} can't be read: {error}") from None
 
 
 def refuse_idle_parameters(experiment: Experiment, request: Request) -> None:

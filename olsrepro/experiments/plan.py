@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from olsrepro.config.compose import Composer
 from olsrepro.experiments.collect import FINISHED, UNAVAILABLE, Outcome, outcomes
 from olsrepro.experiments.experiment import Experiment
 from olsrepro.experiments.files import experiments
@@ -168,21 +169,23 @@ def make_plan(wanted: Sequence[Experiment], request: Request, runs_dir: Path, sp
         UserError: an override is not valid for one of them.
     """
     seen: set[str] = set()
-    counted = [_counted(experiment, request, runs_dir, seen) for experiment in wanted]
+    composer = Composer()
+    counted = [_counted(experiment, request, runs_dir, seen, composer) for experiment in wanted]
     keeping = iter(with_ensembles([run for _, missing in counted for run in missing], experiments(), request))
     entries = tuple(replace(entry, work=_work(islice(keeping, len(missing)), speeds)) for entry, missing in counted)
     preset = request.preset or wanted[0].preset
     cheaper = {
-        name: _work(planned_runs(wanted, replace(request, preset=name)), speeds) for name in CHEAPER.get(preset, ())
+        name: _work(planned_runs(wanted, replace(request, preset=name), composer), speeds)
+        for name in CHEAPER.get(preset, ())
     }
     return Plan(preset, entries, sum((entry.work for entry in entries), Work()), cheaper)
 
 
 def _counted(
-    experiment: Experiment, request: Request, runs_dir: Path, seen: set[str]
+    experiment: Experiment, request: Request, runs_dir: Path, seen: set[str], composer: Composer
 ) -> tuple[PlannedExperiment, list[Wanted]]:
     """Return the entry of an experiment without its work, and the runs that are missing."""
-    cells = wanted_cells(experiment, request)
+    cells = wanted_cells(experiment, request, composer)
     runs = {} if experiment.measure else distinct([cells])
     new = [run for run in with_teachers(runs.values()) if run.id not in seen]
     seen.update(run.id for run in new)
@@ -206,9 +209,10 @@ def _counted(
     return entry, [outcome.wanted for outcome in missing]
 
 
-def planned_runs(wanted: Sequence[Experiment], request: Request) -> list[Wanted]:
+def planned_runs(wanted: Sequence[Experiment], request: Request, composer: Composer | None = None) -> list[Wanted]:
     """List all runs that experiments train, each once, with their teachers' runs, whether finished or not."""
-    cells = [wanted_cells(experiment, request) for experiment in wanted if not experiment.measure]
+    composer = composer or Composer()
+    cells = [wanted_cells(experiment, request, composer) for experiment in wanted if not experiment.measure]
     return with_teachers(distinct(cells).values())
 
 

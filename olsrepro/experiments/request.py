@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from olsrepro.checks import did_you_mean
+from olsrepro.checks import did_you_mean, whole_number
 from olsrepro.config.compose import compose_many
 from olsrepro.config.locate import configs_folder
-from olsrepro.config.overrides import group_choices
+from olsrepro.config.overrides import group_choices, refuse_blanks
 from olsrepro.evaluation.registry import evaluation_names
 from olsrepro.experiments.experiment import SELECTIONS, Experiment
 from olsrepro.settings import UserError
 
 SMOKE = "smoke"
+MOST_SEEDS = 1000
 """Preset that only tests the machinery; its numbers mean nothing."""
 
 
@@ -98,6 +99,7 @@ def parse_request(lines: Sequence[str]) -> Request:
     Raises:
         UserError: one of them has a wrong value or is given twice, or ``seed=`` is given.
     """
+    refuse_blanks(lines)
     own: dict[str, str] = {}
     rest: list[str] = []
     for line in lines:
@@ -129,9 +131,13 @@ def _preset(value: str | None) -> str | None:
 def _seeds(value: str | None) -> tuple[int, ...] | None:
     if value is None:
         return None
-    if not value.isdecimal() or int(value) < 1:
-        raise UserError(f"seeds={value} must be a number of seeds, at least 1; seeds=3 takes the seeds 0, 1 and 2")
-    return tuple(range(int(value)))
+    count = whole_number(value)
+    if count is None or not 1 <= count <= MOST_SEEDS:
+        raise UserError(
+            f"seeds={value} must be a number of seeds, at least 1 and at most {MOST_SEEDS:,}; seeds=3 takes the seeds"
+            " 0, 1 and 2"
+        )
+    return tuple(range(count))
 
 
 def _select(value: str | None) -> str | None:

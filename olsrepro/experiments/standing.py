@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from olsrepro.config.compose import Composer
 from olsrepro.experiments.collect import BROKEN, RUNNING, failure_line, outcome_of_folder
 from olsrepro.experiments.experiment import Experiment
 from olsrepro.experiments.files import experiments
@@ -65,14 +66,15 @@ def standing(store: Store, request: Request) -> Standing:
             finished[folder.name] = record["config"]["preset"]
         else:
             lines[FAILED].append(failure_line(folder.name, record))
+    composer = Composer()
     return Standing(
         root=store.root,
         finished=tuple(finished),
         failed=tuple(lines[FAILED]),
-        running=tuple(_running(folder for folder in store.run_folders() if folder.name not in seen)),
+        running=tuple(_running(store.run_folder(name) for name in store.run_ids() if name not in seen)),
         broken=tuple(lines[BROKEN]),
         presets=dict(Counter(finished.values()).most_common()),
-        experiments=tuple(_progress(item, request, finished) for item in experiments() if not item.measure),
+        experiments=tuple(_progress(item, request, finished, composer) for item in experiments() if not item.measure),
     )
 
 
@@ -82,7 +84,7 @@ def _running(folders: Iterable[Path]) -> Iterator[str]:
     return (outcome.problem for outcome in outcomes if outcome.state == RUNNING)
 
 
-def _progress(experiment: Experiment, request: Request, finished: Container[str]) -> Completion:
-    runs = distinct([wanted_cells(experiment, request)])
+def _progress(experiment: Experiment, request: Request, finished: Container[str], composer: Composer) -> Completion:
+    runs = distinct([wanted_cells(experiment, request, composer)])
     done = sum(name in finished for name in runs)
     return Completion(experiment.name, experiment.title, request.preset_of(experiment), len(runs), done)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from olsrepro.checks import did_you_mean
+from olsrepro.checks import did_you_mean, whole_number
 from olsrepro.config.compose import DEFAULT_PRESET
 from olsrepro.config.sweeps import swept_values
 from olsrepro.experiments.experiment import Experiment, Line
@@ -72,10 +72,14 @@ def _lines(axes: Axes) -> dict[str, Line]:
 
 
 def _seeds(options: Sequence[str]) -> tuple[int, ...]:
-    for option in options:
-        if not option.isdecimal():
-            raise UserError(f"seed={option} must be a whole number of at least 0")
-    return tuple(int(option) for option in options)
+    return tuple(map(_seed, options))
+
+
+def _seed(option: str) -> int:
+    seed = whole_number(option)
+    if seed is None:
+        raise UserError(f"seed={option} must be a whole number of at least 0, of at most 18 digits")
+    return seed
 
 
 def named_sweep(names: Sequence[str], words: Sequence[str]) -> tuple[Experiment, Request]:

@@ -140,6 +140,7 @@ class Table:
         pools: variances that were pooled.
         families: size of the Holm family of each metric.
         commits, devices: of the runs behind it, sorted; ``+`` marks a commit with uncommitted changes.
+        datasets: that the runs behind it saw, sorted; named only under preset smoke, where they stand in for others.
         footnotes: by number, from 1; cells refer to them.
         notes: sentences under the table, without a number.
     """
@@ -158,6 +159,7 @@ class Table:
     families: Mapping[str, int] = field(default_factory=dict)
     commits: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
     footnotes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from olsrepro.config.compose import compose_many
+from olsrepro.config.compose import Composer
 from olsrepro.config.locate import configs_folder
 from olsrepro.config.overrides import GROUPS, group_choices
 from olsrepro.config.run_config import RunConfig
@@ -53,8 +53,13 @@ class Wanted:
 WantedCells = Mapping[CellKey, tuple[Wanted, ...]]
 
 
-def wanted_cells(experiment: Experiment, request: Request) -> WantedCells:
+def wanted_cells(experiment: Experiment, request: Request, composer: Composer | None = None) -> WantedCells:
     """Compose the runs of every cell, by seed; none for a row that the paper quotes from elsewhere.
+
+    Args:
+        experiment: the one with the cells.
+        request: preset, seeds and overrides of their runs.
+        composer: one that several experiments share, which have many runs in common; a new one by default.
 
     Raises:
         UserError: an override removes one of the experiment's axes, or a run does not compose.
@@ -65,7 +70,8 @@ def wanted_cells(experiment: Experiment, request: Request) -> WantedCells:
     plain = {cell: _lines(experiment, cell, request) for cell in cells}
     keys = [(cell, seed) for cell in cells for seed in request.seeds_of(experiment)]
     missing = {cell: missing_component(plain[cell]) for cell in cells}
-    composed = iter(_compose(experiment, [[*plain[cell], f"seed={seed}"] for cell, seed in keys if not missing[cell]]))
+    requests = [[*plain[cell], f"seed={seed}"] for cell, seed in keys if not missing[cell]]
+    composed = iter(_compose(experiment, requests, composer or Composer()))
     found: dict[CellKey, list[Wanted]] = {cell: [] for cell in cells}
     for cell, seed in keys:
         config = None if missing[cell] else next(composed)
@@ -89,9 +95,9 @@ def _wanted(
     return Wanted(name, seed, config, awaits, {} if awaits else evaluations_of(experiment, cell, request))
 
 
-def _compose(experiment: Experiment, requests: Sequence[Sequence[str]]) -> Sequence[RunConfig]:
+def _compose(experiment: Experiment, requests: Iterable[Sequence[str]], composer: Composer) -> Sequence[RunConfig]:
     try:
-        return compose_many(requests)
+        return [composer.compose(lines) for lines in requests]
     except UserError as error:
         raise UserError(f"{experiment.name}: {error}") from None
 

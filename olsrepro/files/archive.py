@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
+from olsrepro.files.system_files import is_left_by_systems
 from olsrepro.settings import UserError
 
 Place = Callable[[PurePosixPath], "PurePosixPath | None"]
@@ -51,7 +52,10 @@ def unpack_tar(archive: Path, folder: Path, place: Place = lambda path: path) ->
 def unpack_members(tar: tarfile.TarFile, archive: Path, folder: Path, place: Place) -> Iterator[FileSum]:
     """Unpack the files of an open tar straight into ``folder``, yielding each; errors name the tar ``archive``."""
     for member in tar:
-        path = place(_checked(member, archive))
+        named = _checked(member, archive)
+        if is_left_by_systems(named):
+            continue
+        path = place(named)
         content = tar.extractfile(member)
         if path is not None and content is not None:  # a folder has no content, and is made with the first file in it
             size, md5 = _copy(content, folder / path)

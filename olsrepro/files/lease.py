@@ -131,6 +131,20 @@ def seems_alive(folder: Path, holder: Holder) -> bool:
         return False
 
 
+def refuse_held(folder: Path) -> None:
+    """Refuse a folder that a living process of this machine holds (:class:`Held`); for others it would take long."""
+    holder = read_holder(folder)
+    if holder is not None and holder.is_of_this_machine() and is_alive(folder, holder):
+        raise _held_by(folder, holder)
+
+
+def _held_by(folder: Path, holder: Holder) -> Held:
+    return Held(
+        f"{folder} is being written by pid {holder.pid} on {holder.host}; leave it to that process: once it has ended,"
+        " the same command finds the run finished or resumes it; runtime.wait_for_held=true waits for that"
+    )
+
+
 def _unchanged_since(folder: Path, holder: Holder, now: float) -> float:
     """Return when this process first saw a holder with these beats: ``now``, unless it was noted before."""
     if folder not in _noted or _noted[folder][0] != holder:
@@ -194,7 +208,7 @@ class Lease:
         with self._guard:
             now = read_holder(self.folder)
             if now != before and now is not None:
-                raise self._held_by(now)
+                raise _held_by(self.folder, now)
             self._prepare()
             self.folder.mkdir(parents=True, exist_ok=True)
             write_json(self.folder / FILE_NAME, asdict(self.holder))
@@ -241,12 +255,9 @@ class Lease:
         if not holder.is_of_this_machine():
             self._say(f"{self.folder.name} is leased by {holder.host}; watching its heartbeat for up to {STALE_S:g} s")
         if is_alive(self.folder, holder):
-            raise self._held_by(holder)
+            raise _held_by(self.folder, holder)
         self._say(f"{self.folder.name}: taking over from pid {holder.pid} on {holder.host}, which is gone")
         return holder
-
-    def _held_by(self, holder: Holder) -> Held:
-        return Held(f"{self.folder} is being written by pid {holder.pid} on {holder.host}; wait for it, or stop it")
 
     def _is_ours(self) -> bool:
         holder = read_holder(self.folder)

@@ -67,15 +67,19 @@ class Having:
 
     def __init__(self, parts: Mapping[str, Shape]) -> None:
         self._parts = parts
-        self._fits = [(key, shape.fits) for key, shape in parts.items()]
+        self._needed = [(key, shape.fits) for key, shape in parts.items() if not shape.fits(None)]
+        self._optional = [(key, shape.fits) for key, shape in parts.items() if shape.fits(None)]
 
     def fits(self, value: Any) -> bool:
         """Return whether each key has a value that fits."""
         if type(value) is not dict:
             return False
         get = value.get
-        for key, fits in self._fits:  # noqa: SIM110 - a generator would take twice as long
+        for key, fits in self._needed:
             if not fits(get(key)):
+                return False
+        for key, fits in self._optional:  # noqa: SIM110 - a generator would take twice as long
+            if (part := get(key)) is not None and not fits(part):
                 return False
         return True
 

@@ -36,13 +36,14 @@ def observers_of(job: Job, lease: Lease | None) -> Iterator[Sequence[Observer]]:
         yield []
         return
     config, kind = job.config, task_kind(job.config.dataset.task)
+    texts = kind.row_texts_of(config.dataset.num_classes)
     with ExitStack() as stack:
         observers: list[Observer] = [LeaseWatch(lease)]
         if job.console.is_terminal:
-            bar = Bar(config.recipe.epochs, job.console, job.pace_s, row_texts=kind.row_texts)
+            bar = Bar(config.recipe.epochs, job.console, job.pace_s, row_texts=texts)
             observers.append(ByProduct(stack.enter_context(bar), "the progress bar", job.say))
         else:
-            lines = Lines(config.recipe.epochs, job.say, job.pace_s, row_texts=kind.row_texts)
+            lines = Lines(config.recipe.epochs, job.say, job.pace_s, row_texts=texts)
             observers.append(ByProduct(lines, "the epochs' lines", job.say))
         if config.runtime.tensorboard:
             board = TensorBoard(job.folder / "tensorboard", kind.scalars)

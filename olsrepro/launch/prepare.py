@@ -16,7 +16,7 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.config.to_yaml import to_yaml
 from olsrepro.data.photos.workers import kill_workers, worker_states
 from olsrepro.distributed.news import from_first
-from olsrepro.distributed.ranks import is_first, rank
+from olsrepro.distributed.ranks import arrive, is_first, rank
 from olsrepro.files.atomic import write_text
 from olsrepro.files.lease import Held, Lease
 from olsrepro.launch.alike import refuse_unlike_devices, refuse_unlike_inputs
@@ -85,10 +85,11 @@ class PreparedRun:
     def record(self) -> Path:
         """Write the record of the finished training, on the rank that writes; return the record's path."""
         assert self.trainer is not None, "train() comes first"
-        if self.lease is None:
-            return self.job.record
-        self.lease.look()
-        return write_record(self.job.folder, finished_record(self.job, self.trainer, self.inputs))
+        if self.lease is not None:
+            self.lease.look()
+            write_record(self.job.folder, finished_record(self.job, self.trainer, self.inputs))
+        arrive()
+        return self.job.record
 
     @contextmanager
     def failures_recorded(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ from olsrepro.launch.errors import Hangs
 from olsrepro.launch.inputs.base import Inputs
 from olsrepro.launch.job import Job
 from olsrepro.launch.provenance import is_bitwise, now, this_process
+from olsrepro.printing.text import shortened
 from olsrepro.settings import UserError
 from olsrepro.store.identity import canonical
 from olsrepro.store.record import FAILED, FINISHED, NAME, Record, errors, write_record
@@ -79,7 +80,7 @@ def _identity(job: Job) -> Record:
 
 def record_failure(job: Job, error: Exception, device: torch.device) -> str:
     """Write a record of the failure if the disk still takes one; return a line about the failure."""
-    line = str(error).splitlines()[0] if str(error) else type(error).__name__
+    line = shortened(str(error).splitlines()[0] if str(error) else type(error).__name__)
     detail = {"kind": _kind(error), "message": line, "traceback": _trace(error), "at": now()}
     process = this_process(job.config.runtime, device)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +20,8 @@ from olsrepro.launch.pretrained import pretrained_file
 from olsrepro.launch.ranks import ending_together, meet, refuse_uneven, together
 from olsrepro.launchers.base import Launched
 from olsrepro.launchers.dependencies import run_with_dependencies, say, wait_for_writer
+from olsrepro.launchers.ends import Ends
+from olsrepro.printing.text import shortened
 from olsrepro.settings import UserError
 from olsrepro.store.identity import run_id
 from olsrepro.store.teacher import teacher_record
@@ -46,13 +49,16 @@ def _run_many(configs: Sequence[RunConfig], console: Console) -> Launched:
     first = from_first([run_id(config) for config in configs])
     together(lambda: _refuse_other_runs(configs, first))
     together(lambda: _refuse_unready(configs, partial(say, console)))
-    tally = _Tally(console)
+    tally, ends = _Tally(console), Ends(configs)
     try:
         for number, config in enumerate(configs, start=1):
             if is_first():
                 console.print(f"[{number}/{len(configs)}] ", end="", markup=False, highlight=False)
+            started = time.monotonic()
             if (line := tally.train(config)) is not None:
                 say(console, f"{line}; looked at again at the end")
+            elif is_first():
+                say(console, ends.line(number, time.monotonic() - started))
         tally.come_back()
     except OfOneRank:
         raise
@@ -93,8 +99,8 @@ class _Tally:
             self.held.append((config, str(error)))
             return str(error)
         except (RunFailed, UserError) as error:
-            self.failed.append(str(error))
-            say(self.console, str(error))
+            self.failed.append(told := shortened(str(error)))
+            say(self.console, told)
         else:
             self.trained += 1
         return None

@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml  # type: ignore[import-untyped,unused-ignore]  # a dependency of omegaconf
-
 import olsrepro.methods as package
 from olsrepro.checks import did_you_mean
+from olsrepro.files import plain_yaml
+from olsrepro.settings import UserError
 
 T = TypeVar("T")
 NOTATION = """\
@@ -98,17 +98,17 @@ def card(name: str) -> Card:
 
     Raises:
         FileNotFoundError: the method has no card.
-        ValueError: its file is not a valid card; the message names file and key.
+        UserError: its file is not a valid card; the message names file and key.
     """
     return read_card(Path(package.__path__[0]) / name / "card.yaml")
 
 
 def read_card(path: Path) -> Card:
-    """Read the card of the method named by the file's folder; :class:`ValueError` if the file is not a valid card."""
+    """Read the card of the method named by the file's folder; :class:`UserError` if the file is not a valid card."""
     try:
-        return _card(path.parent.name, yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError) as error:
-        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+        return _card(path.parent.name, plain_yaml.read(path))
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
+        raise UserError(f"{path}: {' '.join(str(error).split())}") from None
 
 
 def _card(name: str, tree: Mapping[str, Any]) -> Card:

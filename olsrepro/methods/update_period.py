@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from olsrepro.checks import whole_number
+
 
 def period_steps(update_period: str) -> int | None:
     """Return the optimiser steps in a period, counted over the whole training; None if a period is an epoch.
@@ -11,6 +13,7 @@ def period_steps(update_period: str) -> int | None:
     """
     if update_period == "epoch":
         return None
-    if not (update_period.isdecimal() and int(update_period) > 0):
+    steps = whole_number(update_period)
+    if not steps:
         raise ValueError(f"update_period={update_period} must be epoch or a number of steps of at least 1")
-    return int(update_period)
+    return steps

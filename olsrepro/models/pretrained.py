@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from olsrepro.checks import other_content
 from olsrepro.models.backbone import Backbone
 from olsrepro.models.detector import Detector
 from olsrepro.settings import UserError
@@ -21,6 +22,7 @@ WRAPPER = "module."
 
 _COUNTER = "num_batches_tracked"
 _TOLD = 3
+_LOOKED_AT = 512  # bytes
 _DEEPEST = 8  # levels of nesting; a mapping may hold itself
 
 
@@ -65,18 +67,23 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 def _content(path: Path) -> Any:
     try:
-        with open(path, "rb") as file:
-            is_safetensors = file.read(9)[8:] == b"{"  # a length of eight bytes, then JSON; torch's formats differ here
+        start = _start(path)
+        is_safetensors = start[8:9] == b"{"  # a length of eight bytes, then JSON; torch's formats differ here
         return load_file(path) if is_safetensors else torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror or error}") from None
     except MemoryError:
         raise
     except Exception:  # a damaged pickle can raise anything
+        found = other_content(start) or "damaged or not a file of weights"
         raise UserError(
-            f"{path} is damaged or not a file of weights: use a safetensors file, or one of torch.save with only"
-            " tensors and plain values"
+            f"{path} is {found}: use a safetensors file, or one of torch.save with only tensors and plain values"
         ) from None
+
+
+def _start(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(_LOOKED_AT)
 
 
 def _unwrapped(content: Any, levels: int = _DEEPEST) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from olsrepro.experiments.request import SMOKE
 from olsrepro.experiments.table import Table
 from olsrepro.report.figure_data import Words
 
-_TOLD = ("preset", "overrides", "seeds", "selection", "cells", "commits", "devices")
+_TOLD = ("preset", "overrides", "seeds", "selection", "cells", "data", "commits", "devices")
 _BETWEEN = "\u00a0· "  # no line begins with the dot
 
 
@@ -17,7 +17,7 @@ def words(table: Table) -> Words:
 
 
 def caption(table: Table) -> str:
-    """Write preset, overrides, seeds, selection rule, cells, commits and devices on one line, the notes on the next."""
+    """Write preset, overrides, seeds, rule, cells, smoke data, commits and devices on one line, then the notes."""
     told = _BETWEEN.join(f"{key}: {text}" for key, text in head(table) if key in _TOLD)
     notes = " ".join(dict.fromkeys(note for note in (table.experiment.note, *table.notes) if note))
     return "\n".join(line for line in (told, notes) if line)

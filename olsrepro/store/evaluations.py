@@ -65,7 +65,8 @@ def read_tensors(folder: Path) -> dict[str, NDArray[Any]]:
     try:
         return load_file(folder / TENSORS)
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{folder / TENSORS} can't be read ({error}); {OF_A_MEASUREMENT}") from None
+        why = getattr(error, "strerror", None) or "it is damaged"
+        raise UserError(f"{folder / TENSORS} can't be read ({why}); {OF_A_MEASUREMENT}") from None
 
 
 def read_evaluations(run_folder: Path) -> Iterator[Record | str]:

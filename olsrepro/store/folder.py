@@ -32,16 +32,15 @@ class Store:
         """Return the folder of a run, whether it exists or not."""
         return self.root / run_id
 
-    def run_folders(self) -> list[Path]:
-        """List the folders of all runs that were ever started, by id; none where there is no store.
+    def run_ids(self) -> list[str]:
+        """List the ids of all runs that were ever started, in order; none where there is no store.
 
         Raises:
             UserError: the store can't be read.
         """
         try:
             with os.scandir(self.root) as entries:
-                names = (entry.name for entry in entries if _RUN.fullmatch(entry.name) and _is_folder(entry))
-                return [self.root / name for name in sorted(names)]
+                return sorted(entry.name for entry in entries if _RUN.fullmatch(entry.name) and _is_folder(entry))
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -52,7 +51,7 @@ class Store:
 
         They are read one by one, on demand, so that a large store need not fit in memory.
         """
-        for folder in self.run_folders():
+        for folder in map(self.run_folder, self.run_ids()):
             try:
                 record = read_record(folder)
             except UserError as error:

@@ -14,7 +14,7 @@ from olsrepro.data.noise.settings import NoiseSettings
 from olsrepro.data.settings import DatasetSettings
 from olsrepro.methods.registry import settings_class as method_settings
 from olsrepro.models.registry import settings_class as backbone_settings
-from olsrepro.settings import Component, is_fact
+from olsrepro.settings import Component, cached_by_class, is_fact
 from olsrepro.training.recipe import REPLACED, RecipeSettings
 
 FORMAT = 1
@@ -32,9 +32,9 @@ def canonical(config: RunConfig) -> dict[str, Any]:
         "format": FORMAT,
         "dataset": {"name": config.dataset.name} | _changed(config.dataset, _plain(config.dataset)),
         "noise": _changed(config.noise, _default_noise(config.noise)),
-        "backbone": {"family": family} | _changed(config.backbone, backbone_settings(family)()),
-        "method": {"name": method} | _changed(config.method, method_settings(method)()) | _taught_by(config),
-        "recipe": _changed(_used_recipe(config), type(config.recipe)()),
+        "backbone": {"family": family} | _changed(config.backbone, _default(backbone_settings(family))),
+        "method": {"name": method} | _changed(config.method, _default(method_settings(method))) | _taught_by(config),
+        "recipe": _changed(_used_recipe(config), _default(type(config.recipe))),
     }
 
 
@@ -46,6 +46,11 @@ def _changed(settings: Component, defaults: Component) -> dict[str, Any]:
         if key not in frozen or value != frozen[key]
     }
     return {"version": settings.version} | changed
+
+
+@cached_by_class
+def _default(cls: type[Any]) -> Any:
+    return cls()
 
 
 def _default_noise(noise: NoiseSettings) -> NoiseSettings:

@@ -47,7 +47,7 @@ def read_record(folder: Path, shape: Shape = RUN, remedy: str = OF_A_RUN) -> Rec
 
 def _read(folder: Path, shape: Shape) -> Record | None:
     try:
-        with open(f"{folder}/{NAME}", "rb") as file:
+        with open(f"{folder}/{NAME}", "rb", buffering=0) as file:  # read as a whole, so that a buffer is only work
             text = file.read()
         record = parse(text)
     except (FileNotFoundError, NotADirectoryError):

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import torch
 
+from olsrepro.checks import other_content
 from olsrepro.files.atomic import keep_predecessor, replacing
 
 State = dict[str, Any]
@@ -45,7 +46,8 @@ def load(path: Path) -> State:
         CorruptCheckpoint: the file is torn, its sums don't fit, or it is not a mapping of plain values.
         OSError: the file can't be read, which says nothing about what is in it.
     """
-    content = io.BytesIO(path.read_bytes())
+    read = path.read_bytes()
+    content = io.BytesIO(read)
     try:
         _check_sums(content)
         state: State = torch.load(content, map_location="cpu", weights_only=True)
@@ -53,9 +55,10 @@ def load(path: Path) -> State:
             raise CorruptCheckpoint(f"holds a {type(state).__name__}, no state")
     except MemoryError:
         raise
+    except CorruptCheckpoint as error:
+        raise CorruptCheckpoint(f"{path.name}: {error}") from None
     except Exception as error:  # the two readers of archives have a dozen exceptions for a damaged one
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise CorruptCheckpoint(f"{path.name}: {reason}") from error
+        raise CorruptCheckpoint(f"{path.name}: it is {other_content(read) or 'damaged or no checkpoint'}") from error
     return state
 
 

@@ -36,6 +36,14 @@ class TaskKind(ABC):
     backbones: str
     datasets: str
 
+    def shows(self, key: str, num_classes: int) -> bool:
+        """Return whether a number of a test, or a row's key, says anything with so many classes."""
+        return True
+
+    def row_texts_of(self, num_classes: int) -> tuple[tuple[str, str], ...]:
+        """Return the row's texts that say anything with so many classes."""
+        return tuple(text for text in self.row_texts if self.shows(text[0], num_classes))
+
     @abstractmethod
     def output_bytes(self, num_classes: int) -> int:
         """Return the number of bytes that a run keeps of one test image."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -37,6 +38,18 @@ def python_process(*arguments: str, environment: Mapping[str, str] | None = None
     if process.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}")
     return seconds, peak
+
+
+def user_seconds(*arguments: str, environment: Mapping[str, str] | None = None) -> float:
+    """Run this Python with arguments to its end, its output thrown away; return the seconds of user time that it took.
+
+    Raises:
+        CalledProcessError: it ended with another code than 0.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    environ = {**os.environ, **(environment or {})}
+    subprocess.run([sys.executable, *arguments], cwd=SCRIPTS, env=environ, stdout=subprocess.DEVNULL, check=True)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
 
 
 def _memory_mb(pid: int) -> float:

@@ -10,13 +10,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from .amounts import amount_row, python_process
+from .amounts import amount_row, python_process, user_seconds
 
 if TYPE_CHECKING:
     from olsrepro.config.run_config import RunConfig
 
 RUNS = 666  # of all tables and figures with three seeds everywhere
 RECORDS = 10_000
+USER_BOUNDS = {"status": 2.0, "plan all": 6.0, "table 2 --no-train": 1.5}
+"""Seconds of user time that a command may take beside so many records."""
 
 
 def rows(rounds: int = 7) -> list[dict[str, Any]]:
@@ -53,12 +55,26 @@ def _tables_of_a_full_store(rounds: int) -> list[dict[str, Any]]:
             "table2": _measured(["table", "2", "--no-train"], environment, rounds),
             "status": _measured(["status"], environment, rounds),
         }
+        user = _user_rows(environment, rounds)
     rows = [amount_row("table2_from_165_records", [seconds for seconds, _ in small], bound=1.5, unit="s")]
     for name, measured in large.items():
         seconds, memory = zip(*measured, strict=True)
         rows.append(amount_row(f"{name}_of_{RECORDS}_records", seconds, bound=3.0, unit="s"))
         rows.append(amount_row(f"{name}_of_{RECORDS}_records_memory", memory, bound=500.0, unit="MB"))
-    return rows
+    return rows + user
+
+
+def _user_rows(environment: Mapping[str, str], rounds: int) -> list[dict[str, Any]]:
+    """What commands take of the processor, which other work on the machine changes less than the time by the clock."""
+    return [
+        amount_row(
+            f"{command.split()[0]}_of_{RECORDS}_records_user",
+            [user_seconds("-m", "olsrepro", *command.split(), environment=environment) for _ in range(rounds)],
+            bound=bound,
+            unit="s",
+        )
+        for command, bound in USER_BOUNDS.items()
+    ]
 
 
 def _measured(arguments: Sequence[str], environment: Mapping[str, str], rounds: int) -> list[tuple[float, float]]:

@@ -169,6 +169,42 @@ def test_verifying_a_copy_put_there_by_hand_counts_its_images_and_says_so(
     assert last.startswith("aircraft: copied by hand")
 
 
+@pytest.mark.parametrize(
+    ("name", "images"), [("aircraft", "fgvc-aircraft-2013b/data/images"), ("imagenet", "imagenet")]
+)
+def test_what_systems_leave_beside_images_is_not_counted(
+    name: str, images: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo_archives.publish(monkeypatch, tmp_path, name)
+    root = tmp_path / "original"
+    commands = [["data", "list", "--data-dir", str(root)], ["data", "verify", name, "--data-dir", str(root)]]
+    before = [told(command, capsys) for command in commands]
+    assert "images, as published" in before[1]
+    for photograph in [*(root / images).rglob("*.jp*g"), *(root / images).rglob("*.JPEG")]:
+        photograph.with_name(f"._{photograph.name}").write_bytes(b"AppleDouble")
+        for folder in ("@eaDir", ".cache"):
+            (photograph.parent / folder).mkdir(exist_ok=True)
+            (photograph.parent / folder / photograph.name).write_bytes(b"preview")
+    assert [told(command, capsys) for command in commands] == before
+
+
+def test_a_class_that_is_not_there_is_not_made_up_for_by_a_systems_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo_archives.publish(monkeypatch, tmp_path, "imagenet")
+    root = tmp_path / "original"
+    listing = ["data", "list", "--data-dir", str(root)]
+    assert "present" in row("imagenet", told(listing, capsys))
+    lost = min((root / "imagenet/train").iterdir())
+    lost.rename(lost.with_name("lost+found"))
+    assert "incomplete" in row("imagenet", told(listing, capsys))
+
+
+def told(command: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(command) == exit_codes.DONE
+    return capsys.readouterr().out
+
+
 def test_of_a_list_of_our_own_only_what_differs_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -116,3 +117,30 @@ def test_a_listing_cuts_no_cell_in_a_narrow_terminal_and_folds_none_off_a_termin
     assert "…" not in narrow
     words = [line.split()[0] for line in wide.splitlines()[2:]]
     assert all(any(line.startswith(word) for line in narrow.splitlines()) for word in words)
+
+
+@pytest.mark.parametrize("command", [["table", "2", "--no-train"], ["explain", "ols", "--no-measure"]], ids=" ".join)
+def test_tables_and_cards_are_folded_for_a_terminal_alone(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert main(command) == exit_codes.DONE
+    endless = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "30")
+    assert main(command) == exit_codes.DONE
+    narrow = capsys.readouterr().out
+    assert len(endless.splitlines()) < len(narrow.splitlines())
+    assert "…" not in endless + narrow
+    numbers = re.compile(r"\d+\.\d+")
+    assert sorted(numbers.findall(endless)) == sorted(numbers.findall(narrow))
+
+
+def test_a_table_in_a_file_is_folded_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert main(["table", "2", "--no-train", "--output", str(tmp_path / "table.txt")]) == exit_codes.DONE
+    fits = (tmp_path / "table.txt").read_text()
+    monkeypatch.setenv("COLUMNS", "10000")
+    assert main(["table", "2", "--no-train"]) == exit_codes.DONE
+    assert capsys.readouterr().out.endswith(fits)

@@ -48,6 +48,7 @@ def test_a_figure_is_a_picture_or_its_data(store: Path, tmp_path: Path, capsys: 
     picture = tmp_path / "figure1.svg"
     assert main([*command, "--output", str(picture)]) == 0
     assert "smoke" in picture.read_text()
+    assert "data: digits@cifar10" in " ".join(picture.read_text().split())
     assert capsys.readouterr().out == f"{picture}\n"
     assert main([*command, "--format", "json"]) == 0
     points = json.loads(capsys.readouterr().out)["points"]

@@ -151,6 +151,7 @@ def test_one_damaged_evaluation_is_named_beside_the_others(tmp_path: Path, capsy
 def test_a_store_whose_path_is_no_text_is_told_with_an_escape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLSREPRO_RUNS", f"{tmp_path}/\udcff")
     monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    Path(f"{tmp_path}/\udcff").mkdir()
     done = command_line.start("status", cwd=tmp_path)
     assert (done.code, done.err) == (exit_codes.DONE, "")
     assert done.out.startswith(f"{tmp_path}/\\udcff: 0 finished")

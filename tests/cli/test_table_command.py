@@ -16,6 +16,7 @@ from olsrepro.cli import filling
 from olsrepro.cli.main import main
 from olsrepro.experiments.request import Request
 from olsrepro.experiments.wanted import wanted_cells
+from olsrepro.launch.measuring import speed
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "tables"
 TINY = ["dataset=digits", "backbone=resnet8", "backbone.width=0.25", "recipe.epochs=1", "recipe.batch_size=512"]
@@ -155,6 +156,7 @@ def test_output_goes_to_a_file_whose_suffix_names_the_format_and_never_over_anot
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill_table2(runs)
+    (tmp_path / "out").mkdir()
     command = ["table", "2", "--no-train", "--output", str(tmp_path / "out" / "table2.md")]
     assert main(command) == 0
     assert (tmp_path / "out" / "table2.md").read_text() == (GOLDEN / "table2.md").read_text()
@@ -163,16 +165,20 @@ def test_output_goes_to_a_file_whose_suffix_names_the_format_and_never_over_anot
     assert main([*command, "--overwrite"]) == 0
 
 
-def test_a_user_at_a_terminal_is_asked_before_anything_is_trained(
+def test_a_user_at_a_terminal_is_told_the_price_and_asked_before_anything_is_trained(
     runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(speed, "SECONDS", 0.01)
     mine, theirs = pty.openpty()
     os.write(mine, b"n\n")
     with os.fdopen(theirs) as terminal:
         monkeypatch.setattr("sys.stdin", terminal)
         assert main(["figure", "7a", *TINY]) == 0
     os.close(mine)
-    assert "continue? [y/N] nothing was trained" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("timing a few steps of each network whose speed is not known in this store\nresnet")
+    assert "unknown" not in said
+    assert "continue? [y/N] nothing was trained" in said
     assert not list(runs.glob("*-s*"))
 
 

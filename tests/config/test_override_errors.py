@@ -203,8 +203,9 @@ def test_a_mistake_in_a_users_file_is_answered_likewise(
     ids=["run", "sweep", "evaluation"],
 )
 def test_a_value_that_is_too_long_to_read_is_told_by_its_key(value: str, read: Callable[[str], object]) -> None:
-    with pytest.raises(UserError, match=r"^recipe\.epochs: its value can't be read: a number has too many digits"):
+    with pytest.raises(UserError, match=r"^recipe\.epochs.* can't be read: .*(digits|5,000 characters|depth)") as told:
         read(f"recipe.epochs={value}")
+    assert len(str(told.value)) < 300
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ import torch
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from quick_composer import composed
 from registry import TINY
 from torch import Tensor
 
 from olsrepro.cli.main import main
-from olsrepro.config.compose import compose_run
 from olsrepro.data.noise.asymmetric.settings import MAPS
 from olsrepro.data.noise.asymmetric.settings import Settings as Asymmetric
 from olsrepro.data.noise.drawn_settings import SCOPES, SELECTIONS
@@ -192,7 +192,7 @@ def test_at_a_half_the_true_class_is_as_frequent_as_the_shown_one(map_: str) -> 
 
 @pytest.mark.parametrize("dataset", ["cifar10", "digits", "digits@cifar10"])
 def test_the_map_of_cifar10_is_for_any_ten_classes(dataset: str) -> None:
-    noise = compose_run(["noise=asymmetric", "noise.map=cifar10", f"dataset={dataset}"]).noise
+    noise = composed("noise=asymmetric", "noise.map=cifar10", f"dataset={dataset}").noise
     assert noise == Asymmetric(rate=0.4, map="cifar10")
 
 
@@ -220,7 +220,7 @@ def test_the_map_of_cifar10_is_for_any_ten_classes(dataset: str) -> None:
 )
 def test_a_mistake_is_refused_in_one_line_when_composing(lines: str, told: str) -> None:
     with pytest.raises(UserError) as refused:
-        compose_run(["noise=asymmetric", *lines.split()])
+        composed("noise=asymmetric", *lines.split())
     assert told in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -234,21 +234,23 @@ def test_one_class_can_not_show_another() -> None:
 
 
 def test_a_run_id_has_the_kind_and_what_differs_from_its_defaults() -> None:
-    config = compose_run(["noise=asymmetric", "noise.map=cifar10", "noise.seed=3"])
+    config = composed("noise=asymmetric", "noise.map=cifar10", "noise.seed=3")
     assert canonical(config)["noise"] == {"version": 1, "kind": "asymmetric", "rate": 0.4, "seed": 3, "map": "cifar10"}
 
 
 def test_every_switch_that_is_not_at_its_default_is_another_run() -> None:
     changes = ["", "rate=0.2", "seed=9", "selection=bernoulli", "map=cifar10"]
     lines = [["noise=asymmetric", *([f"noise.{change}"] if change else [])] for change in changes]
-    plain = compose_run(lines[0])
+    plain = composed(*lines[0])
     remaining = replace(plain, noise=replace(plain.noise, scope="remaining"))
-    others = [remaining, compose_run([]), compose_run(["noise=symmetric"])]
-    assert len({run_id(config) for config in (*map(compose_run, lines), *others)}) == len(changes) + len(others)
+    others = [remaining, composed(), composed("noise=symmetric")]
+    assert len({run_id(config) for config in (*(composed(*one) for one in lines), *others)}) == len(changes) + len(
+        others
+    )
 
 
 def test_at_rate_zero_it_is_the_run_without_noise() -> None:
-    assert run_id(compose_run(["noise=asymmetric", "noise.rate=0"])) == run_id(compose_run([]))
+    assert run_id(composed("noise=asymmetric", "noise.rate=0")) == run_id(composed())
 
 
 def test_a_dry_run_shows_its_keys_and_no_others(capsys: pytest.CaptureFixture[str]) -> None:
@@ -266,6 +268,6 @@ def test_a_runs_record_says_what_was_drawn_and_what_it_came_to(capsys: pytest.Ca
     noise = json.loads(path.read_text())["noise"]
     switches = {"rate": 0.4, "seed": 2, "selection": "exact_per_class", "scope": "all", "map": "cifar10"}
     assert {key: noise[key] for key in ("kind", *switches)} == {"kind": "asymmetric"} | switches
-    sizes = torch.bincount(read_dataset(compose_run([]).dataset, Path()).train_targets).tolist()
+    sizes = torch.bincount(read_dataset(composed().dataset, Path()).train_targets).tolist()
     assert noise["flipped"] == sum(4 * sizes[label] // 10 for label in MOVED)
     assert noise["measured_rate"] == noise["flipped"] / 1437

@@ -109,7 +109,21 @@ def test_what_holds_no_shares_is_refused(content: object, tmp_path: Path, monkey
     assert "no array of floating-point numbers" in refused(content, tmp_path, monkeypatch)
 
 
-@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00"])
+def npy(header: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no array",
+        b"\x93NUMPY\x01\x00",
+        npy("(" * 99),
+        npy(f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({'9' * 30},)}}"),
+        npy("{1: 2, b'': 3, 'shape': 00}"),
+    ],
+)
 def test_a_file_that_is_no_array_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(content)
     with pytest.raises(UserError, match="no array of floating-point numbers"):

@@ -77,8 +77,20 @@ def test_a_broken_pickle_with_the_right_sum_is_a_users_error(tmp_path: Path, mon
     path = tmp_path / "cifar-100-python" / "train"
     path.write_bytes(path.read_bytes()[:-100])
     cifar_files.trust(monkeypatch, tmp_path, "cifar100")
-    with pytest.raises(UserError, match="train is refused"):
+    with pytest.raises(UserError, match=r"train is refused: it is no pickle of arrays, numbers and names$"):
         read_dataset(TINY["cifar100"], tmp_path)
+
+
+def test_a_lack_of_memory_is_no_damage_to_a_pickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cifar_files.write(tmp_path, "cifar100")
+    cifar_files.trust(monkeypatch, tmp_path, "cifar100")
+    monkeypatch.setattr("olsrepro.data.datasets.cifar._dtype", out_of_memory)
+    with pytest.raises(MemoryError):
+        read_dataset(TINY["cifar100"], tmp_path)
+
+
+def out_of_memory(*_: object, **__: object) -> None:
+    raise MemoryError
 
 
 class Malicious:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from quick_composer import composed
 
-from olsrepro.config.compose import compose_run
 from olsrepro.data.noise.file.settings import Settings as NoiseFile
 from olsrepro.data.noise.noisy_labels import labels_sha256, noisy_targets
 from olsrepro.data.noise.settings import NoiseSettings
@@ -198,7 +198,7 @@ def test_a_file_that_went_after_composing_is_refused(tmp_path: Path) -> None:
 def test_composing_fills_in_the_sum_and_the_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     fitting(tmp_path / "labels.npy")
-    noise = compose_run(["noise=file", "noise.path=labels.npy"]).noise
+    noise = composed("noise=file", "noise.path=labels.npy").noise
     found = hashlib.sha256((tmp_path / "labels.npy").read_bytes()).hexdigest()
     assert noise == NoiseFile(path=str(tmp_path / "labels.npy"), sha256=found)
 
@@ -209,7 +209,7 @@ def test_the_id_covers_the_files_content_and_not_its_place(tmp_path: Path) -> No
         fitting(path)
     np.save(tmp_path / "other.npy", DIGITS_TRUE.numpy())
     places = ("a.npy", "elsewhere/b.npy", "other.npy")
-    configs = [compose_run(["noise=file", f"noise.path={tmp_path / place}"]) for place in places]
+    configs = [composed("noise=file", f"noise.path={tmp_path / place}") for place in places]
     ids = [run_id(config) for config in configs]
     assert ids[0] == ids[1] != ids[2]
     assert canonical(configs[0])["noise"] == {
@@ -222,16 +222,16 @@ def test_the_id_covers_the_files_content_and_not_its_place(tmp_path: Path) -> No
 def test_another_key_is_another_run(tmp_path: Path) -> None:
     fitting_human(tmp_path / "human.pt")
     keys = ("noisy_label", "aggre_label")
-    configs = [compose_run(["noise=file", f"noise.path={tmp_path / 'human.pt'}", f"noise.key={key}"]) for key in keys]
+    configs = [composed("noise=file", f"noise.path={tmp_path / 'human.pt'}", f"noise.key={key}") for key in keys]
     assert run_id(configs[0]) != run_id(configs[1])
 
 
 def test_cifar100n_is_its_file_by_the_key_of_the_hundred_classes(tmp_path: Path) -> None:
     fitting_human(tmp_path / "human.pt")
     line = f"noise.path={tmp_path / 'human.pt'}"
-    typed = compose_run(["noise=file", line, "noise.key=noisy_label"])
-    assert compose_run(["noise=cifar100n", line]).noise == typed.noise
-    assert compose_run(["noise=cifar100n", line, "method.alpha=0.3"]).preset == "smoke"
+    typed = composed("noise=file", line, "noise.key=noisy_label")
+    assert composed("noise=cifar100n", line).noise == typed.noise
+    assert composed("noise=cifar100n", line, "method.alpha=0.3").preset == "smoke"
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_a_mistake_with_a_file_is_refused_when_composing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as refused:
-        compose_run(lines.split(" "))
+        composed(*lines.split(" "))
     assert told in str(refused.value)
 
 
@@ -263,9 +263,9 @@ def test_a_sum_that_is_given_is_compared_when_composing(tmp_path: Path) -> None:
     fitting(tmp_path / "labels.npy")
     right = noise_of(tmp_path / "labels.npy").sha256
     lines = ["noise=file", f"noise.path={tmp_path / 'labels.npy'}"]
-    assert compose_run([*lines, f"noise.sha256='{right}'"]).noise.sha256 == right
+    assert composed(*lines, f"noise.sha256='{right}'").noise.sha256 == right
     with pytest.raises(UserError, match=f"is not the file of noise.sha256={'b' * 64}: its SHA-256 is {right}"):
-        compose_run([*lines, f"noise.sha256={'b' * 64}"])
+        composed(*lines, f"noise.sha256={'b' * 64}")
 
 
 def test_a_file_must_be_named() -> None:
@@ -275,7 +275,7 @@ def test_a_file_must_be_named() -> None:
 
 def test_the_record_has_the_files_sum_and_the_measured_rate(tmp_path: Path) -> None:
     fitting(tmp_path / "labels.npy")
-    config = compose_run(["noise=file", f"noise.path={tmp_path / 'labels.npy'}", "seed=3"])
+    config = composed("noise=file", f"noise.path={tmp_path / 'labels.npy'}", "seed=3")
     record = noise_fields(config, noisy_targets(DIGITS_TRUE, 10, config.noise, 3))
     assert record == {
         "kind": "file",
@@ -304,7 +304,7 @@ def test_a_resolved_file_is_resolved_to_itself(tmp_path: Path) -> None:
 def test_a_file_that_does_not_fit_is_refused_when_composing(labels: torch.Tensor, told: str, tmp_path: Path) -> None:
     np.save(tmp_path / "labels.npy", labels.numpy())
     with pytest.raises(UserError, match=told):
-        compose_run(["noise=file", f"noise.path={tmp_path / 'labels.npy'}"])
+        composed("noise=file", f"noise.path={tmp_path / 'labels.npy'}")
 
 
 @pytest.mark.parametrize("ending", ["pt", "npy", "json"])

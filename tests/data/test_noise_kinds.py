@@ -11,9 +11,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from quick_composer import composed
 from torch import Tensor
 
-from olsrepro.config.compose import compose_run
 from olsrepro.data.noise.drawing import flip_count
 from olsrepro.data.noise.drawn_settings import SELECTIONS
 from olsrepro.data.noise.noisy_labels import noisy_targets
@@ -157,7 +157,7 @@ def test_including_the_true_class_keeps_its_share_of_the_drawn_labels(classes: i
 
 @pytest.mark.parametrize("rate", ["0.2", "0.4", "0.6", "0.8"])
 def test_the_code_of_arazo_fills_the_first_ten_classes(rate: str) -> None:
-    noisy = noisy_targets(BALANCED, 100, replace(compose_run(["noise=arazo_code"]).noise, rate=float(rate)), 0)
+    noisy = noisy_targets(BALANCED, 100, replace(composed("noise=arazo_code").noise, rate=float(rate)), 0)
     share = int((noisy.targets < 10).sum()) / 50_000
     assert noisy.rate == pytest.approx(GOLDEN["arazo_range10_expected_flip_rate_K100"][rate], abs=0.009)
     assert share == pytest.approx(GOLDEN["arazo_range10_expected_share_of_labels_in_0_9"][rate], abs=0.009)
@@ -238,25 +238,25 @@ def test_without_a_clean_set_both_scopes_are_one(selection: str) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_is_the_reading_of_its_code(name: str) -> None:
-    assert compose_run([f"noise={name}"]).noise == symmetric(0.4, **PRESETS[name])
+    assert composed(f"noise={name}").noise == symmetric(0.4, **PRESETS[name])
 
 
 def test_the_default_is_the_papers_reading() -> None:
-    assert compose_run(["noise=symmetric"]).noise == symmetric(0.4)
+    assert composed("noise=symmetric").noise == symmetric(0.4)
     assert symmetric(0.4) == symmetric(0.4, selection="exact", include_true=False, pool="all", scope="all")
 
 
 def test_every_switch_that_is_not_at_its_default_is_another_run() -> None:
     changes = ["", "rate=0.2", "seed=9", "selection=bernoulli", "include_true=true", "pool=first_10"]
     lines = [["noise=symmetric", *([f"noise.{change}"] if change else [])] for change in changes]
-    plain = compose_run(lines[0])
+    plain = composed(*lines[0])
     remaining = replace(plain, noise=replace(plain.noise, scope="remaining"))
-    assert len({run_id(config) for config in (*map(compose_run, lines), remaining)}) == len(changes) + 1
+    assert len({run_id(config) for config in (*(composed(*one) for one in lines), remaining)}) == len(changes) + 1
 
 
 def test_a_scope_without_a_clean_set_is_refused() -> None:
     with pytest.raises(UserError, match=r"^noise.scope=remaining leaves out a clean set, but method=ols has none"):
-        compose_run(["noise=symmetric", "noise.scope=remaining", "method=ols"])
+        composed("noise=symmetric", "noise.scope=remaining", "method=ols")
 
 
 @pytest.mark.parametrize(
@@ -278,12 +278,12 @@ def test_a_scope_without_a_clean_set_is_refused() -> None:
 )
 def test_a_mistake_is_refused_when_composing(lines: str, told: str) -> None:
     with pytest.raises(UserError) as refusal:
-        compose_run(lines.split(" "))
+        composed(*lines.split(" "))
     assert told in str(refusal.value)
 
 
 def test_the_record_has_every_switch_and_what_the_labels_came_to() -> None:
-    config = compose_run(["noise=dividemix", "seed=3"])
+    config = composed("noise=dividemix", "seed=3")
     labels = noisy_targets(BALANCED, 100, config.noise, 3)
     assert noise_fields(config, labels) == {
         "kind": "symmetric",

@@ -367,7 +367,9 @@ def test_a_damaged_mat_file_is_named(tmp_path: Path) -> None:
     savemat(path, {"trnid": [1, 2]})
     assert f"{path}: it has no tstid" in refusal(tmp_path, "flowers")
     photo_files.truncate(path)
-    assert f"{path}: it is not a MATLAB file" in refusal(tmp_path, "flowers")
+    assert f"{path}: it is not a MATLAB file; it is not the published list" in refusal(tmp_path, "flowers")
+    path.write_bytes(b"<!DOCTYPE html>")
+    assert f"{path}: it is a web page, not a MATLAB file; " in refusal(tmp_path, "flowers")
     path.unlink()
     assert f"{path} can't be read: No such file" in refusal(tmp_path, "flowers")
 
@@ -469,6 +471,34 @@ def test_a_byte_order_mark_before_a_list_is_no_part_of_its_first_entry(tmp_path:
     for path in (tmp_path / "CUB_200_2011").glob("*.txt"):
         path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert [*read(tmp_path, "cub").train_paths] == [*before.train_paths]
+
+
+def test_a_lack_of_memory_is_no_damage_to_a_mat_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_memory(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    photo_files.write(tmp_path, "flowers")
+    monkeypatch.setattr("scipy.io.loadmat", out_of_memory)
+    with pytest.raises(MemoryError):
+        read(tmp_path, "flowers")
+
+
+def test_a_byte_order_mark_before_the_names_of_classes_is_no_part_of_them(tmp_path: Path) -> None:
+    sizes = photo_files.write(tmp_path, "imagenet")
+    names = {wnid: f"name of {wnid}" for wnid in photo_files.WNIDS}
+    (tmp_path / "imagenet/classes.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(names).encode())
+    assert read(tmp_path, "imagenet", sizes).class_names == tuple(names[wnid] for wnid in sorted(names))
+    (tmp_path / "imagenet/classes.json").write_bytes(b"{'single': 'quotes'}")
+    why = "it can't be read (it is no JSON from line 1, column 2 on); it is not the published list"
+    assert f"classes.json: {why}" in refusal(tmp_path, "imagenet", sizes)
+
+
+@pytest.mark.parametrize("named", ["._a.jpg", "__MACOSX/a.jpg", ".hidden/a.jpg", "Thumbs.db"])
+def test_lists_that_name_what_systems_leave_beside_images_are_refused(named: str, tmp_path: Path) -> None:
+    sizes = photo_files.write(tmp_path, "cub")
+    put_first(tmp_path, "cub", named)
+    told = f"name files that are no images: images/{named}; they are not the published ones"
+    assert told in refusal(tmp_path, "cub", sizes)
 
 
 def test_what_systems_leave_beside_images_is_passed_over(tmp_path: Path) -> None:

@@ -180,12 +180,52 @@ def test_a_validation_image_that_the_kit_does_not_know_is_refused(name: str, roo
     assert not (root / "imagenet/val").exists()
 
 
-@pytest.mark.parametrize(("file", "content"), [("meta.mat", b"no mat"), ("meta.mat", b""), (None, b"1\n4\n")])
-def test_a_damaged_kit_is_told_in_one_line(file: str | None, content: bytes, root: Path) -> None:
+def test_what_macos_puts_beside_images_stays_in_the_archives(root: Path, tmp_path: Path) -> None:
+    inner = tar_of(tmp_path / "inner.tar", **{f"._{WNIDS[0]}_1.JPEG": b"mac", f"{WNIDS[0]}_1.JPEG": b"image"})
+    members = {f"._{WNIDS[0]}.tar": b"mac", "__MACOSX/._x": b"mac", f"{WNIDS[0]}.tar": inner.read_bytes()}
+    train = tar_of(tmp_path / "train.tar", **members)
+    list(ilsvrc.unpack_train(train, root / "imagenet"))
+    assert photo_archives.contents(root / "imagenet/train") == {f"{WNIDS[0]}/{WNIDS[0]}_1.JPEG": b"image"}
+    list(ilsvrc.unpack_devkit(root / DEVKIT, root / "imagenet"))
+    image = "ILSVRC2012_val_00000001.JPEG"
+    val = tar_of(tmp_path / "val.tar", **{f"._{image}": b"mac", image: b"image"})
+    assert [file.path.split("/")[-1] for file in ilsvrc.unpack_val(val, root / "imagenet")] == [image]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_kits_ground_truth(root: Path) -> None:
+    list(ilsvrc.unpack_devkit(root / DEVKIT, root / "imagenet"))
+    before = ilsvrc.validation_wnids(root / "imagenet")
+    truth = root / "imagenet/ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt"
+    truth.write_bytes(b"\xef\xbb\xbf" + truth.read_bytes())
+    assert ilsvrc.validation_wnids(root / "imagenet") == before
+
+
+def test_a_lack_of_memory_is_no_damage_to_the_kit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    list(ilsvrc.unpack_devkit(root / DEVKIT, root / "imagenet"))
+    monkeypatch.setattr("scipy.io.loadmat", out_of_memory)
+    with pytest.raises(MemoryError):
+        ilsvrc.validation_wnids(root / "imagenet")
+
+
+def out_of_memory(*_: object, **__: object) -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "why"),
+    [
+        ("meta.mat", b"no mat", "it is no list of classes in MATLAB's format"),
+        ("meta.mat", b"", "it is no list of classes in MATLAB's format"),
+        (None, b"1\n4\n", "it has lines that are no number of a class"),
+        (None, b"1" * 5000, "it has lines that are no number of a class"),
+        (None, b"\xff", "it has lines that are no number of a class"),
+    ],
+)
+def test_a_damaged_kit_is_told_in_one_line(file: str | None, content: bytes, why: str, root: Path) -> None:
     list(ilsvrc.unpack_devkit(root / DEVKIT, root / "imagenet"))
     name = file or "ILSVRC2012_validation_ground_truth.txt"  # whose synset 4 is no leaf
     (root / "imagenet/ILSVRC2012_devkit_t12/data" / name).write_bytes(content)
-    with pytest.raises(UserError, match=f"{name} can't be read .*; remove .*ILSVRC2012_devkit_t12") as raised:
+    with pytest.raises(UserError, match=rf"{name} can't be read \({why}\); remove .*ILSVRC2012_devkit_t12") as raised:
         ilsvrc.unpack_val(root / VAL, root / "imagenet")
     assert "\n" not in str(raised.value)
 

@@ -46,6 +46,8 @@ def test_where_a_run_is_executed_changes_no_number() -> None:
     ("line", "told"),
     [
         ("preset=papr", "preset=papr is not known; did you mean paper"),
+        ("seeds=1000000000000", "at most 1,000"),
+        (f"seeds={'1' * 5000}", "must be a number of seeds"),
         ("seeds=0", "seeds=0 must be a number of seeds, at least 1"),
         ("seeds=1,2", "seeds=1,2 must be a number of seeds"),
         ("select=bset", "select=bset is not known; did you mean best"),

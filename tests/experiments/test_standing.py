@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from filled_store import fill_store, finished_record
-from written_records import put_record
+from written_records import put_as_it_is, put_record
 
 from olsrepro.experiments.files import load
 from olsrepro.experiments.request import Request
@@ -44,3 +44,26 @@ def test_an_experiment_counts_runs_that_another_one_trained(tmp_path: Path) -> N
     progress = {item.name: (item.finished, item.wanted) for item in standing(Store(tmp_path), Request()).experiments}
     assert progress["table12"] == (6, 6)
     assert progress["figure7a"] == (2, 10)
+
+
+def test_every_kind_of_damage_is_found_among_records_that_are_whole(tmp_path: Path) -> None:
+    runs = fill_store(tmp_path, load("table8"), Request(), lambda *_: 7.0)
+    whole, cut, edited, moved, odd, empty = (run.id for run in runs)
+    texts = {run.id: (tmp_path / run.id / "record.json").read_text() for run in runs}
+    (tmp_path / cut / "record.json").write_text(texts[cut][:-30])
+    (tmp_path / edited / "record.json").write_text(texts[edited].replace('"top1_err": 7.0', '"top1_err": 6.0', 1))
+    (tmp_path / moved / "record.json").write_text(texts[whole])
+    put_as_it_is(tmp_path / odd, {**finished_record(runs[4], 7.0), "unreadable": [1]})
+    (tmp_path / empty / "record.json").write_text("")
+    found = standing(Store(tmp_path), Request())
+    assert found.finished == (whole,)
+    reasons = {
+        cut: "is damaged;",
+        edited: "was edited by hand or is damaged;",
+        moved: f"it is the record of {whole};",
+        odd: "is damaged: unreadable[0] must be text;",
+        empty: "is damaged;",
+    }
+    assert len(found.broken) == len(reasons)
+    for name, reason in reasons.items():
+        assert [line for line in found.broken if name in line.partition("record.json")[0] and reason in line]

@@ -49,6 +49,13 @@ def test_files_and_folders(tmp_path: Path) -> None:
     assert (folder / "set/mine").read_text() == "mine"
 
 
+def test_what_systems_put_beside_files_stays_in_the_archive(tmp_path: Path) -> None:
+    left = ["._a.txt", "set/._b", "__MACOSX/set/._b", "set/.DS_Store", "Thumbs.db", "set/@eaDir/b/SYNO"]
+    tar = make_tar(tmp_path / "a.tar.gz", *map(member, left), member("set/b"), member("set/.kept"), member("_a._"))
+    assert [file.path for file in unpack_all(tar, tmp_path / "root")] == ["set/b", "set/.kept", "_a._"]
+    assert names(tmp_path / "root") == ["_a._", "set", "set/.kept", "set/b"]
+
+
 @pytest.mark.parametrize(
     "bad",
     [

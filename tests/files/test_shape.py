@@ -78,7 +78,7 @@ def test_what_does_not_fit_is_named_with_what_it_must_be(shape: Shape, value: An
     assert shape.fault(value) == fault
 
 
-@pytest.mark.parametrize("text", ["", "{", "NaN", "[1, Infinity]", '{"a": -Infinity}', "\ufeff{}", "[" * 10**5])
+@pytest.mark.parametrize("text", ["", "{", "NaN", "[1, Infinity]", '{"a": -Infinity}', "[" * 10**5])
 def test_what_is_no_json_is_one_kind_of_error(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
         parse(text.encode())
@@ -98,6 +98,25 @@ def test_nesting_is_followed_so_far_and_no_further(opening: str, closing: str) -
     parse(nested(DEEPEST))
     with pytest.raises(ValueError, match="nested too deeply"):
         parse(nested(DEEPEST + 1))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"[" + b"1" * 5000 + b"]", "^a number has too many digits$"),
+        (b'{"a": 1,\n "b": }', "^it is no JSON from line 2, column 7 on$"),
+        (b'"\xff"', "^it is not text in UTF-8$"),
+        (b"[NaN]", "^NaN is no number of JSON$"),
+    ],
+    ids=["digits", "form", "encoding", "constant"],
+)
+def test_what_is_no_json_is_told_in_our_words(content: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        parse(content)
+
+
+def test_a_byte_order_mark_is_no_part_of_json() -> None:
+    assert parse(b"\xef\xbb\xbf[1]") == [1]
 
 
 def test_many_brackets_side_by_side_are_no_nesting() -> None:

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from quick_composer import composed
 from registry import TINY
 from safetensors import safe_open
 from safetensors.torch import save as to_safetensors
 
 from olsrepro.cli import exit_codes
 from olsrepro.cli.main import main
-from olsrepro.config.compose import compose_run
 from olsrepro.config.restore import as_written, restored
 from olsrepro.evaluation.registry import read_settings
 from olsrepro.launch.finished.evaluate import evaluate
@@ -56,7 +56,7 @@ def method(request: pytest.FixtureRequest) -> str:
 
 
 def name_of(method: str) -> str:
-    return run_id(compose_run([*LINES, *RUNS[method]]))
+    return run_id(composed(*LINES, *RUNS[method]))
 
 
 def record_of(folder: Path) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def test_the_weights_hold_the_runs_id_and_config(method: str, store: Path) -> No
         assert state["run_id"] == folder.name
         assert state["config"] == record_of(folder)["config"]
         assert state["config"]["method"].items() >= IN_FORCE[method].items()
-        assert run_id(restored(state["config"], compose_run([]).runtime)) == folder.name
+        assert run_id(restored(state["config"], composed().runtime)) == folder.name
 
 
 def test_files_of_tensors_hold_the_runs_id(method: str, store: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_method_that_was_copied_from_the_config_file_trains_nothing_again(
 
 
 def test_tensors_of_an_evaluation_hold_the_runs_id(store: Path) -> None:
-    config = compose_run([*LINES, *RUNS["ols"], f"runtime.runs_dir={store}"])
+    config = composed(*LINES, *RUNS["ols"], f"runtime.runs_dir={store}")
     path = evaluate(config, read_settings({"name": "embedding", "per_class": 5, "tsne": False}))
     with safe_open(path.parent / "tensors.safetensors", "pt") as opened:
         assert opened.metadata() == {"run_id": run_id(config)}
@@ -147,7 +147,7 @@ def test_weights_with_and_without_the_runs_id_are_the_same_start(store: Path, tm
     checkpoint.save(tmp_path / "old.pt", {key: state[key] for key in ("epoch", "weights", "test")})
     new, old = read_weights(best), read_weights(tmp_path / "old.pt")
     assert new.keys() == old.keys() == state["weights"].keys()
-    network = build_backbone(compose_run([*LINES, *RUNS["ols"]]).backbone, 10)
+    network = build_backbone(composed(*LINES, *RUNS["ols"]).backbone, 10)
     load_pretrained(network, best)
     trunk = {key: value for key, value in network.state_dict().items() if not key.startswith("fc.")}
     assert all(torch.equal(value, state["weights"][key]) for key, value in trunk.items())
@@ -160,7 +160,7 @@ def test_a_record_from_before_is_measured_under_its_own_id(
     """It has null where nothing was typed; a typed value had an id of its own, also the one that null stands for."""
     record = record_of(store / name_of("smp"))
     record["config"]["method"]["start_epoch"], record["config"]["noise"]["seed"] = start_epoch, None
-    record["run_id"] = run_id(as_written(record["config"], compose_run([]).runtime))
+    record["run_id"] = run_id(as_written(record["config"], composed().runtime))
     assert (record["run_id"] == name_of("smp")) == (start_epoch is None)
     shutil.copytree(store / name_of("smp"), tmp_path / record["run_id"])
     write_record(tmp_path / record["run_id"], {key: value for key, value in record.items() if key != "digest"})

@@ -9,9 +9,9 @@ from pathlib import Path
 import photo_files
 import pytest
 import torch
+from quick_composer import composed
 from torch import Tensor, nn
 
-from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.data.batch import Batch
 from olsrepro.data.registry import read_dataset
@@ -26,7 +26,7 @@ PLAIN = {"class_level": 1.0, "teacher": 0.0, "special_network": 0.0, "forward_pa
 
 
 def config(method: str = "ols", dataset: str = "digits") -> RunConfig:
-    return compose_run([f"method={method}", f"dataset={dataset}", "backbone=resnet8", "backbone.width=0.25"])
+    return composed(f"method={method}", f"dataset={dataset}", "backbone=resnet8", "backbone.width=0.25")
 
 
 @pytest.mark.parametrize("method", ["hard", "ls", "ols"])

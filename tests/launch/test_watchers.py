@@ -59,6 +59,13 @@ def test_an_epochs_line_has_its_numbers_in_columns() -> None:
     assert len(line(row(7), 300)) == len(line(row(299) | {"lr": 0.000123}, 300))
 
 
+@pytest.mark.parametrize(("num_classes", "has_top5"), [(4, False), (5, False), (6, True)])
+def test_an_epochs_line_has_no_top_5_error_among_at_most_five_classes(num_classes: int, has_top5: bool) -> None:
+    text = epoch_line(row(7), 300, KIND.row_texts_of(num_classes))
+    assert "top-1" in text
+    assert ("top-5" in text) == has_top5
+
+
 def test_lines_are_said_for_epochs_and_not_for_steps() -> None:
     said: list[str] = []
     lines = Lines(2, said.append, row_texts=KIND.row_texts)

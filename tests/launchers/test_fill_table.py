@@ -33,7 +33,9 @@ def test_a_call_trains_and_gives_what_the_command_prints(tmp_path: Path, capsys:
     assert table.is_complete
     assert len(list(runs.glob("*-s0/record.json"))) == 3
     assert told[0].startswith("to train: 3 runs, ")
-    assert [line.partition(" ")[0] for line in told if line.startswith("[")] == ["[1/3]", "[2/3]", "[3/3]"]
+    ends = [line for line in told if "] finished: " in line]
+    assert [line.partition(" ")[0] for line in ends] == ["[1/3]", "[2/3]", "[3/3]"]
+    assert "; 2 more will take about " in ends[0]
     assert capsys.readouterr() == ("", "")
     assert main(["table", "demo", *TINY, f'runtime.runs_dir="{runs}"', "--yes", "--format", "json"]) == 0
     assert capsys.readouterr() == (render([table], "json"), "")

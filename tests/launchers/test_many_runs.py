@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from written_records import finished_run, put_record
 
 from olsrepro.cli import exit_codes
 from olsrepro.cli.main import main
@@ -17,6 +19,7 @@ from olsrepro.files.lease import Held, Lease
 from olsrepro.launch.errors import Interrupted
 from olsrepro.launchers import dependencies, many
 from olsrepro.launchers.base import Launched
+from olsrepro.launchers.ends import Ends
 from olsrepro.launchers.many import run_many
 from olsrepro.settings import UserError
 from olsrepro.store.folder import Store
@@ -45,8 +48,19 @@ def test_a_failure_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert done.trained == 1
     assert len(done.failed) == 1
     assert "failed (not finite)" in done.failed[0]
-    assert "[2/2] " in text(told)
+    assert re.search(r"^\[1/2\] failed, \d+\S* s$", text(told), re.M)
+    assert re.search(r"^\[2/2\] finished: top1_err \d+\.\d\d, top5_err \d+\.\d\d, \S+ s$", text(told), re.M)
     assert (tmp_path / "runs" / run_id(config("seed=1")) / "record.json").is_file()
+
+
+def test_the_end_of_a_run_says_how_long_the_rest_will_take(tmp_path: Path) -> None:
+    three_epochs = [line.replace("epochs=1", "epochs=3") for line in TINY]
+    runs = [config(), compose_run([*three_epochs, "seed=1"]), compose_run([*three_epochs, "seed=2"])]
+    put_record(tmp_path / "runs" / run_id(runs[0]), finished_run(run_id(runs[0]), last=12.5))
+    ends = Ends(runs)
+    assert ends.line(1, 30.0) == "[1/3] finished: top1_err 12.50, top5_err 3.12, 30 s; 2 more will take about 3 min"
+    assert ends.line(2, 8.0) == "[2/3] failed, 8 s; 1 more will take about 90 s"
+    assert ends.line(3, 8.0) == "[3/3] failed, 8 s"
 
 
 def test_a_run_whose_teacher_fails_is_told_and_the_rest_goes_on() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import torch
+from quick_composer import composed
 from torch import Tensor, nn
 
-from olsrepro.config.compose import compose_run
 from olsrepro.data.batch import Batch
 from olsrepro.data.in_memory.loader import DeviceLoader
 from olsrepro.data.settings import AugmentSettings, View
@@ -211,9 +211,9 @@ def test_class_labels_and_lam_0_are_one_run_whatever_the_divergence_would_have_b
         "method.supervision=class_labels method.lam=0",
         "method.lam=0 method.reduction=mean method.scale_t2=false",
     ]
-    ids = {run_id(compose_run(["method=ddgsd", *line.split()])) for line in spellings}
+    ids = {run_id(composed("method=ddgsd", *line.split())) for line in spellings}
     assert len(ids) == 1
-    assert run_id(compose_run(["method=ddgsd"])) not in ids
+    assert run_id(composed("method=ddgsd")) not in ids
 
 
 def test_a_factor_of_one_squared_is_no_other_run() -> None:
@@ -229,13 +229,13 @@ def test_a_factor_of_one_squared_is_no_other_run() -> None:
     ],
 )
 def test_every_other_switch_is_another_run(switch: str) -> None:
-    assert run_id(compose_run(["method=ddgsd", f"method.{switch}"])) != run_id(compose_run(["method=ddgsd"]))
+    assert run_id(composed("method=ddgsd", f"method.{switch}")) != run_id(composed("method=ddgsd"))
 
 
 @pytest.mark.parametrize("switch", ["ce_weight=0.25", "views=flip_vs_crop", "batch=forwards", "joint_forward=false"])
 def test_class_labels_alone_keep_what_is_not_the_divergences(switch: str) -> None:
     alone = ["method=ddgsd", "method.supervision=class_labels"]
-    assert run_id(compose_run([*alone, f"method.{switch}"])) != run_id(compose_run(alone))
+    assert run_id(composed(*alone, f"method.{switch}")) != run_id(composed(*alone))
 
 
 ALONE = "method.supervision=class_labels"
@@ -253,10 +253,10 @@ REFUSED = {
 @pytest.mark.parametrize(("switches", "message"), REFUSED.items())
 def test_a_mistake_is_told_in_one_line_with_key_and_value(switches: str, message: str) -> None:
     with pytest.raises(UserError, match=f"^{re.escape(message)}"):
-        compose_run(["method=ddgsd", *switches.split()])
+        composed("method=ddgsd", *switches.split())
 
 
 @pytest.mark.parametrize("switch", ["lam=0.5", "T=4", "detach=false", "scale_t2=false", "reduction=mean"])
 def test_a_switch_of_the_divergence_is_refused_where_there_is_none(switch: str) -> None:
     with pytest.raises(UserError, match=rf"^method.{switch.partition('=')[0]}=.* has no effect with supervision"):
-        compose_run(["method=ddgsd", "method.supervision=class_labels", f"method.{switch}"])
+        composed("method=ddgsd", "method.supervision=class_labels", f"method.{switch}")

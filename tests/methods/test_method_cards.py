@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import quick_composer
 
 import olsrepro.methods as package
-from olsrepro.config.compose import compose_run
 from olsrepro.data.settings import AugmentSettings
 from olsrepro.methods.cards import NOTATION, Card, Needs, Reading, card, read_card
 from olsrepro.methods.registry import method_names, settings_class
 from olsrepro.methods.settings import MethodSettings
+from olsrepro.settings import UserError
 
 SHORT = "title: T\nformula: |\n  L = 1\nneeds: {}\npaper_row: R.\n"
 READINGS = [
@@ -23,7 +24,8 @@ READINGS = [
 
 
 def composed(name: str, switches: tuple[str, ...] = ()) -> MethodSettings:
-    return compose_run([f"method={name}", "backbone=resnet8", *(f"method.{switch}" for switch in switches)]).method
+    lines = [f"method={name}", "backbone=resnet8", *(f"method.{switch}" for switch in switches)]
+    return quick_composer.composed(*lines).method
 
 
 def written(folder: Path, text: str) -> Path:
@@ -112,6 +114,6 @@ def test_a_file_that_is_no_card_is_refused_with_its_path(change: dict[str, Any],
     for old, new in change.items():
         text = text.replace(old, new)
     path = written(tmp_path, text)
-    with pytest.raises(ValueError, match=told) as refused:
+    with pytest.raises(UserError, match=told) as refused:
         read_card(path)
     assert str(refused.value).startswith(f"{path}: ")

@@ -14,6 +14,7 @@ import torch
 import torchvision
 from backbone_yaml import CLASSIFIERS, settings
 from batch_norm_states import mixed
+from other_contents import OTHER_CONTENT
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -289,7 +290,15 @@ def test_a_file_that_was_cut_is_refused(zipped: bool, share: float, small: Backb
     path = saved(tmp_path / "cut.pth", small.state_dict(), _use_new_zipfile_serialization=zipped)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
-    assert "is damaged or not a file of weights" in refusal(small, path)
+    assert ("is damaged or not a file of weights:" if share else "is empty:") in refusal(small, path)
+
+
+@pytest.mark.parametrize("content", OTHER_CONTENT)
+@pytest.mark.parametrize("ending", ["pth", "safetensors"])
+def test_what_lies_in_a_files_place_is_named(content: bytes, ending: str, small: Backbone, tmp_path: Path) -> None:
+    path = tmp_path / f"weights.{ending}"
+    path.write_bytes(content)
+    assert refusal(small, path).startswith(f"{path} is {OTHER_CONTENT[content]}: use a safetensors file")
 
 
 def test_a_safetensors_file_that_was_cut_is_refused(small: Backbone, tmp_path: Path) -> None:
@@ -298,7 +307,7 @@ def test_a_safetensors_file_that_was_cut_is_refused(small: Backbone, tmp_path: P
     assert "is damaged or not a file of weights" in refusal(small, path)
 
 
-@pytest.mark.parametrize("content", [b"<html><body>404</body></html>", b"epoch,loss\n1,0.5\n", bytes(100)])
+@pytest.mark.parametrize("content", [b"epoch,loss\n1,0.5\n", bytes(100)])
 def test_what_is_no_file_of_weights_is_refused(content: bytes, small: Backbone, tmp_path: Path) -> None:
     path = tmp_path / "page.pth"
     path.write_bytes(content)

@@ -15,6 +15,7 @@ from rich.text import Text
 from written_records import evaluation, failed_run, finished_run, put_record
 
 import olsrepro
+from olsrepro.cli import exit_codes
 from olsrepro.cli.listing import listing
 from olsrepro.cli.main import main
 from olsrepro.experiments.files import load
@@ -22,7 +23,7 @@ from olsrepro.experiments.request import Request
 from olsrepro.launchers.line_console import line_console
 from olsrepro.printing.console import PrintableConsole
 from olsrepro.printing.streams import printable_streams
-from olsrepro.printing.text import printable
+from olsrepro.printing.text import printable, shortened
 
 RUN = "0123456789abcdef-s0"
 HOSTILE = "\x1b[31mred\x1b[0m\x1b]0;title\x07\x9b2J\x85\x00\r\b\x7f\u202eleft\u2066\u200f\u2028end"
@@ -40,6 +41,41 @@ def test_text_loses_its_control_characters_and_keeps_all_others() -> None:
     assert printable("error at: '\x1b'); quote it") == "error at: ''); quote it"
     kept = "a\tb\nc\r\nπ ± 3.5 ¹² ── \udcff 中文 עברית"
     assert printable(kept) == kept
+
+
+def test_a_value_that_is_too_long_to_read_is_cut_out_of_a_message() -> None:
+    assert shortened(f"a={'1' * 5000}/255 is wrong") == f"a={'1' * 38}… (5,006 characters) …{'1' * 36}/255 is wrong"
+    assert len(shortened("word " * 10_000)) < 3100
+    usual = f"/{'folder/' * 30}file can't be read; valid: {', '.join(map(str, range(500)))}"
+    assert shortened(usual) == usual
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["table", "8", "--no-train", f"fgsm.epsilon={'1' * 5000}/255"],
+        ["table", "8", "--no-train", "fgsm.epsilon=1e999999999"],
+        ["table", "2", "--no-train", f"seeds={'1' * 5000}"],
+        ["sweep", "method=ls", f"seed='{'1' * 5000}'", "method.eps=0.1,0.2"],
+        ["train", f"noise.key={'k' * 5000}"],
+        ["train", f"recipe.epochs={'1' * 4000}"],
+        ["train", "--resume" * 700],
+        ["data", "list", "--data-dir", "k" * 5000],
+        ["table", "k" * 5000],
+        ["show", "k" * 5000],
+        ["train", "--dry-run", "--config-dir", "k" * 5000],
+        ["table", "2", "--no-train", "--output", f"/tmp/{'k' * 5000}.md"],
+    ],
+    ids=lambda command: command[-1][:24],
+)
+def test_a_commands_answer_to_a_value_that_is_too_long_is_a_short_line(
+    command: list[str], capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLSREPRO_RUNS", str(tmp_path))
+    assert main(command) == exit_codes.USER_MISTAKE
+    told = capfd.readouterr().err
+    assert told.count("\n") == 1
+    assert len(told) < 500
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_what_is_no_run_is_no_record(tmp_path: Path) -> None:
     put(store, "a-s0.1", FINISHED)
     (tmp_path / "notes-s1").write_text("a file")
     store.run_folder("started-s0").mkdir()
-    assert [folder.name for folder in store.run_folders()] == ["a-s0", "started-s0"]
+    assert store.run_ids() == ["a-s0", "started-s0"]
     assert [folder.name for folder, _ in store.records()] == ["a-s0"]
 
 

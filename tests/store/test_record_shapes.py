@@ -188,11 +188,11 @@ def test_a_store_that_can_not_be_listed_is_told_and_a_link_in_a_circle_is_no_run
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "circle-s0").symlink_to(tmp_path / "circle-s0")
-    assert Store(tmp_path).run_folders() == []
+    assert Store(tmp_path).run_ids() == []
 
     def refuse(_: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("os.scandir", refuse)
     with pytest.raises(UserError, match=f"^{tmp_path} can't be read as a store of runs: Permission denied$"):
-        Store(tmp_path).run_folders()
+        Store(tmp_path).run_ids()

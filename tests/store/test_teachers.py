@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quick_composer import composed
 from written_records import finished_run, put_record
 
-from olsrepro.config.compose import compose_run
 from olsrepro.config.run_config import RunConfig
 from olsrepro.settings import UserError
 from olsrepro.store.identity import canonical, run_id, teacher_id
@@ -19,11 +19,11 @@ NAMED = "0123456789abcdef-s4"
 
 
 def taught(runs: Path, *lines: str) -> RunConfig:
-    return compose_run(["method=tfkd_self", *lines, f"runtime.runs_dir={runs}"])
+    return composed("method=tfkd_self", *lines, f"runtime.runs_dir={runs}")
 
 
 def hard(*lines: str) -> RunConfig:
-    return compose_run(["method=hard", *lines])
+    return composed("method=hard", *lines)
 
 
 def put(runs: Path, name: str, config: RunConfig, **changes: Any) -> None:
@@ -31,7 +31,7 @@ def put(runs: Path, name: str, config: RunConfig, **changes: Any) -> None:
 
 
 def test_the_teachers_id_is_in_the_run_id() -> None:
-    own, named = compose_run(["method=tfkd_self"]), compose_run(["method=tfkd_self", f"method.teacher={NAMED}"])
+    own, named = composed("method=tfkd_self"), composed("method=tfkd_self", f"method.teacher={NAMED}")
     assert teacher_id(own) == run_id(hard())
     assert teacher_id(named) == NAMED
     assert canonical(named)["method"]["teacher"] == NAMED
@@ -39,13 +39,13 @@ def test_the_teachers_id_is_in_the_run_id() -> None:
 
 
 def test_a_teacher_that_is_named_and_the_same_implied_are_one_run() -> None:
-    typed = compose_run(["method=tfkd_self", f"method.teacher={run_id(hard())}"])
-    assert run_id(typed) == run_id(compose_run(["method=tfkd_self"]))
+    typed = composed("method=tfkd_self", f"method.teacher={run_id(hard())}")
+    assert run_id(typed) == run_id(composed("method=tfkd_self"))
 
 
 def test_what_changes_the_teacher_changes_the_taught() -> None:
-    assert teacher_id(compose_run(["method=tfkd_self", "seed=2"])) == run_id(hard("seed=2"))
-    assert teacher_id(compose_run(["method=tfkd_self", "recipe.lr=0.2"])) == run_id(hard("recipe.lr=0.2"))
+    assert teacher_id(composed("method=tfkd_self", "seed=2")) == run_id(hard("seed=2"))
+    assert teacher_id(composed("method=tfkd_self", "recipe.lr=0.2")) == run_id(hard("recipe.lr=0.2"))
 
 
 def test_methods_without_a_teacher_have_none() -> None:
@@ -58,7 +58,7 @@ def test_the_hard_run_that_is_not_there_yet_is_no_mistake(tmp_path: Path) -> Non
 
 
 def test_a_finished_run_of_the_same_backbone_may_teach(tmp_path: Path) -> None:
-    put(tmp_path, NAMED, compose_run(["method=ls", "recipe.epochs=9", "seed=4"]))
+    put(tmp_path, NAMED, composed("method=ls", "recipe.epochs=9", "seed=4"))
     record = teacher_record(taught(tmp_path, f"method.teacher={NAMED}"))
     assert record is not None
     assert record["run_id"] == NAMED
@@ -109,4 +109,4 @@ def test_a_teacher_whose_best_weights_are_lost_is_refused(tmp_path: Path) -> Non
 @pytest.mark.parametrize("typed", ["hard", "0123", "0123456789ABCDEF-s0", "../runs"])
 def test_what_is_no_run_id_is_refused_when_it_is_composed(typed: str) -> None:
     with pytest.raises(UserError, match=r"^method.teacher=.* must be the id of a finished run"):
-        compose_run(["method=tfkd_self", f"method.teacher={typed}"])
+        composed("method=tfkd_self", f"method.teacher={typed}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from other_contents import OTHER_CONTENT
 
 from olsrepro.files.atomic import StorageError
 from olsrepro.files.lease import Held
@@ -130,6 +131,13 @@ def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
     assert not intact(content, tmp_path / "file.pt")
 
 
+@pytest.mark.parametrize("content", OTHER_CONTENT)
+def test_what_lies_in_a_checkpoints_place_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file.pt").write_bytes(content)
+    with pytest.raises(CorruptCheckpoint, match=rf"^file\.pt: it is {re.escape(OTHER_CONTENT[content])}$"):
+        load(tmp_path / "file.pt")
+
+
 def test_a_foreign_object_is_not_saved(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"state\.a\[1\] is a Fraction"):
         save(tmp_path / "file.pt", {"a": [1, Fraction(1, 2)]})
@@ -138,7 +146,7 @@ def test_a_foreign_object_is_not_saved(tmp_path: Path) -> None:
 
 def test_a_foreign_object_is_not_loaded(tmp_path: Path) -> None:
     torch.save({"a": Fraction(1, 2)}, tmp_path / "file.pt")
-    with pytest.raises(CorruptCheckpoint, match=r"^file\.pt: "):
+    with pytest.raises(CorruptCheckpoint, match=r"^file\.pt: it is damaged or no checkpoint$"):
         load(tmp_path / "file.pt")
 
 

@@ -55,8 +55,12 @@ def _load(source: Source, root: Path, file: str) -> dict[str, Any]:
     content = _checked_content(source, path, dict(source.files)[file])
     try:
         entry: dict[str, Any] = _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
-    except Exception as error:  # a pickle can fail in any way
-        raise UserError(f"{path} is refused: {error}") from error
+    except MemoryError:
+        raise
+    except _Foreign as error:
+        raise UserError(f"{path} is refused: {error}") from None
+    except Exception:  # a pickle can fail in any way
+        raise UserError(f"{path} is refused: it is no pickle of arrays, numbers and names") from None
     return entry
 
 
@@ -86,6 +90,10 @@ def _dtype(code: str, align: Any = False, copy: Any = False) -> np.dtype[Any]:
     return np.dtype(code, align=bool(align), copy=bool(copy))
 
 
+class _Foreign(pickle.UnpicklingError):
+    """A pickle's wish for something that is no part of an array."""
+
+
 class _ArrayUnpickler(pickle.Unpickler):
     """Unpickler of what a NumPy array is made of, and nothing else: a pickle can't call what it likes."""
 
@@ -96,4 +104,4 @@ class _ArrayUnpickler(pickle.Unpickler):
             return np.ndarray
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
             return np.empty(0).__reduce__()[0]
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no array needs")
+        raise _Foreign(f"it asks for {module}.{name}, which no array needs")

@@ -16,6 +16,7 @@ from olsrepro.data.download import checksums
 from olsrepro.files import checksum
 from olsrepro.files.archive import FileSum, Place, move_into, staging, telling, unpack_members, unpack_tar, work_folder
 from olsrepro.files.atomic import write_text
+from olsrepro.files.system_files import is_left_by_systems
 from olsrepro.settings import UserError
 
 CLASS_NAMES = "classes.json"
@@ -47,7 +48,8 @@ def unpack_train(archive: Path, folder: Path) -> Iterator[FileSum]:
     with telling(archive, folder), tarfile.open(archive) as outer:
         work.mkdir(parents=True, exist_ok=True)
         for member in outer:
-            yield from _unpack_class(outer, member, archive, folder)
+            if not is_left_by_systems(PurePosixPath(member.name)):
+                yield from _unpack_class(outer, member, archive, folder)
         shutil.rmtree(work)
 
 
@@ -94,9 +96,12 @@ def validation_wnids(folder: Path) -> list[str]:
     """Read the class of each validation image, in the order of their numbers (from 1 on), from the unpacked kit."""
     classes = leaves(folder)
     try:
-        return [classes[int(line)][0] for line in (folder / _TRUTH).read_text().split()]
-    except (OSError, ValueError, KeyError) as error:
-        raise _unreadable(folder / _TRUTH, error) from error
+        numbers = (folder / _TRUTH).read_text(encoding="utf-8-sig").split()  # some editors put a byte-order mark first
+        return [classes[int(number)][0] for number in numbers]
+    except OSError as error:
+        raise _unreadable(folder / _TRUTH, error.strerror) from None
+    except (ValueError, KeyError):
+        raise _unreadable(folder / _TRUTH, "it has lines that are no number of a class") from None
 
 
 def leaves(folder: Path) -> dict[int, tuple[str, str]]:
@@ -107,12 +112,15 @@ def leaves(folder: Path) -> dict[int, tuple[str, str]]:
         synsets = loadmat(folder / _META, squeeze_me=True)["synsets"]
         rows = zip(*(synsets[field] for field in ("ILSVRC2012_ID", "WNID", "words", "num_children")), strict=True)
         return {int(number): (str(wnid), str(words)) for number, wnid, words, children in rows if int(children) == 0}
-    except Exception as error:  # a file that is not a .mat file can fail in any way
-        raise _unreadable(folder / _META, error) from error
+    except MemoryError:
+        raise
+    except OSError as error:
+        raise _unreadable(folder / _META, error.strerror) from None
+    except Exception:  # a file that is not a .mat file can fail in any way
+        raise _unreadable(folder / _META, "it is no list of classes in MATLAB's format") from None
 
 
-def _unreadable(path: Path, error: Exception) -> UserError:
-    reason = " ".join(str(error).split())
+def _unreadable(path: Path, reason: str | None) -> UserError:
     return UserError(
         f"{path} can't be read ({reason}); remove {path.parent.parent} and run `olsrepro data fetch imagenet`"
     )

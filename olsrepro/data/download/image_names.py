@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
+from olsrepro.files.system_files import is_left_by_systems
+
 _ENDINGS = (".jpeg", ".jpg", ".png")
-_LEFT_BY_SYSTEMS = frozenset({"__MACOSX", "lost+found", "@eaDir"})  # macOS's zip, a file system's check, Synology
 
 
 def is_image(name: str) -> bool:
@@ -13,4 +16,10 @@ def is_image(name: str) -> bool:
 
 def is_image_folder(name: str) -> bool:
     """Tell by its name whether a folder may hold images: it is not hidden, and no system's own."""
-    return not name.startswith(".") and name not in _LEFT_BY_SYSTEMS
+    return not name.startswith(".") and not is_left_by_systems(PurePosixPath(name))
+
+
+def is_image_path(path: str) -> bool:
+    """Tell by the names in it whether a path, relative and with slashes, leads to an image."""
+    *folders, name = PurePosixPath(path).parts or ("",)
+    return is_image(name) and all(map(is_image_folder, folders))

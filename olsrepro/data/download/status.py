@@ -12,7 +12,7 @@ from typing import cast
 from olsrepro.data.download import checksums
 from olsrepro.data.download.checksums import MISSING, OK, WRONG
 from olsrepro.data.download.image_names import is_image, is_image_folder
-from olsrepro.data.download.manifest import LABEL_FILES, SOURCES, published
+from olsrepro.data.download.manifest import LABEL_FILES, ROOT_VARIABLE, SOURCES, published
 from olsrepro.data.download.source import Archive, LabelFile, Source
 from olsrepro.files import checksum
 from olsrepro.files.archive import work_folder
@@ -143,6 +143,17 @@ def status(root: Path, *, check_sums: bool = False) -> list[DatasetStatus]:
     """
     sets = [_status_of(source, root, check_sums) for source in SOURCES.values()]
     return sets + [_status_of_labels(item, root, check_sums) for item in LABEL_FILES.values()]
+
+
+def absence(name: str, root: Path) -> str:
+    """Return a line on a data set whose folder is not here; empty where it is, or none need be."""
+    source = SOURCES.get(name)
+    if source is None or not source.archives or (root / source.folder).exists():
+        return ""
+    return (
+        f"{name} is not here: no folder {root / source.folder}; run `olsrepro data fetch {name}`, "
+        f"or set {ROOT_VARIABLE} to the folder that holds {source.folder}"
+    )
 
 
 def _status_of(source: Source, root: Path, check_sums: bool) -> DatasetStatus:

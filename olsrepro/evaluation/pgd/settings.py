@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
-from olsrepro.checks import check_flag, check_whole
-from olsrepro.evaluation.attack_settings import AttackSettings, length
+from olsrepro.checks import check_flag, check_whole, whole_number
+from olsrepro.evaluation.attack_settings import AttackSettings, exact, length
 
 _SHARE = "epsilon/"
 
@@ -57,9 +56,9 @@ def step_length(step_size: str | float, epsilon: str | float) -> float:
     """
     if not (isinstance(step_size, str) and step_size.startswith(_SHARE)):
         return length("step_size", step_size)
-    parts = step_size.removeprefix(_SHARE)
-    if not parts.isdecimal() or int(parts) == 0:
+    parts = whole_number(step_size.removeprefix(_SHARE))
+    if not parts:
         raise ValueError(
             f"step_size={step_size} must be a number, a fraction such as 2/255, or a share such as epsilon/4"
         )
-    return float(Fraction(epsilon) / int(parts))
+    return float(exact(epsilon) / parts)

@@ -70,6 +70,7 @@ def _head(table: Table) -> Iterator[tuple[str, str]]:
     yield "metric", "; ".join(_metric_texts(table))
     yield "pooled sd", "; ".join(_pool_texts(table))
     yield "Holm", "; ".join(f"{size} comparisons of {_label(name)}" for name, size in table.families.items())
+    yield "data", ", ".join(table.datasets)
     yield "commits", ", ".join(table.commits)
     yield "devices", ", ".join(table.devices)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -17,13 +16,13 @@ from olsrepro.experiments.render.caption import claim_texts, footnotes, head, no
 from olsrepro.experiments.render.layout import BOLD, MARK, Entry, Options, Piece, TableLayout, layout
 from olsrepro.experiments.table import Table
 from olsrepro.printing.console import PrintableConsole
+from olsrepro.printing.width import ENDLESS, text_width
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _STYLES = {"bold": "bold", "faint": "bright_black"}
 _VERDICT_STYLES = {"HOLDS": "green", "FAILS": "red", "undecided": "yellow", "—": "dim"}
 _GAP = 2
 _NARROWEST_LABEL = 16
-_ENDLESS = 10_000
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def render(tables: Sequence[Table], options: Options) -> str:
         tables: in order.
         options: a width of None is that of the terminal.
     """
-    screen = Screen(options.width or shutil.get_terminal_size((120, 24)).columns, options.color)
+    screen = Screen(options.width or text_width(), options.color)
     return "\n\n".join(_table(table, options.columns, screen) for table in tables)
 
 
@@ -82,7 +81,7 @@ def _pairs(pairs: Sequence[tuple[str, str]]) -> Drawing:
 
 def _footnote(number: int, text: str, screen: Screen) -> str:
     """Write a footnote on one line however long: a command that is broken in two can't be copied."""
-    return screen.draw(Text(f"{str(number).translate(SUPERSCRIPTS)} {text}"), _ENDLESS)
+    return screen.draw(Text(f"{str(number).translate(SUPERSCRIPTS)} {text}"), ENDLESS)
 
 
 def _claims(table: Table) -> Drawing:
@@ -106,7 +105,7 @@ def _grids(grid: TableLayout, screen: Screen) -> list[str]:
     stub = widths.label + (_GAP + widths.source if grid.has_sources else 0)
     parts = fit.part_columns(grid, widths.columns, screen.width - stub, _GAP)
     labelled = (fit.wrap_labels(part, longest) for part in parts)
-    return [screen.draw(_drawing(part, fit.widths(part, seen, longest), screen.color), _ENDLESS) for part in labelled]
+    return [screen.draw(_drawing(part, fit.widths(part, seen, longest), screen.color), ENDLESS) for part in labelled]
 
 
 def _drawing(grid: TableLayout, widths: fit.Widths, color: bool) -> Drawing:

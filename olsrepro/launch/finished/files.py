@@ -58,8 +58,7 @@ class RunFiles:
             raise self._unreadable(name, error) from None
 
     def _unreadable(self, name: str, error: Exception) -> UserError:
-        why = f"it lacks {error}" if isinstance(error, KeyError) else next(iter(str(error).splitlines()), "")
-        return UserError(f"{self._folder / name} can't be read ({why}); --fresh trains the run again")
+        return UserError(f"{self._folder / name} can't be read ({_reason(error)}); --fresh trains the run again")
 
     def named(self, name: str) -> Path:
         """Return the path of a file of the run; :class:`UserError` if it is gone, or is not as the record says."""
@@ -68,3 +67,9 @@ class RunFiles:
         if not (self._folder / name).is_file():
             raise UserError(f"{self._folder / name} is gone; --fresh trains the run again")
         return self._folder / name
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, SafetensorError):
+        return "it is damaged"
+    return f"it lacks {error}" if isinstance(error, KeyError) else next(iter(str(error).splitlines()), "")

@@ -8,10 +8,15 @@ from olsrepro.training.runtime import RuntimeSettings
 from olsrepro.training.task_kind import TaskKind
 
 _LOGIT_BYTES = 4
+_TOP = 5
 
 
 class ClassificationKind(TaskKind):
     """Images of one class each, tested by top-1 and top-5 error."""
+
+    def shows(self, key: str, num_classes: int) -> bool:
+        """Return false for the top-5 error among at most five classes, which is 0 by definition."""
+        return num_classes > _TOP or "top5" not in key
 
     def output_bytes(self, num_classes: int) -> int:
         """Return the number of bytes of an image's logits."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from olsrepro.data.dataset import Geometry, PathTable, Photographs
 from olsrepro.data.datasets.settings import PhotoSettings
+from olsrepro.data.download.image_names import is_image_path
 from olsrepro.data.download.manifest import ROOT_VARIABLE, source_of
 from olsrepro.settings import UserError
 
@@ -76,13 +77,15 @@ def listed_photographs(
 
 
 def refuse_faulty_lists(folder: Path, train: Sequence[str], test: Sequence[str]) -> None:
-    """Refuse lists that name a file outside ``folder``, or one image twice: in a part, or in both.
+    """Refuse lists that name a file outside ``folder``, no image, or one image twice: in a part, or in both.
 
     Raises:
         UserError: with the first few of these paths.
     """
     if outside := [path for path in (*train, *test) if _leaves(path)]:
         raise _faulty(folder, f"name files outside of it: {shown(outside)}")
+    if others := [path for path in (*train, *test) if not is_image_path(path)]:
+        raise _faulty(folder, f"name files that are no images: {shown(others)}")
     if twice := listed_twice(train, test):
         raise _faulty(folder, f"name images twice: {shown(twice)}")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from olsrepro.checks import other_content
 from olsrepro.settings import UserError
 
 
@@ -95,8 +96,11 @@ def matlab(path: Path, *names: str) -> tuple[Any, ...]:
     content = io.BytesIO(_content(path))
     try:
         found = loadmat(content, squeeze_me=True, variable_names=names)
-    except Exception as error:  # damaged ones fail in many ways
-        raise damaged(path, f"it is not a MATLAB file ({error})") from None
+    except MemoryError:
+        raise
+    except Exception:  # damaged ones fail in many ways
+        found = other_content(content.getvalue())
+        raise damaged(path, f"it is {found and f'{found}, '}not a MATLAB file") from None
     if missing := [name for name in names if name not in found]:
         raise damaged(path, f"it has no {' and no '.join(missing)}")
     return tuple(found[name] for name in names)

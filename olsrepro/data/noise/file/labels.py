@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from olsrepro.checks import did_you_mean
+from olsrepro.checks import did_you_mean, other_content
 from olsrepro.data.noise.file.settings import Settings
 from olsrepro.settings import UserError
 
@@ -80,15 +80,8 @@ def _read(settings: Settings) -> Any:
     except MemoryError:
         raise
     except Exception:  # a damaged file makes the readers raise nearly anything
-        raise _refusal(settings, f"it is {_instead(content)}no {path.suffix} file of plain numbers") from None
-
-
-def _instead(content: bytes) -> str:
-    """Say what stands in a file's place, if it is one of the usual things."""
-    start = content[:200].lstrip().lower()
-    if start.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer (run `git lfs pull`), "
-    return "a web page, " if start.startswith((b"<!doctype html", b"<html")) else ""
+        found = other_content(content)
+        raise _refusal(settings, f"it is {found and f'{found}, '}no {path.suffix} file of plain numbers") from None
 
 
 def _parsed(content: bytes, ending: str) -> Any:
