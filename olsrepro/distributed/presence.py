@@ -130,19 +130,19 @@ class Presence:
                 if any(ending is not None and (ending.left or ending.at != self._at) for ending in endings):
                     break
                 if None not in endings:
-                    self._wait_for_readers(until)
+                    self._wait_for_all(f"readers/{self._failures}")  # the store may end with the first one
                     self._failures, self._ending = self._failures + 1, None
                     return True
                 time.sleep(_LONGEST_PAUSE_S)
             self._tell(_Ending(line, list(self._at), self._rank, left=True))
         return False
 
-    def _wait_for_readers(self, until: float) -> None:
-        """Wait, on the first rank, until all have read that all failed: the store may end with its process."""
-        readers = self._store.add(f"readers/{self._failures}", 1)
-        while self._rank == 0 and readers < self._ranks and time.monotonic() < until:
+    def _wait_for_all(self, what: str) -> None:
+        """Count this rank; the first one waits until all have been counted, or :data:`ALIKE_S` seconds."""
+        counted, until = self._store.add(what, 1), time.monotonic() + ALIKE_S
+        while self._rank == 0 and counted < self._ranks and time.monotonic() < until:
             time.sleep(_LONGEST_PAUSE_S)
-            readers = self._store.add(f"readers/{self._failures}")
+            counted = self._store.add(what)
 
     def lost_rank(self) -> RankLost | None:
         """Return the rank that has failed or is gone, after listening for a moment; None if all of them live."""
@@ -159,9 +159,12 @@ class Presence:
         return None
 
     def leave(self) -> None:
-        """End the signs of life."""
-        self._store.close()
+        """End the signs of life; the first rank waits a moment for the others, since the store may end with it."""
         atexit.unregister(self.leave)
+        if self._ending is None:
+            with suppress(RuntimeError):
+                self._wait_for_all("left")
+        self._store.close()
 
     def _refuse_lost(self, silent: dict[int, float]) -> None:
         if self._store.add(f"failures/{self._failures}") > (self._ending is not None):

@@ -14,7 +14,7 @@ from torch import nn
 
 from olsrepro.config.run_config import RunConfig
 from olsrepro.config.to_yaml import to_yaml
-from olsrepro.data.photos.workers import kill_workers, worker_states
+from olsrepro.data.photos.workers import kill_stopped_workers, worker_states
 from olsrepro.distributed.news import from_first
 from olsrepro.distributed.ranks import arrive, is_first, rank
 from olsrepro.files.atomic import write_text
@@ -115,7 +115,7 @@ class PreparedRun:
             if self.lease is not None:
                 self.lease.release()
         finally:
-            kill_workers()
+            kill_stopped_workers()
             print(f"{stacks if self.lease is None else ''}olsrepro: {line}\n{RESUMES}", file=sys.stderr, flush=True)
             os._exit(os.EX_TEMPFAIL)
 

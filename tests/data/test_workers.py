@@ -16,7 +16,7 @@ import pytest
 
 from olsrepro.data.photos.decode import Unreadable
 from olsrepro.data.photos.notice import reading
-from olsrepro.data.photos.workers import Workers, kill_workers, worker_states, workers_of
+from olsrepro.data.photos.workers import Workers, kill_stopped_workers, worker_states, workers_of
 from olsrepro.settings import UserError
 
 
@@ -104,7 +104,7 @@ def test_a_process_that_is_stopped_is_described_with_its_file_and_can_be_killed(
     while not (found := [state for state in worker_states() if "(stopped)" in state]) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert re.fullmatch(r"process \d+ \(stopped\) at some where/a photo\.jpg", *found)
-    kill_workers()
+    kill_stopped_workers()
     reader.join()
     assert "died while it read some where/a photo.jpg" in ends[0]
 

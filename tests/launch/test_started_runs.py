@@ -115,8 +115,8 @@ def test_where_nothing_can_be_fetched_the_file_its_url_and_its_place_are_named(
 
 
 def test_a_folder_that_cannot_be_made_is_refused(published: PublishedWeights, tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("a file")
     config = composed("recipe.pretrained=true")
+    (tmp_path / "data").write_text("a file")
     assert refusal(config).startswith(f"cannot write {place(config, published)}: ")
 
 

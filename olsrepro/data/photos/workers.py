@@ -76,9 +76,9 @@ def worker_states() -> list[str]:
     return [f"process {pid} ({process_state(pid)}) at {path}" for pool in _pools for pid, path in pool.notes()]
 
 
-def kill_workers() -> None:
-    """Kill all worker processes of this one, which must end itself: a stopped one would outlive it."""
-    for pid, _ in [note for pool in _pools for note in pool.notes()]:
+def kill_stopped_workers() -> None:
+    """Kill the worker processes of this one that are stopped: they would outlive it, while others end with it."""
+    for pid in [pid for pool in _pools for pid, _ in pool.notes() if process_state(pid) == "stopped"]:
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)
 
@@ -180,10 +180,21 @@ def _context() -> mp.context.BaseContext:
 
 def _begin(notices: Tensor, worker: int) -> None:
     notice.leave_in(notices[worker])
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):  # for the trainer, which ends its workers
+    for name in ("SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"):  # for the trainer, which ends its workers
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        threading.Thread(target=_end_when_parent_says, daemon=True).start()
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_when_parent_says() -> None:
+    """End this process at a SIGTERM of the trainer; one that is sent to all processes of a run is for the trainer."""
+    parent = mp.parent_process()
+    while parent is not None and signal.sigwaitinfo([signal.SIGTERM]).si_pid != parent.pid:
+        pass
+    os._exit(0)
 
 
 def _end_with_parent() -> None:
