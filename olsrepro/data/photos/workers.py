@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from typing import Any, TypeVar
-from weakref import WeakSet
+from weakref import ReferenceType, ref
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ Job = Callable[[], T]
 """Work for a worker: something that can be pickled and needs nothing else, so that a worker has no state."""
 
 
-_pools: WeakSet[_Pool] = WeakSet()
+_pools: list[ReferenceType[_Pool]] = []  # a list may grow while another thread copies it
 
 
 class Workers:
@@ -73,14 +73,18 @@ def workers_of(count: int, *, pinned: bool) -> Workers:
 
 def worker_states() -> list[str]:
     """Describe each worker process of this one: its number, its state, and the file that it reads or read last."""
-    return [f"process {pid} ({process_state(pid)}) at {path}" for pool in _pools for pid, path in pool.notes()]
+    return [f"process {pid} ({process_state(pid)}) at {path}" for pool in _living() for pid, path in pool.notes()]
 
 
 def kill_stopped_workers() -> None:
     """Kill the worker processes of this one that are stopped: they would outlive it, while others end with it."""
-    for pid in [pid for pool in _pools for pid, _ in pool.notes() if process_state(pid) == "stopped"]:
+    for pid in [pid for pool in _living() for pid, _ in pool.notes() if process_state(pid) == "stopped"]:
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _living() -> list[_Pool]:
+    return [pool for made in list(_pools) if (pool := made()) is not None]
 
 
 class _Pool:
@@ -89,7 +93,7 @@ class _Pool:
     def __init__(self, count: int, pinned: bool) -> None:
         self._jobs = _Jobs()
         self._notices = notice.blank(count)
-        _pools.add(self)
+        _pools.append(ref(self))
         with _unadvised():
             self._loader: DataLoader[Any] = DataLoader(
                 _Does(),
