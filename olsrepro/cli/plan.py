@@ -7,11 +7,10 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from olsrepro.checks import did_you_mean
 from olsrepro.cli import exit_codes
 from olsrepro.cli.experiment_words import KEYS
+from olsrepro.cli.listing import add_format_argument, is_json
 from olsrepro.cli.runs_folder import existing_runs
-from olsrepro.settings import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -41,8 +40,6 @@ examples:
   olsrepro plan 4 6 --measure
   olsrepro plan all preset=paper seeds=3 --format json"""
 
-FORMATS = ("terminal", "json")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
@@ -50,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "overrides", nargs="*", metavar="NAME|KEY=VALUE", help="experiments, and overrides of their runs"
     )
     parser.add_argument("--measure", action="store_true", help="time networks whose speed is unknown; loads torch")
-    parser.add_argument("--format", default="terminal", metavar="F", help=", ".join(FORMATS))
+    add_format_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,8 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     from olsrepro.store.cost import measured_speeds, timed_speeds
     from olsrepro.store.folder import Store
 
-    if arguments.format not in FORMATS:
-        raise UserError(f"--format {arguments.format} is not known; {did_you_mean(arguments.format, FORMATS)}")
+    as_json = is_json(arguments)
     wanted, request = read_words(arguments.overrides, "table", lambda item: True)
     store = Store(runs_folder(request) if arguments.measure else existing_runs(request))
     speeds = measured_speeds(store)
@@ -70,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         _measure(planned_runs(wanted, request), speeds)
         speeds = {**speeds, **timed_speeds(store)}
     plan = make_plan(wanted, request, store.root, speeds)
-    print(json.dumps(plan.as_dict(), indent=2) if arguments.format == "json" else _text(plan))
+    print(json.dumps(plan.as_dict(), indent=2) if as_json else _text(plan))
     return exit_codes.DONE
 
 

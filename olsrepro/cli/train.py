@@ -114,7 +114,7 @@ def _finished_already(record: Path) -> int:
 def _train_now(config: RunConfig, *, fresh: bool) -> int:
     from olsrepro.distributed.ranks import leave
     from olsrepro.files.lease import Held
-    from olsrepro.launch.errors import Interrupted, OfOneRank, RunFailed
+    from olsrepro.launch.errors import Interrupted, RunFailed
     from olsrepro.launchers.dependencies import run_with_dependencies
 
     try:
@@ -122,8 +122,6 @@ def _train_now(config: RunConfig, *, fresh: bool) -> int:
         leave()
     except Held as error:
         return _stop(error, exit_codes.HELD)
-    except OfOneRank:
-        raise
     except Interrupted as error:
         return _stop(error, exit_codes.INTERRUPTED)
     except RunFailed as error:

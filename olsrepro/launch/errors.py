@@ -44,9 +44,9 @@ class OfOneRank(Exception):
         self.speaks = speaks
 
 
-class RankFailed(OfOneRank, RunFailed):
+class RankFailed(OfOneRank):
     """A rank that failed by itself, here or elsewhere."""
 
 
-class RankGone(OfOneRank, Interrupted):
+class RankGone(OfOneRank):
     """A rank that was killed or stopped, was too slow or lost the run's lease; the same command resumes the run."""

@@ -11,7 +11,7 @@ from olsrepro.config.run_config import RunConfig
 from olsrepro.distributed.news import from_first
 from olsrepro.distributed.ranks import is_first
 from olsrepro.files.lease import Held, Holder, is_alive, read_holder
-from olsrepro.launch.errors import NeedsRun, OfOneRank, RunFailed
+from olsrepro.launch.errors import NeedsRun, RunFailed
 from olsrepro.launch.ranks import ending_together, together
 from olsrepro.launch.run import run
 from olsrepro.printing.console import PrintableConsole
@@ -50,8 +50,6 @@ def _finish(teacher: RunConfig, student: RunConfig, console: Console | None, pac
     say(console, f"{run_id(student)} needs a teacher: training the hard-label run with the same data and seed first")
     try:
         run_with_dependencies(teacher, console=console, pace_s=pace_s, waits=True)
-    except OfOneRank:
-        raise
     except RunFailed as error:
         raise RunFailed(
             f"{run_id(student)} has no teacher (method.teacher=null takes its hard-label run): {error}\nfix that run,"

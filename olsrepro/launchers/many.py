@@ -15,7 +15,7 @@ from olsrepro.data.registry import read_dataset
 from olsrepro.distributed.news import from_first
 from olsrepro.distributed.ranks import is_first, leave
 from olsrepro.files.lease import Held
-from olsrepro.launch.errors import Interrupted, OfOneRank, RunFailed
+from olsrepro.launch.errors import Interrupted, RunFailed
 from olsrepro.launch.pretrained import pretrained_file
 from olsrepro.launch.ranks import ending_together, meet, refuse_uneven, together
 from olsrepro.launchers.base import Launched
@@ -60,8 +60,6 @@ def _run_many(configs: Sequence[RunConfig], console: Console) -> Launched:
             elif is_first():
                 say(console, ends.line(number, time.monotonic() - started))
         tally.come_back()
-    except OfOneRank:
-        raise
     except Interrupted as stop:
         return tally.launched(str(stop))
     leave()
@@ -93,8 +91,6 @@ class _Tally:
         """
         try:
             run_with_dependencies(config, console=self.console, pace_s=PACE_S)
-        except OfOneRank:
-            raise
         except Held as error:
             self.held.append((config, str(error)))
             return str(error)
